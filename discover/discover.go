@@ -1,0 +1,110 @@
+// Package discover finds, watches and announces services in a registry that
+// speaks Consul's public HTTP API: a Consul cluster or muster's own agent.
+//
+// The nouns come first. An [Instance] is one running copy of a service. A
+// [Snapshot] is what a registry answered to a [Query] at one moment. A
+// [Source] is anything that can be asked; [Consul] asks a registry over HTTP
+// and [Fixed] always gives the answer it was made with.
+//
+// Around them, machinery: a [Watcher] keeps the latest good answer to one
+// question, a [Cache] shares watchers among all who ask, and a [Registrar]
+// announces an instance, keeps the announcement true and withdraws it.
+//
+// The package never empties a list because a registry is out of reach, never
+// hides an error, and leaves no goroutine behind after a Close. It refuses to
+// choose an instance (see the balance package) or to call one.
+package discover
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"time"
+)
+
+// Errors that a caller can decide on, for use with [errors.Is].
+var (
+	// ErrNotRegistered reports that the registry does not know an instance id.
+	ErrNotRegistered = errors.New("instance is not registered")
+	// ErrUnavailable reports that the registry has not yet given any answer.
+	// The error that wraps it says why.
+	ErrUnavailable = errors.New("registry unavailable")
+	// ErrClosed reports a call on a Watcher or Cache after its Close.
+	ErrClosed = errors.New("discovery is closed")
+)
+
+// Status is the health of an instance: the worst of its service's and its
+// node's checks, in Consul's words. An instance without checks is passing.
+type Status string
+
+// The statuses, from best to worst.
+const (
+	Passing     Status = "passing"
+	Warning     Status = "warning"
+	Critical    Status = "critical"
+	Maintenance Status = "maintenance"
+)
+
+// Weights says how much traffic an instance asks for, relative to the other
+// instances of its service, by its status. Both are at least 0; Consul's
+// default is 1 and 1.
+type Weights struct {
+	Passing int
+	Warning int
+}
+
+// Instance is one running copy of a service. Its field names are Consul's
+// own, so that it encodes to JSON as Consul users expect.
+type Instance struct {
+	ID         string            // unique on its node
+	Service    string            // the service's name
+	Address    string            // host name, IPv4 or IPv6; the node's where the service has none
+	Port       int               // 0 when the service has no port
+	Tags       []string          // never nil, in the order registered
+	Meta       map[string]string // never nil
+	Weights    Weights
+	Datacenter string
+	Node       string
+	Status     Status
+
+	// Reason says why the instance is not passing, as "check name: output"
+	// of each failing check; it is empty when it is passing.
+	Reason string `json:"-"`
+}
+
+// HostPort returns the instance's address in the form that net.Dial takes.
+func (i Instance) HostPort() string {
+	return net.JoinHostPort(i.Address, strconv.Itoa(i.Port))
+}
+
+// Query is a question to a registry. It is comparable, so that equal
+// questions can share one watch.
+type Query struct {
+	Service string // the service's name; required
+}
+
+// Snapshot is what a registry answered to a query at one moment. It is
+// immutable: neither its slices nor what they hold may be changed.
+type Snapshot struct {
+	Instances []Instance // the passing ones, sorted by node and id
+	Unhealthy []Instance // known to the registry but not passing, sorted likewise
+	Index     uint64     // the registry's index of the answer, at least 1
+	Confirmed time.Time  // when the registry last gave this answer
+	Err       error      // why the registry has not answered since; nil while it does
+}
+
+// Known returns how many instances the registry knows, healthy or not.
+func (s Snapshot) Known() int { return len(s.Instances) + len(s.Unhealthy) }
+
+// Source is a place that can be asked for the instances of a service.
+// Implementations are safe for concurrent use.
+type Source interface {
+	// Next answers q. With after 0 it answers at once; otherwise it blocks
+	// until the answer's index may differ from after, or until the source's
+	// own wait time has passed. An answer whose index is below after means
+	// that the source started anew: it is the answer to use. It returns
+	// within a second of ctx ending, with ctx's error. The snapshot has
+	// Confirmed set and Err nil.
+	Next(ctx context.Context, q Query, after uint64) (Snapshot, error)
+}
