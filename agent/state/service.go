@@ -1,0 +1,155 @@
+package state
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Service is one instance of a service on a node. Its fields and their JSON
+// are those of Consul's catalog.
+type Service struct {
+	Node              string `json:"-"`
+	Kind              string `json:",omitempty"`
+	ID                string // unique on its node
+	Service           string // the name
+	Tags              []string
+	Address           string                    // empty where the node's address is meant
+	TaggedAddresses   map[string]ServiceAddress `json:",omitempty"`
+	Meta              map[string]string
+	Port              int
+	SocketPath        string `json:",omitempty"`
+	Weights           Weights
+	EnableTagOverride bool
+	Proxy             Proxy
+	Connect           struct{}
+	PeerName          string
+	CreateIndex       uint64
+	ModifyIndex       uint64
+}
+
+// ServiceAddress is one of the addresses of a service, as seen from one side.
+type ServiceAddress struct {
+	Address string
+	Port    int
+}
+
+// Weights says how much traffic an instance asks for, by its status.
+type Weights struct {
+	Passing int
+	Warning int
+}
+
+// Proxy has the shape that Consul gives a service that is no proxy.
+type Proxy struct {
+	Mode        string
+	MeshGateway struct{}
+	Expose      struct{}
+}
+
+func (s *Service) same(o *Service) bool {
+	return sameName(s.Node, o.Node) && s.Kind == o.Kind && s.ID == o.ID && s.Service == o.Service &&
+		slices.Equal(s.Tags, o.Tags) && s.Address == o.Address &&
+		maps.Equal(s.TaggedAddresses, o.TaggedAddresses) && maps.Equal(s.Meta, o.Meta) &&
+		s.Port == o.Port && s.SocketPath == o.SocketPath && s.Weights == o.Weights &&
+		s.EnableTagOverride == o.EnableTagOverride
+}
+
+// Instance is a service with its node and the checks of both: what decides
+// whether it may get traffic.
+type Instance struct {
+	Node    *Node
+	Service *Service
+	Checks  []*Check // the node's, then the service's
+}
+
+// Service returns the service with the id on the node, or nil.
+func (s *Snapshot) Service(node, id string) *Service {
+	return first[*Service](s.tx, tableServices, "id", node, id)
+}
+
+// ServicesOn returns the services on a node.
+func (s *Snapshot) ServicesOn(node string) []*Service {
+	return all[*Service](s.tx, tableServices, "id_prefix", node)
+}
+
+// Services returns every service instance there is.
+func (s *Snapshot) Services() []*Service {
+	return all[*Service](s.tx, tableServices, "id")
+}
+
+// Instances returns the instances of the service with the name.
+func (s *Snapshot) Instances(service string) []Instance {
+	rows := all[*Service](s.tx, tableServices, "name", service)
+	instances := make([]Instance, 0, len(rows))
+	onNode := map[string][]*Check{}
+	for _, row := range rows {
+		checks, known := onNode[row.Node]
+		if !known {
+			checks = s.checksOf(row.Node, "")
+			onNode[row.Node] = checks
+		}
+		instances = append(instances, Instance{
+			Node:    s.Node(row.Node),
+			Service: row,
+			Checks:  slices.Concat(checks, s.checksOf(row.Node, row.ID)),
+		})
+	}
+	return instances
+}
+
+// PutService stores a copy of svc on its node, which must exist:
+// [ErrUnknownNode]. It does nothing when the service is already so. Checks
+// that stand on it follow its name and tags.
+func (w *Writer) PutService(svc Service) error {
+	node := w.Node(svc.Node)
+	if node == nil {
+		return fmt.Errorf("service %q: %w %q", svc.ID, ErrUnknownNode, svc.Node)
+	}
+	svc.CreateIndex, svc.ModifyIndex = w.index, w.index
+	old := w.Service(svc.Node, svc.ID)
+	if old != nil {
+		if old.same(&svc) {
+			return nil
+		}
+		svc.CreateIndex = old.CreateIndex
+	}
+	insert(w.tx, tableServices, &svc)
+	w.touch(NodeServices(svc.Node), ServiceInstances(svc.Service), ServiceHealth(svc.Service))
+	if old == nil || old.Service != svc.Service || !slices.Equal(old.Tags, svc.Tags) {
+		w.touch(AllServices)
+	}
+	if old != nil {
+		w.relabelChecks(&svc)
+		if !sameName(old.Service, svc.Service) {
+			w.leave(old.Service)
+		}
+	}
+	return nil
+}
+
+// DeleteService removes a service with its checks. It does nothing when there
+// is no such service.
+func (w *Writer) DeleteService(node, id string) {
+	svc := w.Service(node, id)
+	if svc == nil {
+		return
+	}
+	for _, check := range w.checksOf(node, id) {
+		w.DeleteCheck(node, check.CheckID)
+	}
+	remove(w.tx, tableServices, svc)
+	w.touch(AllServices, NodeServices(node))
+	w.leave(svc.Service)
+}
+
+// leave notes that a service lost an instance, perhaps its last.
+func (w *Writer) leave(service string) {
+	if first[*Service](w.tx, tableServices, "name", service) != nil {
+		w.touch(ServiceInstances(service), ServiceHealth(service))
+		return
+	}
+	w.touch(topicExtinct)
+	w.forget(ServiceInstances(service))
+	w.forget(ServiceHealth(service))
+}

@@ -1,0 +1,17 @@
+package state
+
+import "github.com/hashicorp/go-memdb"
+
+// Snapshot is the state at one moment. It never changes and is safe for
+// concurrent use. Lists come in a steady order: by node, then by id.
+type Snapshot struct {
+	tx *memdb.Txn
+}
+
+// Writer is a snapshot that can be changed: it sees what it did so far. It
+// belongs to the function it was given to and is not safe for concurrent use.
+type Writer struct {
+	Snapshot
+	index   uint64         // what everything written now is stamped with
+	touched map[Topic]bool // the topics that change; false for those that end
+}

@@ -1,0 +1,115 @@
+// Package state holds what a registry knows: nodes, the services on them and
+// their checks, with the index at which each last changed.
+//
+// A [Store] is read through a [Snapshot], which never changes, and written
+// through [Store.Write], whose function sees its own changes and is applied
+// whole or not at all. Whoever wants to hear of changes names a [Topic].
+//
+// What comes out of the package is shared and must not be changed: copy, then
+// write. It keeps everything in memory, judges nothing (it does not know
+// whether a check is right, only what was said of it), and does no I/O.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-memdb"
+)
+
+// ErrUnknownNode reports a service or check for a node that is not there.
+var ErrUnknownNode = errors.New("unknown node")
+
+// ErrUnknownService reports a check for a service that is not on its node.
+var ErrUnknownService = errors.New("unknown service")
+
+// Store is the state of one registry. It is safe for concurrent use: any
+// number of snapshots may be read while one write goes on.
+type Store struct {
+	db *memdb.MemDB
+}
+
+// New returns an empty store. Its first index is the number of microseconds
+// since 1970: a registry that forgot everything in a restart goes on above
+// every index it ever gave out, so no client is left waiting for an index
+// that will not come (Consul restarts at 1 and leaves them blind).
+func New() *Store {
+	db, err := memdb.NewMemDB(&memdb.DBSchema{Tables: tables})
+	if err != nil {
+		panic(fmt.Sprintf("state: schema: %v", err)) // a programmer's mistake in schema.go
+	}
+	s := &Store{db: db}
+	tx := s.db.Txn(true)
+	began := uint64(time.Now().UnixMicro())
+	insert(tx, tableTopics, &topicRow{Topic: topicOrigin, Index: began})
+	insert(tx, tableTopics, &topicRow{Topic: topicEverything, Index: began})
+	tx.Commit()
+	return s
+}
+
+// Snapshot returns the state as it is now. It costs next to nothing and may
+// be kept as long as it is useful.
+func (s *Store) Snapshot() *Snapshot {
+	return &Snapshot{tx: s.db.Txn(false)}
+}
+
+// Write calls change with a Writer and applies what it did in one step, at
+// the next index. When change returns an error, or changed nothing, the store
+// and its index stay as they were. Writes wait for each other; change must
+// not keep the Writer nor call the store.
+func (s *Store) Write(change func(*Writer) error) error {
+	tx := s.db.Txn(true)
+	defer tx.Abort() // does nothing after a commit
+	w := &Writer{Snapshot: Snapshot{tx: tx}}
+	w.index = w.row(topicEverything).Index + 1
+	if err := change(w); err != nil {
+		return err
+	}
+	if len(w.touched) == 0 {
+		return nil
+	}
+	w.touch(topicEverything)
+	w.stamp()
+	tx.Commit()
+	return nil
+}
+
+// insert and remove wrap calls that fail only when an object does not fit the
+// schema, which is a programmer's mistake.
+
+func insert(tx *memdb.Txn, table string, object any) {
+	if err := tx.Insert(table, object); err != nil {
+		panic(fmt.Sprintf("state: insert into %s: %v", table, err))
+	}
+}
+
+func remove(tx *memdb.Txn, table string, object any) {
+	if err := tx.Delete(table, object); err != nil {
+		panic(fmt.Sprintf("state: delete from %s: %v", table, err))
+	}
+}
+
+// first returns the only object of table whose index has the given key, or
+// the zero T.
+func first[T any](tx *memdb.Txn, table, index string, key ...any) T {
+	object, err := tx.First(table, index, key...)
+	if err != nil {
+		panic(fmt.Sprintf("state: read %s: %v", table, err))
+	}
+	found, _ := object.(T)
+	return found
+}
+
+// all returns, in key order, the objects of table whose index has the given key.
+func all[T any](tx *memdb.Txn, table, index string, key ...any) []T {
+	rows, err := tx.Get(table, index, key...)
+	if err != nil {
+		panic(fmt.Sprintf("state: read %s: %v", table, err))
+	}
+	var found []T
+	for object := rows.Next(); object != nil; object = rows.Next() {
+		found = append(found, object.(T))
+	}
+	return found
+}
