@@ -32,6 +32,11 @@ var (
 	ErrUnavailable = errors.New("registry unavailable")
 	// ErrClosed reports a call on a Watcher or Cache after its Close.
 	ErrClosed = errors.New("discovery is closed")
+	// ErrInvalid reports a query or registration that no registry could
+	// take; nothing was sent. The error that wraps it says what is wrong.
+	ErrInvalid = errors.New("invalid")
+	// ErrAltered reports that somebody else changed a registration.
+	ErrAltered = errors.New("registration was altered")
 )
 
 // Status is the health of an instance: the worst of its service's and its
@@ -82,6 +87,12 @@ func (i Instance) HostPort() string {
 // questions can share one watch.
 type Query struct {
 	Service string // the service's name; required
+}
+
+// Validate returns an error that wraps ErrInvalid if no registry could
+// answer q.
+func (q Query) Validate() error {
+	return validName("service name", q.Service)
 }
 
 // Snapshot is what a registry answered to a query at one moment. It is

@@ -1,0 +1,45 @@
+package discover
+
+import (
+	"context"
+	"fmt"
+)
+
+// AwaitAbsence returns when a reader of src no longer sees the instance with
+// the given id, healthy or not, among the answers to q: an instance that
+// withdrew may stop serving then. It goes on over failed attempts. The error
+// wraps ErrInvalid, or ctx's error when ctx ends first.
+func AwaitAbsence(ctx context.Context, src Source, q Query, id string) error {
+	if err := q.Validate(); err != nil {
+		return fmt.Errorf("await absence of %q: %w", id, err)
+	}
+	w := Watch(src, q, WatchConfig{}) // its first answer is later than this call
+	defer w.Close()
+	for {
+		changed := w.Changed()
+		s, ok := w.Snapshot()
+		if ok && !s.has(id) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			if s, _ := w.Snapshot(); s.Err != nil {
+				return fmt.Errorf("await absence of %q: %w: %w", id, context.Cause(ctx), s.Err)
+			}
+			return fmt.Errorf("await absence of %q: %w", id, context.Cause(ctx))
+		}
+	}
+}
+
+// has reports whether the registry knows an instance with the given id.
+func (s Snapshot) has(id string) bool {
+	for _, list := range [][]Instance{s.Instances, s.Unhealthy} {
+		for _, instance := range list {
+			if instance.ID == id {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,200 @@
+package discover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// CacheConfig holds what a Cache can do without; the zero value works.
+type CacheConfig struct {
+	// Limit is how many questions are watched at once; 0 means 128. Each
+	// watch holds a connection, and Consul refuses an address its 201st. One
+	// question more closes the watch that nobody asked for the longest.
+	Limit int
+	// Idle is how long a watch that nobody asks for is kept; 0 means ten
+	// minutes. It is closed at most half as long after that.
+	Idle time.Duration
+	// Logger is told when a watch starts and ends and when its source stops
+	// and resumes answering. Nil means silence.
+	Logger *slog.Logger
+}
+
+// Cache answers questions from memory, each fed by one watch however many
+// callers ask. Its methods may be called concurrently.
+type Cache struct {
+	source Source
+	limit  int
+	idle   time.Duration
+	logger *slog.Logger
+
+	stop   context.CancelFunc
+	ending sync.WaitGroup // the sweeper and the watches being closed
+
+	mu      sync.RWMutex
+	watches map[Query]*watch
+	closed  bool
+}
+
+// watch is a Watcher and when somebody last asked for it.
+type watch struct {
+	*Watcher
+	used atomic.Int64 // nanoseconds since 1970
+}
+
+// NewCache returns an empty cache of the answers of src. The caller closes
+// it.
+func NewCache(src Source, cfg CacheConfig) *Cache {
+	ctx, stop := context.WithCancel(context.Background())
+	c := &Cache{
+		source:  src,
+		limit:   128,
+		idle:    10 * time.Minute,
+		logger:  loggerOrSilence(cfg.Logger),
+		stop:    stop,
+		watches: make(map[Query]*watch),
+	}
+	if cfg.Limit > 0 {
+		c.limit = cfg.Limit
+	}
+	if cfg.Idle > 0 {
+		c.idle = cfg.Idle
+	}
+	c.ending.Go(func() { c.sweep(ctx) }) // Close stops it and waits
+	return c
+}
+
+// Get returns the latest good answer to q. The first one to ask starts a
+// watch and waits for its first attempt; all later ones are answered from
+// memory, at once. A caller whose ctx ends leaves the watch running.
+//
+// The error wraps ErrInvalid, ErrClosed, or ErrUnavailable with the reason.
+// The last comes at once after a failed attempt, rather than when ctx ends:
+// a caller learns why, and may ask again while the watch goes on trying. It
+// never comes once there was a good answer: that stays, and its Err and
+// Confirmed tell its age.
+func (c *Cache) Get(ctx context.Context, q Query) (Snapshot, error) {
+	w, err := c.watch(q)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("discover %q: %w", q.Service, err)
+	}
+	s, err := w.await(ctx, w.tried)
+	if errors.Is(err, ErrClosed) && !c.isClosed() {
+		// More new questions at once than the limit. Not to be asked again
+		// here: each would drive out another.
+		return Snapshot{}, fmt.Errorf("discover %q: %w: more than %d questions at once", q.Service, ErrUnavailable, c.limit)
+	}
+	return s, err
+}
+
+// Each yields the watched questions that have an answer, with the latest one
+// each, in no order. It does not count as asking.
+func (c *Cache) Each(yield func(Query, Snapshot) bool) {
+	c.mu.RLock()
+	answers := make(map[Query]Snapshot, len(c.watches))
+	for q, w := range c.watches {
+		if s, ok := w.Snapshot(); ok {
+			answers[q] = s
+		}
+	}
+	c.mu.RUnlock()
+	for q, s := range answers {
+		if !yield(q, s) {
+			return
+		}
+	}
+}
+
+// Close closes all watches and waits for them. It may be called more than
+// once.
+func (c *Cache) Close() error {
+	c.stop()
+	c.mu.Lock()
+	c.closed = true
+	for q := range c.watches {
+		c.end(q)
+	}
+	c.mu.Unlock()
+	c.ending.Wait()
+	return nil
+}
+
+// watch returns the watch of q, starting it if need be, and notes its use.
+func (c *Cache) watch(q Query) (*watch, error) {
+	now := time.Now().UnixNano()
+	c.mu.RLock()
+	w, closed := c.watches[q], c.closed
+	c.mu.RUnlock()
+	if closed {
+		return nil, ErrClosed
+	}
+	if w != nil {
+		w.used.Store(now)
+		return w, nil
+	}
+	if err := q.Validate(); err != nil {
+		return nil, err
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
+	if w := c.watches[q]; w != nil { // somebody was faster
+		w.used.Store(now)
+		return w, nil
+	}
+	if len(c.watches) >= c.limit {
+		c.end(c.leastUsed())
+	}
+	c.logger.Debug("watch starts", "service", q.Service)
+	w = &watch{Watcher: Watch(c.source, q, WatchConfig{Logger: c.logger})}
+	w.used.Store(now)
+	c.watches[q] = w
+	return w, nil
+}
+
+// leastUsed returns the question that nobody asked for the longest. The
+// caller holds mu. It looks at all: they are few, and it is rare.
+func (c *Cache) leastUsed() (oldest Query) {
+	var used int64
+	for q, w := range c.watches {
+		if t := w.used.Load(); used == 0 || t < used {
+			oldest, used = q, t
+		}
+	}
+	return oldest
+}
+
+// end forgets a question and closes its watch aside, for that may take as
+// long as the source takes to notice. The caller holds mu for writing.
+func (c *Cache) end(q Query) {
+	w := c.watches[q]
+	delete(c.watches, q)
+	c.logger.Debug("watch ends", "service", q.Service)
+	c.ending.Go(func() { _ = w.Close() }) // ends by itself; Cache.Close waits
+}
+
+// sweep closes idle watches until ctx ends.
+func (c *Cache) sweep(ctx context.Context) {
+	for sleep(ctx, c.idle/2) == nil {
+		c.mu.Lock()
+		for q, w := range c.watches {
+			if !c.closed && time.Since(time.Unix(0, w.used.Load())) >= c.idle {
+				c.end(q)
+			}
+		}
+		c.mu.Unlock()
+	}
+}
+
+func (c *Cache) isClosed() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.closed
+}

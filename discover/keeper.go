@@ -1,0 +1,136 @@
+package discover
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// keeper is what a Registrar's background loop remembers between its steps.
+type keeper struct {
+	hash string // of our definition; empty until the registry told it
+
+	// troubles holds what was logged since all was well. While it is not
+	// empty, the registry is asked to answer at once.
+	troubles map[string]bool
+
+	retry   backoff   // while the registry does not answer or refuses
+	rivals  backoff   // while somebody keeps altering the registration
+	altered time.Time // when that was last noticed
+}
+
+// Two owners of one id, each putting its own definition back, end at a few
+// calls a minute. A rival that was quiet for longer than rivalCalm counts as
+// new.
+const (
+	firstRivalDelay = time.Second
+	lastRivalDelay  = time.Minute
+	rivalCalm       = 5 * time.Minute
+)
+
+// keep compares what the registry holds with what it should hold, and puts it
+// right, until ctx ends.
+func (r *Registrar) keep(ctx context.Context) {
+	k := keeper{
+		troubles: make(map[string]bool),
+		retry:    backoff{first: firstDelay, last: lastDelay},
+		rivals:   backoff{first: firstRivalDelay, last: lastRivalDelay},
+	}
+	pace := newLimiter()
+	for pace.Wait(ctx) == nil {
+		cause := r.compare(ctx, &k)
+		if ctx.Err() != nil {
+			return
+		}
+		if cause == nil {
+			r.calm(&k)
+			continue
+		}
+		wait, heal := k.react(cause, time.Now())
+		r.report(&k, heal, cause)
+		if sleep(ctx, wait) != nil {
+			return
+		}
+		if !heal {
+			continue
+		}
+		if err := r.heal(ctx, cause); err != nil {
+			r.report(&k, false, err)
+			if sleep(ctx, k.retry.next()) != nil {
+				return
+			}
+			continue
+		}
+		k.hash = "" // the registry tells the new one
+	}
+}
+
+// compare returns what is wrong with the registration, as soon as something
+// is, or nil after a while. The error wraps ErrNotRegistered or ErrAltered, or
+// is the reason why the registry does not tell.
+func (r *Registrar) compare(ctx context.Context, k *keeper) error {
+	known := k.hash
+	if len(k.troubles) > 0 {
+		known = ""
+	}
+	hash, err := r.registry.Await(ctx, r.registration.ID, known)
+	if err != nil {
+		return err
+	}
+	if k.hash != "" && hash != k.hash {
+		return ErrAltered
+	}
+	k.hash = hash
+	return nil
+}
+
+// react says how long to wait after cause, and whether to register then.
+func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal bool) {
+	switch {
+	case errors.Is(cause, ErrNotRegistered):
+		return k.retry.rest(), true
+	case errors.Is(cause, ErrAltered):
+		if now.Sub(k.altered) > rivalCalm {
+			k.rivals.reset()
+		}
+		k.altered = now
+		return k.rivals.next(), true
+	default:
+		return k.retry.next(), false
+	}
+}
+
+// heal puts the registration back. It does not give up half-way when ctx
+// ends: a call that arrived after Withdraw's would leave a zombie. Withdraw
+// waits for it instead, which the registry promises to be short.
+func (r *Registrar) heal(ctx context.Context, cause error) error {
+	if err := r.registry.Register(context.WithoutCancel(ctx), r.registration); err != nil {
+		return err
+	}
+	r.healed.Add(1)
+	if r.onHeal != nil {
+		r.onHeal(cause)
+	}
+	return nil
+}
+
+// report logs each kind of trouble once until all is well again.
+func (r *Registrar) report(k *keeper, heal bool, cause error) {
+	message := "registry does not answer or refuses, trying again"
+	if heal {
+		message = "registration lost or altered, putting it back"
+	}
+	if !k.troubles[message] {
+		k.troubles[message] = true
+		r.logger.Warn(message, "error", cause)
+	}
+}
+
+// calm notes that all is well.
+func (r *Registrar) calm(k *keeper) {
+	if len(k.troubles) > 0 {
+		clear(k.troubles)
+		r.logger.Info("registration is true again")
+	}
+	k.retry.reset()
+}

@@ -1,0 +1,155 @@
+package discover
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Registration is what an instance asks a registry to know about it.
+type Registration struct {
+	ID      string            // unique in the registry; required
+	Service string            // the service's name; required
+	Address string            // where to reach the instance; empty means the address of the registry's node
+	Port    int               // 0 when the service has no port
+	Tags    []string          // may be nil
+	Meta    map[string]string // may be nil
+	Weights Weights           // the zero value means the registry's default, 1 and 1
+	Check   HealthCheck       // the zero value means no check: always passing
+}
+
+// HealthCheck is how a registry finds out whether an instance is well.
+type HealthCheck struct {
+	// HTTP is the http or https URL that answers 2xx while the instance is
+	// well. Empty means that there is no check.
+	HTTP string
+	// Interval is the time between two checks. A shorter one sees a dead
+	// instance sooner and costs the instance more requests. 0 means 15 s.
+	Interval time.Duration
+	// Timeout is how long one check may take; 0 means the registry's own
+	// default, 10 s.
+	Timeout time.Duration
+	// DeregisterAfter removes an instance that was critical for this long.
+	// Consul raises anything below a minute to a minute; muster's agent does
+	// not. 0 means never.
+	DeregisterAfter time.Duration
+}
+
+// DefaultCheckInterval is the interval of a HealthCheck that names none.
+const DefaultCheckInterval = 15 * time.Second
+
+// Registry is a place where instances are announced: what a [Registrar]
+// needs of one. Implementations are safe for concurrent use, return within a
+// second of ctx ending, and give up by themselves on a registry that hangs.
+type Registry interface {
+	// Register makes the registry know r, in place of what it knew under
+	// r.ID, and vouches for it: it is passing until a check says otherwise.
+	Register(ctx context.Context, r Registration) error
+	// Deregister makes the registry forget id. It is no error if the
+	// registry does not know it.
+	Deregister(ctx context.Context, id string) error
+	// Await blocks while the registry's definition of id has the given hash,
+	// or until the registry's own wait time has passed, and returns the hash
+	// that it has then. With hash "" it answers at once. Re-registering the
+	// same definition does not change its hash, nor does its health. The
+	// error wraps ErrNotRegistered when the registry does not know id.
+	Await(ctx context.Context, id, hash string) (string, error)
+}
+
+// Validate returns an error that wraps ErrInvalid if no registry could take
+// r.
+func (r Registration) Validate() error {
+	if err := validName("service id", r.ID); err != nil {
+		return err
+	}
+	if err := validName("service name", r.Service); err != nil {
+		return err
+	}
+	if err := validAddress(r.Address); err != nil {
+		return err
+	}
+	if r.Port < 0 || r.Port > 65535 {
+		return fmt.Errorf("%w port %d: want 0 to 65535", ErrInvalid, r.Port)
+	}
+	for _, tag := range r.Tags {
+		if err := validText("tag", tag); err != nil {
+			return err
+		}
+	}
+	for key, value := range r.Meta {
+		if err := cmp.Or(validText("meta key", key), validText("meta value", value)); err != nil {
+			return err
+		}
+		if key == "" {
+			return fmt.Errorf("%w meta key: it is empty", ErrInvalid)
+		}
+	}
+	if w := r.Weights; w != (Weights{}) && (w.Passing < 1 || w.Warning < 0) {
+		return fmt.Errorf("%w weights %d and %d: want at least 1 and 0", ErrInvalid, w.Passing, w.Warning)
+	}
+	return r.Check.validate()
+}
+
+func (c HealthCheck) validate() error {
+	if c.Interval < 0 || c.Timeout < 0 || c.DeregisterAfter < 0 {
+		return fmt.Errorf("%w check: its interval, timeout and time to deregister must not be negative", ErrInvalid)
+	}
+	if c.HTTP == "" {
+		if c != (HealthCheck{}) {
+			return fmt.Errorf("%w check: it has times but no URL", ErrInvalid)
+		}
+		return nil
+	}
+	u, err := url.Parse(c.HTTP)
+	if err != nil {
+		return fmt.Errorf("%w check URL: %w", ErrInvalid, err)
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("%w check URL %q: want http://host:port/path", ErrInvalid, c.HTTP)
+	}
+	return nil
+}
+
+// validAddress refuses the unspecified addresses: they are where to listen,
+// and lead no caller anywhere.
+func validAddress(address string) error {
+	if err := validText("address", address); err != nil {
+		return err
+	}
+	if strings.ContainsAny(address, " /") {
+		return fmt.Errorf("%w address %q: want a host name or an IP address", ErrInvalid, address)
+	}
+	if ip, err := netip.ParseAddr(address); err == nil && ip.IsUnspecified() {
+		return fmt.Errorf("%w address %q: nobody can connect to it", ErrInvalid, address)
+	}
+	return nil
+}
+
+// validName also refuses what would lead out of its place in the path of a
+// URL, where names and ids go: "../kv" must stay a question about a service.
+func validName(kind, name string) error {
+	if name == "" {
+		return fmt.Errorf("%w %s: it is empty", ErrInvalid, kind)
+	}
+	if err := validText(kind, name); err != nil {
+		return err
+	}
+	if path.Clean("/"+name) != "/"+name {
+		return fmt.Errorf("%w %s %q: it must not start or end with a slash nor hold //, . or .. as a path does", ErrInvalid, kind, name)
+	}
+	return nil
+}
+
+func validText(kind, text string) error {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Errorf("%w %s %q: it holds control characters or is not UTF-8", ErrInvalid, kind, text)
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package discover
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// WatchConfig holds what a Watcher can do without; the zero value works.
+type WatchConfig struct {
+	// Logger is told when the source stops and when it resumes answering,
+	// once each. Nil means silence.
+	Logger *slog.Logger
+}
+
+// Watcher keeps the latest good answer to one question. While the source
+// fails, the last good answer stays, with the reason in its Err.
+// Its methods may be called concurrently.
+type Watcher struct {
+	source Source
+	query  Query
+	logger *slog.Logger
+
+	stop context.CancelFunc
+	done chan struct{} // closed when the loop has ended
+
+	tried    chan struct{} // closed after the first attempt, good or not
+	answered chan struct{} // closed after the first good answer
+
+	// latest has index 0 before the first good answer. The loop alone
+	// stores it, and readers take no lock.
+	latest atomic.Pointer[Snapshot]
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced when the contents change
+}
+
+// Watch starts to watch the answer of src to q. The caller closes the
+// Watcher.
+func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
+	ctx, stop := context.WithCancel(context.Background())
+	w := &Watcher{
+		source:   src,
+		query:    q,
+		logger:   loggerOrSilence(cfg.Logger).With("service", q.Service),
+		stop:     stop,
+		done:     make(chan struct{}),
+		tried:    make(chan struct{}),
+		answered: make(chan struct{}),
+		changed:  make(chan struct{}),
+	}
+	w.latest.Store(&Snapshot{})
+	go w.run(ctx) // Close stops it and waits
+	return w
+}
+
+// Snapshot returns the latest good answer, and whether there is one. Before
+// the first one the snapshot is empty but for Err, which says why once an
+// attempt has failed. It does not block. After Close it stays as it was.
+func (w *Watcher) Snapshot() (Snapshot, bool) {
+	s := w.latest.Load()
+	return *s, s.Index > 0
+}
+
+// First returns the latest good answer; if there is none yet, it waits for
+// it, over failed attempts. The error wraps ErrUnavailable and the source's
+// last error when ctx ends first, and ErrClosed when Close is called first.
+func (w *Watcher) First(ctx context.Context) (Snapshot, error) {
+	return w.await(ctx, w.answered)
+}
+
+// await waits for event and returns the latest good answer. The error wraps
+// ErrUnavailable if there is none by then or when ctx ends.
+func (w *Watcher) await(ctx context.Context, event <-chan struct{}) (Snapshot, error) {
+	var err error
+	select {
+	case <-event:
+	default:
+		select {
+		case <-event:
+		case <-w.done:
+			err = ErrClosed
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	s, ok := w.Snapshot()
+	switch {
+	case ok:
+		return s, nil
+	case err == ErrClosed:
+		return Snapshot{}, fmt.Errorf("watch %q: %w", w.query.Service, ErrClosed)
+	case s.Err != nil: // tells more than that time was up
+		err = s.Err
+	}
+	return Snapshot{}, fmt.Errorf("watch %q: %w: %w", w.query.Service, ErrUnavailable, err)
+}
+
+// Changed returns a channel that is closed when the contents of Snapshot
+// next change: its instances, not its index, time or error. To miss no
+// change, call it before Snapshot. Close does not close the channel.
+func (w *Watcher) Changed() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.changed
+}
+
+// Close stops the watch and waits for its loop to end, at most as long as
+// the source takes to notice. It may be called more than once.
+func (w *Watcher) Close() error {
+	w.stop()
+	<-w.done
+	return nil
+}
+
+// run asks for one answer after the other until ctx ends.
+func (w *Watcher) run(ctx context.Context) {
+	defer close(w.done)
+	var (
+		after = uint64(0)
+		retry = backoff{first: firstDelay, last: lastDelay}
+		pace  = newLimiter()
+	)
+	for pace.Wait(ctx) == nil {
+		answer, err := w.source.Next(ctx, w.query, after)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			w.failed(err)
+			// Ask for an answer at once next time: it ends the doubt about
+			// the list as soon as the source is back, and a registry that
+			// lost its data may take long to reach the old index.
+			after = 0
+			if sleep(ctx, retry.next()) != nil {
+				return
+			}
+			continue
+		}
+		retry.reset()
+		// An index that fell is no special case: the answer is used and the
+		// next question goes on from it. 0 would not block.
+		after = max(answer.Index, 1)
+		answer.Index = after
+		w.succeeded(answer)
+	}
+}
+
+// failed keeps the last good answer and notes why there is no newer one.
+func (w *Watcher) failed(err error) {
+	s := *w.latest.Load()
+	if s.Err == nil {
+		w.logger.Warn("registry does not answer, keeping the last list", "error", err, "instances", len(s.Instances))
+	}
+	s.Err = err
+	w.latest.Store(&s)
+	w.closeOnce(w.tried)
+}
+
+// succeeded takes an answer over and wakes the subscribers if its contents
+// are new.
+func (w *Watcher) succeeded(answer Snapshot) {
+	last := w.latest.Load()
+	if last.Err != nil {
+		w.logger.Info("registry answers again", "instances", len(answer.Instances))
+	}
+	answer.Err = nil
+	if answer.Confirmed.IsZero() {
+		answer.Confirmed = time.Now()
+	}
+	news := last.Index == 0 || !sameInstances(last.Instances, answer.Instances) || !sameInstances(last.Unhealthy, answer.Unhealthy)
+	if !news {
+		// Share the slices, so that the copies can be freed.
+		answer.Instances, answer.Unhealthy = last.Instances, last.Unhealthy
+	}
+	w.latest.Store(&answer)
+	w.closeOnce(w.answered)
+	w.closeOnce(w.tried)
+	if news {
+		w.mu.Lock()
+		close(w.changed)
+		w.changed = make(chan struct{})
+		w.mu.Unlock()
+	}
+}
+
+// closeOnce closes an event of the loop's own if it is still open.
+func (w *Watcher) closeOnce(event chan struct{}) {
+	select {
+	case <-event:
+	default:
+		close(event)
+	}
+}
+
+// sameInstances compares every field, so that a new one cannot be forgotten
+// here; the pace of the loop bounds what that costs.
+func sameInstances(a, b []Instance) bool {
+	return len(a) == len(b) && (len(a) == 0 || reflect.DeepEqual(a, b))
+}
+
+func loggerOrSilence(logger *slog.Logger) *slog.Logger {
+	if logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return logger
+}
