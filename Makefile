@@ -1,0 +1,38 @@
+CONSUL := .bin/consul
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint consul conformance bench ci
+
+help: ## list what make can do
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+build: ## build muster into .bin
+	go build -trimpath -o .bin/muster .
+
+test: ## everything that needs nothing but Go
+	go test ./...
+
+race: ## the same under the race detector (needs a C compiler)
+	go test -race ./...
+
+lint: ## formatting, vet and staticcheck, for every build tag
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	go vet ./...
+	go vet -tags conformance ./...
+	go tool staticcheck ./...
+	go tool staticcheck -tags conformance ./...
+
+consul: $(CONSUL) ## build a real Consul 1.19.2 into .bin (minutes, once)
+
+$(CONSUL): test/consul/go.mod test/consul/go.sum
+	go -C test/consul build -trimpath -o ../../$@ github.com/hashicorp/consul
+	@touch $@
+
+conformance: consul ## the stories of test/ on muster and on the real Consul
+	go test -race -tags conformance ./test/...
+
+bench: consul ## measure against Consul, write docs/benchmarks.md
+	go run ./test/bench
+
+ci: ## what a change must pass
+	.ci/run

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestConnectionReadsAnswerAfterAnswer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Consul-Index", "42")
+		switch r.URL.Path {
+		case "/chunked": // more than net/http buffers, without a length
+			for range 100 {
+				_, _ = w.Write(make([]byte, 1000))
+			}
+		case "/missing":
+			http.Error(w, "no such service", http.StatusNotFound)
+		case "/empty":
+		default:
+			_, _ = w.Write([]byte("[]"))
+		}
+	}))
+	defer server.Close()
+	conn, err := connect(t.Context(), server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/", "/chunked", "/empty", "/chunked", "/"} {
+		if got, err := conn.do(get(path)); err != nil || got != (answer{status: 200, index: 42}) {
+			t.Errorf("GET %s = %+v, %v; want status 200 and index 42", path, got, err)
+		}
+	}
+	if _, err := conn.do(get("/missing")); err == nil || !strings.Contains(err.Error(), "GET /missing: status 404") {
+		t.Errorf("GET /missing gave %v, want an error with the status", err)
+	}
+	if _, err := conn.do(put("/", []byte("{}"))); err != nil {
+		t.Errorf("PUT after an error status: %v", err)
+	}
+}
+
+func TestCompareSaysHowMuchBetter(t *testing.T) {
+	for _, test := range []struct {
+		more          bool
+		muster, other float64
+		want          string
+	}{
+		{more: false, muster: 20, other: 500, want: "25.0 ×"},
+		{more: false, muster: 20, other: 10, want: "0.50 ×"},
+		{more: true, muster: 20_000, other: 800, want: "25.0 ×"},
+		{more: true, muster: 20_000, other: 80_000, want: "0.25 ×"},
+	} {
+		if got := (figure{more: test.more}).compare(test.muster, test.other); got != test.want {
+			t.Errorf("compare(%v, %v) with more=%t = %q, want %q", test.muster, test.other, test.more, got, test.want)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for _, test := range []struct {
+		values []float64
+		want   float64
+	}{
+		{[]float64{3}, 3},
+		{[]float64{9, 1, 2}, 2},
+		{[]float64{4, 1, 2, 9}, 3},
+	} {
+		if got := median(test.values); got != test.want {
+			t.Errorf("median(%v) = %v, want %v", test.values, got, test.want)
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	for value, want := range map[float64]string{0.254: "0.25", 12.34: "12.3", 123.4: "123", 1234: "1,234", 91_000: "91,000", 1_234_567: "1,234,567"} {
+		if got := short(value); got != want {
+			t.Errorf("short(%v) = %q, want %q", value, got, want)
+		}
+	}
+}
+
+func TestInsertReplacesWhatStandsBetweenTheMarkers(t *testing.T) {
+	document := filepath.Join(t.TempDir(), "page.md")
+	if err := os.WriteFile(document, []byte("head\n"+begin+"old\n"+end+"foot\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := insert(document, "new\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "head\n" + begin + "new\n" + end + "foot\n"; string(got) != want {
+		t.Errorf("insert() left %q, want %q", got, want)
+	}
+}
+
+func TestInsertNeedsTheMarkers(t *testing.T) {
+	document := filepath.Join(t.TempDir(), "page.md")
+	if err := os.WriteFile(document, []byte("head\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := insert(document, "new\n"); err == nil {
+		t.Error("insert() gave no error for a page without markers")
+	}
+}

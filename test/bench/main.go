@@ -1,0 +1,125 @@
+// Command bench measures muster's registry beside a real Consul and beside the
+// least that a server on Go's net/http could do, all three as child processes
+// on this machine, in alternating rounds, and writes the table of medians into
+// docs/benchmarks.md. Run it as "make bench" (Linux, a few minutes).
+//
+// Absolute figures move from run to run and from machine to machine; the
+// ratios are what to compare.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/realjf/muster/test/registry"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	rounds := flag.Int("rounds", 3, "how often each figure is taken; the table shows medians")
+	consul := flag.String("consul", ".bin/consul", "the real Consul, from make consul")
+	document := flag.String("document", "docs/benchmarks.md", "the page that holds the table")
+	flag.Parse()
+	if *rounds < 1 {
+		return fmt.Errorf("-rounds %d: at least 1 is needed", *rounds)
+	}
+	if _, err := os.Stat(*consul); err != nil {
+		return fmt.Errorf("no real Consul to measure; run make consul: %w", err)
+	}
+	folder, err := os.MkdirTemp("", "muster-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	contenders, err := prepare(ctx, folder, *consul)
+	if err != nil {
+		return err
+	}
+	var table []row
+	for _, f := range figures {
+		table = append(table, row{figure: f, values: map[string][]float64{}})
+	}
+	for round := range *rounds {
+		for _, row := range table {
+			for _, kind := range contenders {
+				value, err := take(ctx, row.figure, kind)
+				if err != nil {
+					return fmt.Errorf("%s of %s: %w", row.name, kind.Name, err)
+				}
+				row.values[kind.Name] = append(row.values[kind.Name], value)
+				fmt.Fprintf(os.Stderr, "round %d of %d: %-12s %10s  %s\n", round+1, *rounds, kind.Name, short(value), row.name)
+			}
+		}
+		slices.Reverse(contenders) // nobody is always first
+	}
+	text, err := report(ctx, table, *rounds, *consul)
+	if err != nil {
+		return err
+	}
+	fmt.Print(text)
+	return insert(*document, text)
+}
+
+// The contenders' names.
+const (
+	musterName  = "muster-agent"
+	consulName  = "consul"
+	minimalName = "minimal"
+)
+
+// prepare builds the programs into folder and returns the contenders.
+func prepare(ctx context.Context, folder, consul string) ([]registry.Kind, error) {
+	programs := map[string]string{musterName: ".", minimalName: "./test/bench/minimal"}
+	for name, source := range programs {
+		path := filepath.Join(folder, name)
+		if output, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, source).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("build %s: %w\n%s", name, err, output)
+		}
+		programs[name] = path
+	}
+	minimal := registry.Kind{
+		Name: minimalName,
+		Path: programs[minimalName],
+		Args: func(port int) ([]string, error) {
+			return []string{"-address", "127.0.0.1:" + strconv.Itoa(port), "-answers", folder}, nil
+		},
+	}
+	real := registry.Consul(consul)
+	if err := record(ctx, real, folder); err != nil {
+		return nil, err
+	}
+	return []registry.Kind{registry.Agent(programs[musterName]), real, minimal}, nil
+}
+
+// take measures one figure once, on a registry of its own.
+func take(ctx context.Context, f figure, kind registry.Kind) (value float64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	r, err := registry.New(kind)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, r.End()) }()
+	if !f.fromStart {
+		if err := r.Start(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return f.measure(ctx, r)
+}
