@@ -1,0 +1,58 @@
+// Package check finds out whether things are healthy. A [Definition] says
+// what to look at and how often; a [Runner] looks, applies the thresholds and
+// reports each result.
+//
+// A kind of check is a file with a probe and a line in kinds.go. The package
+// does not know services or nodes, and keeps no history: what a result means
+// for whom is for the one who started the check.
+package check
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+// Definition describes one check. Exactly one kind is chosen, by the field
+// that names its target; TTL is the kind that is told instead of looking.
+// The rules for the fields are Consul's (api-docs/agent/check).
+type Definition struct {
+	HTTP             string      // URL to request
+	Method           string      // of the request; GET by default
+	Header           http.Header // of the request
+	Body             string      // of the request
+	DisableRedirects bool        // take a redirect as the answer
+	TLSServerName    string      // expected in the certificate; the URL's host by default
+	TLSSkipVerify    bool        // accept any certificate
+
+	TTL time.Duration // longest time between two reports from outside
+
+	Interval time.Duration // time between two probes; at least MinInterval is kept
+	Timeout  time.Duration // of one probe; DefaultTimeout by default
+
+	OutputMaxSize          int // bytes of output kept; DefaultOutputSize by default
+	SuccessBeforePassing   int // consecutive good results that turn it passing or warning
+	FailuresBeforeWarning  int // consecutive bad results that turn it warning
+	FailuresBeforeCritical int // consecutive bad results that turn it critical
+}
+
+// Consul's limits.
+const (
+	MinInterval       = time.Second
+	DefaultTimeout    = 10 * time.Second
+	DefaultOutputSize = 4096
+)
+
+// Result is what one look found.
+type Result struct {
+	Status state.Status
+	Output string // text for people: what was asked and what came back
+}
+
+// prober looks once. It returns when it knows or when ctx ends, keeps no more
+// output than it was made for, and is never called twice at a time.
+type prober interface {
+	probe(ctx context.Context) Result
+}

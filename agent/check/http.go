@@ -1,0 +1,71 @@
+package check
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+// httpProbe asks a URL: 2xx is passing, 429 is warning, all else critical.
+type httpProbe struct {
+	definition Definition
+	client     *http.Client
+}
+
+func newHTTP(d Definition) prober {
+	client := &http.Client{
+		// A connection of its own for each probe: a kept one would say that
+		// the connection is alive, not that the server still accepts.
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			TLSClientConfig:   &tls.Config{ServerName: d.TLSServerName, InsecureSkipVerify: d.TLSSkipVerify},
+		},
+	}
+	if d.DisableRedirects {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	return &httpProbe{definition: d, client: client}
+}
+
+func (p *httpProbe) probe(ctx context.Context) Result {
+	d := p.definition
+	method := d.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	request, err := http.NewRequestWithContext(ctx, method, d.HTTP, strings.NewReader(d.Body))
+	if err != nil {
+		return Result{state.Critical, err.Error()}
+	}
+	request.Header.Set("User-Agent", "Consul Health Check") // servers recognise the check by it
+	request.Header.Set("Accept", "text/plain, text/*, */*")
+	for name, values := range d.Header {
+		request.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	if host := request.Header.Get("Host"); host != "" {
+		request.Host = host
+	}
+
+	response, err := p.client.Do(request)
+	if err != nil {
+		return Result{state.Critical, err.Error()}
+	}
+	defer response.Body.Close()
+	// What could be read is the output; a body that breaks off says nothing
+	// about the status that came before it.
+	body, _ := io.ReadAll(io.LimitReader(response.Body, int64(d.OutputMaxSize)))
+	output := fmt.Sprintf("HTTP %s %s: %s Output: %s", method, d.HTTP, response.Status, body)
+	switch {
+	case response.StatusCode >= 200 && response.StatusCode <= 299:
+		return Result{state.Passing, output}
+	case response.StatusCode == http.StatusTooManyRequests:
+		return Result{state.Warning, output}
+	default:
+		return Result{state.Critical, output}
+	}
+}

@@ -1,0 +1,58 @@
+package check
+
+import "errors"
+
+// Errors of a definition that can never work, in Consul's words.
+var (
+	//lint:ignore ST1005 clients see Consul's text
+	ErrIntervalAndTTL = errors.New("Interval and TTL cannot both be specified")
+	//lint:ignore ST1005 clients see Consul's text
+	ErrNoInterval = errors.New("Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks")
+	//lint:ignore ST1005 clients see Consul's text
+	ErrNoTTL = errors.New("TTL must be > 0 for TTL checks")
+)
+
+// kind is one way to find out. A new kind is a line in kinds and a file.
+type kind struct {
+	name   string // as the registry's answers call it
+	chosen func(Definition) bool
+	prober func(Definition) prober
+}
+
+var kinds = []kind{
+	{"http", func(d Definition) bool { return d.HTTP != "" }, newHTTP},
+}
+
+// nameTTL is the kind that is told from outside; the runner keeps its time.
+const nameTTL = "ttl"
+
+// Kind returns what the registry's answers call this kind of check.
+func (d Definition) Kind() string {
+	if k := d.kind(); k != nil {
+		return k.name
+	}
+	return nameTTL
+}
+
+func (d Definition) kind() *kind {
+	for n := range kinds {
+		if kinds[n].chosen(d) {
+			return &kinds[n]
+		}
+	}
+	return nil
+}
+
+// Validate returns why the definition can never work, or nil.
+func (d Definition) Validate() error {
+	switch probes := d.kind() != nil; {
+	case d.Interval > 0 && d.TTL > 0:
+		return ErrIntervalAndTTL
+	case probes && d.Interval <= 0:
+		return ErrNoInterval
+	case !probes && d.TTL <= 0:
+		return ErrNoTTL
+	default:
+		return nil
+	}
+}

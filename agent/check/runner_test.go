@@ -1,0 +1,179 @@
+package check
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/realjf/muster/agent/state"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// scripted is a prober that takes the given time and gives the next result.
+type scripted struct {
+	takes   time.Duration
+	results []state.Status // the last one repeats
+	times   []time.Time    // when it was asked
+}
+
+func (s *scripted) probe(ctx context.Context) Result {
+	s.times = append(s.times, time.Now())
+	timer := time.NewTimer(s.takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return Result{state.Critical, ctx.Err().Error()}
+	}
+	result := s.results[0]
+	if len(s.results) > 1 {
+		s.results = s.results[1:]
+	}
+	return Result{result, "scripted"}
+}
+
+// reports collects what a check reports.
+type reports struct {
+	mu  sync.Mutex
+	all []Result
+}
+
+func (r *reports) add(result Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, result)
+}
+
+// last returns how many reports there were and the last of them.
+func (r *reports) last() (int, Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.all) == 0 {
+		return 0, Result{}
+	}
+	return len(r.all), r.all[len(r.all)-1]
+}
+
+// running gives the test a running runner in a bubble of its own time.
+func running(t *testing.T, test func(*testing.T, *Runner)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		runner := NewRunner()
+		ctx, cancel := context.WithCancel(t.Context())
+		var loop sync.WaitGroup
+		loop.Go(func() { _ = runner.Run(ctx) })
+		test(t, runner)
+		cancel()
+		loop.Wait()
+	})
+}
+
+func TestFirstProbeAtOnceThenEachInterval(t *testing.T) {
+	running(t, func(t *testing.T, r *Runner) {
+		began := time.Now()
+		probe := &scripted{takes: time.Second, results: []state.Status{state.Passing}}
+		var got reports
+		r.start(Definition{Interval: 10 * time.Second, OutputMaxSize: 10}, probe, got.add)
+		time.Sleep(65 * time.Second)
+		synctest.Wait()
+
+		if first := probe.times[0].Sub(began); first != 0 {
+			t.Errorf("the first probe came after %s, want at once", first)
+		}
+		if gap := probe.times[1].Sub(probe.times[0]); gap < 5*time.Second || gap > 10*time.Second {
+			t.Errorf("the second probe came %s after the first, want between a half and a whole interval", gap)
+		}
+		for n := 2; n < len(probe.times); n++ {
+			if gap := probe.times[n].Sub(probe.times[n-1]); gap != 10*time.Second {
+				t.Errorf("probe %d came %s after the one before, want 10s", n, gap)
+			}
+		}
+		if count, _ := got.last(); count < 6 || count != len(probe.times) {
+			t.Errorf("got %d reports of %d probes in 65s, want one each and at least 6", count, len(probe.times))
+		}
+	})
+}
+
+func TestSlowTargetIsCutOffAndDelaysNobody(t *testing.T) {
+	running(t, func(t *testing.T, r *Runner) {
+		hang := &scripted{takes: time.Hour, results: []state.Status{state.Passing}}
+		var hung, quick reports
+		r.start(Definition{Interval: 10 * time.Second, Timeout: 3 * time.Second}, hang, hung.add)
+		r.start(Definition{Interval: 10 * time.Second}, &scripted{results: []state.Status{state.Passing}}, quick.add)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if count, _ := quick.last(); count != 1 {
+			t.Errorf("the quick check gave %d reports beside a hanging one, want 1", count)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if _, result := hung.last(); result.Status != state.Critical {
+			t.Errorf("a target that hangs is %q after its timeout, want critical", result.Status)
+		}
+	})
+}
+
+func TestStoppedCheckIsSilent(t *testing.T) {
+	running(t, func(t *testing.T, r *Runner) {
+		var got reports
+		task := r.start(Definition{Interval: time.Second}, &scripted{takes: time.Second / 2, results: []state.Status{state.Passing}}, got.add)
+		time.Sleep(time.Second / 4)
+		task.Stop() // while it is under way
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if count, _ := got.last(); count != 0 {
+			t.Errorf("got %d reports after Stop, want none", count)
+		}
+	})
+}
+
+func TestTTL(t *testing.T) {
+	running(t, func(t *testing.T, r *Runner) {
+		var got reports
+		task := r.Start(Definition{TTL: 10 * time.Second}, got.add)
+		for range 5 {
+			time.Sleep(9 * time.Second)
+			if _, isTTL := task.Beat("alive"); !isTTL {
+				t.Fatal("a TTL check did not take a beat")
+			}
+		}
+		synctest.Wait()
+		if count, _ := got.last(); count != 0 || task.Lapsed() {
+			t.Fatalf("got %d reports while it was renewed, want none", count)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		count, result := got.last()
+		if count != 1 || result.Status != state.Critical ||
+			result.Output != "TTL expired (last output before timeout follows): alive" {
+			t.Errorf("got %d reports, the last %+v, want one that it expired", count, result)
+		}
+		if !task.Lapsed() {
+			t.Error("an expired TTL has not lapsed")
+		}
+		task.Beat("")
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		if count, _ := got.last(); count != 1 {
+			t.Errorf("a TTL that came back expired again within its time")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if count, result := got.last(); count != 2 || result.Output != "TTL expired" {
+			t.Errorf("got %d reports, the last %+v, want a second expiry", count, result)
+		}
+	})
+}
+
+func TestBeatKeepsBoundedOutput(t *testing.T) {
+	r := NewRunner()
+	task := r.Start(Definition{TTL: time.Hour, OutputMaxSize: 4}, func(Result) {})
+	kept, _ := task.Beat("123456")
+	if want := "1234 ... (captured 4 of 6 bytes)"; kept != want {
+		t.Errorf("got %q, want %q", kept, want)
+	}
+}

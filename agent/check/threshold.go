@@ -1,0 +1,43 @@
+package check
+
+import "github.com/realjf/muster/agent/state"
+
+// threshold turns single results into a status: it lets a status change only
+// after enough results in a row. A warning counts as a success.
+type threshold struct {
+	passing, warning, critical int // results in a row that it takes
+	successes, failures        int // in a row so far
+}
+
+// newThreshold starts with both counts satisfied, so that the first result
+// always applies (Consul does the same).
+func newThreshold(d Definition) *threshold {
+	t := &threshold{
+		passing:  max(d.SuccessBeforePassing, 1),
+		warning:  d.FailuresBeforeWarning,
+		critical: max(d.FailuresBeforeCritical, 1),
+	}
+	if t.warning == 0 {
+		t.warning = t.critical
+	}
+	t.successes, t.failures = t.passing, max(t.warning, t.critical)
+	return t
+}
+
+// next takes a result and returns the status it leads to; false means that
+// the status stays as it was.
+func (t *threshold) next(result state.Status) (state.Status, bool) {
+	if result != state.Critical {
+		t.successes, t.failures = t.successes+1, 0
+		return result, t.successes >= t.passing
+	}
+	t.successes, t.failures = 0, t.failures+1
+	switch {
+	case t.failures >= t.critical:
+		return state.Critical, true
+	case t.failures >= t.warning:
+		return state.Warning, true
+	default:
+		return "", false
+	}
+}

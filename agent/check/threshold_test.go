@@ -1,0 +1,55 @@
+package check
+
+import (
+	"testing"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+func TestThreshold(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		definition Definition
+		results    string // p, w and c: what single looks found
+		want       string // what it leads to after each; - keeps the status
+	}{
+		{"each result counts by default", Definition{}, "pcwp", "pcwp"},
+		{"the first result always counts", Definition{SuccessBeforePassing: 3, FailuresBeforeCritical: 3}, "c", "c"},
+		{"successes in a row", Definition{SuccessBeforePassing: 3}, "cppcppp", "c--c--p"},
+		{"a warning is a success", Definition{SuccessBeforePassing: 2}, "cpw", "c-w"},
+		{"failures in a row", Definition{FailuresBeforeCritical: 3}, "pccpccc", "p--p--c"},
+		{"warning before critical", Definition{FailuresBeforeWarning: 2, FailuresBeforeCritical: 3}, "pccc", "p-wc"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			statuses := map[byte]state.Status{'p': state.Passing, 'w': state.Warning, 'c': state.Critical}
+			rule := newThreshold(tc.definition)
+			for n := range tc.results {
+				status, counts := rule.next(statuses[tc.results[n]])
+				wantStatus, want := statuses[tc.want[n]]
+				if counts != want || (counts && status != wantStatus) {
+					t.Errorf("result %d: got %q, %t; want %q, %t", n, status, counts, wantStatus, want)
+				}
+			}
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		definition Definition
+		want       error
+	}{
+		{"HTTP", Definition{HTTP: "http://x", Interval: 1}, nil},
+		{"TTL", Definition{TTL: 1}, nil},
+		{"no interval", Definition{HTTP: "http://x"}, ErrNoInterval},
+		{"negative interval", Definition{HTTP: "http://x", Interval: -1}, ErrNoInterval},
+		{"both", Definition{TTL: 1, Interval: 1}, ErrIntervalAndTTL},
+		{"nothing", Definition{}, ErrNoTTL},
+		{"an interval and nothing to look at", Definition{Interval: 1}, ErrNoTTL},
+	} {
+		if got := tc.definition.Validate(); got != tc.want {
+			t.Errorf("%s: got %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
