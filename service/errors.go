@@ -11,8 +11,6 @@ import (
 
 // Errors that a caller can decide on, for use with [errors.Is].
 var (
-	// ErrInvalidName reports a service name that cannot be asked for.
-	ErrInvalidName = errors.New("invalid service name")
 	// ErrNotFound reports that the registry knows no instance of a service.
 	ErrNotFound = errors.New("discovery service not found")
 	// ErrLeaving reports that the service is going and wants no new work.
@@ -86,7 +84,7 @@ func KindOf(err error) Kind {
 	switch {
 	case err == nil:
 		return OK
-	case errors.Is(err, ErrInvalidName):
+	case errors.Is(err, discover.ErrInvalid):
 		return Invalid
 	case errors.Is(err, ErrNotFound):
 		return NotFound

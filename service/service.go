@@ -27,6 +27,11 @@ type Service struct {
 	leaving atomic.Bool
 }
 
+// maxName is the longest name in bytes that is looked for: a longer one would
+// not fit into a DNS name. A watch is kept per name, so that a stranger must
+// not be able to make us keep large ones.
+const maxName = 255
+
 // New returns a healthy service that finds others through finder.
 func New(finder Finder) *Service { return &Service{finder: finder} }
 
@@ -37,15 +42,19 @@ func (s *Service) SayHello() string { return "Hello World" }
 // at least one when the error is nil. The slice is shared: it must not be
 // changed.
 //
-// A name that cannot be asked for is an [ErrInvalidName], a service that the
-// registry does not know [ErrNotFound], one of which every instance is out an
-// [*UnhealthyError]. While the registry has given no answer that could tell,
-// the error wraps [discover.ErrUnavailable].
+// The error wraps [discover.ErrInvalid] when no registry could be asked for
+// name, and [discover.ErrUnavailable] while the registry has given no answer
+// that could tell. It is [ErrNotFound] when the registry does not know the
+// service, and an [*UnhealthyError] when it knows it and all of it is out.
 func (s *Service) Discover(ctx context.Context, name string) ([]discover.Instance, error) {
-	if err := CheckName(name); err != nil {
+	q := discover.Query{Service: name}
+	if err := q.Validate(); err != nil {
 		return nil, err
 	}
-	snapshot, err := s.finder.Get(ctx, discover.Query{Service: name})
+	if len(name) > maxName {
+		return nil, fmt.Errorf("%w service name: it has %d bytes, want at most %d", discover.ErrInvalid, len(name), maxName)
+	}
+	snapshot, err := s.finder.Get(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("discover %q: %w", name, err)
 	}

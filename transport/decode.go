@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/endpoint"
-	"github.com/realjf/muster/service"
 )
 
 func decodeSayHello(context.Context, *http.Request) (any, error) {
@@ -24,15 +24,15 @@ func decodeDiscovery(_ context.Context, r *http.Request) (any, error) {
 	// r.URL.Query() would drop what it cannot read without a word.
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, fmt.Errorf("%w: query string: %w", service.ErrInvalidName, err)
+		return nil, fmt.Errorf("%w query string: %w", discover.ErrInvalid, err)
 	}
 	names := query["serviceName"]
 	switch len(names) {
 	case 0:
-		return nil, fmt.Errorf("%w: serviceName is missing, ask for /discovery?serviceName=NAME", service.ErrInvalidName)
+		return nil, fmt.Errorf("%w request: serviceName is missing, ask for /discovery?serviceName=NAME", discover.ErrInvalid)
 	case 1:
 		return endpoint.DiscoveryRequest{ServiceName: names[0]}, nil
 	default:
-		return nil, fmt.Errorf("%w: serviceName is given %d times, ask for one service at a time", service.ErrInvalidName, len(names))
+		return nil, fmt.Errorf("%w request: serviceName is given %d times, ask for one service at a time", discover.ErrInvalid, len(names))
 	}
 }

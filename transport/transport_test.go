@@ -92,12 +92,12 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/discovery?serviceName=slow", 504, `{"instances":[],"error":"discover \"slow\": context deadline exceeded"}`},
 		{"GET", "/discovery?serviceName=surprise", 500, `{"instances":[],"error":"internal error"}`},
 		{"GET", "/discovery?serviceName=panic", 500, `{"instances":[],"error":"internal error"}`},
-		{"GET", "/discovery", 400, `{"error":"invalid service name: serviceName is missing, ask for /discovery?serviceName=NAME"}`},
-		{"GET", "/discovery?servicename=web", 400, `{"error":"invalid service name: serviceName is missing, ask for /discovery?serviceName=NAME"}`},
+		{"GET", "/discovery", 400, `{"error":"invalid request: serviceName is missing, ask for /discovery?serviceName=NAME"}`},
+		{"GET", "/discovery?servicename=web", 400, `{"error":"invalid request: serviceName is missing, ask for /discovery?serviceName=NAME"}`},
 		{"GET", "/discovery?serviceName=", 400, `{"error":"invalid service name: it is empty"}`},
-		{"GET", "/discovery?serviceName=a&serviceName=b", 400, `{"error":"invalid service name: serviceName is given 2 times, ask for one service at a time"}`},
-		{"GET", "/discovery?serviceName=%zz", 400, `{"error":"invalid service name: query string: invalid URL escape \"%zz\""}`},
-		{"GET", "/discovery?serviceName=a%00", 400, `{"error":"invalid service name: \"a\\x00\" contains a control character"}`},
+		{"GET", "/discovery?serviceName=a&serviceName=b", 400, `{"error":"invalid request: serviceName is given 2 times, ask for one service at a time"}`},
+		{"GET", "/discovery?serviceName=%zz", 400, `{"error":"invalid query string: invalid URL escape \"%zz\""}`},
+		{"GET", "/discovery?serviceName=a%00", 400, `{"error":"invalid service name \"a\\x00\": it holds control characters or is not UTF-8"}`},
 		{"GET", "/nowhere", 404, `{"error":"no such path: /nowhere"}`},
 		{"GET", "/", 404, `{"error":"no such path: /"}`},
 		{"GET", "/health/", 404, `{"error":"no such path: /health/"}`},
@@ -141,7 +141,7 @@ func TestAnswers(t *testing.T) {
 // TestEachKindHasAStatus fails when a kind is added without one.
 func TestEachKindHasAStatus(t *testing.T) {
 	tests := map[service.Kind]error{
-		service.Invalid:     service.ErrInvalidName,
+		service.Invalid:     discover.ErrInvalid,
 		service.NotFound:    service.ErrNotFound,
 		service.Unhealthy:   &service.UnhealthyError{},
 		service.Unavailable: discover.ErrUnavailable,
