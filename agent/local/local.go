@@ -1,0 +1,275 @@
+// Package local keeps what this agent's own node announced: its services and
+// checks, and how they fare. It tells them apart from what others put into
+// the catalog, runs their checks, writes every change into the state, and
+// removes services that have been critical for too long.
+//
+// It does not decode requests and does not answer them.
+package local
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/realjf/muster/agent/check"
+	"github.com/realjf/muster/agent/state"
+)
+
+// UnknownService is the error for a service id that this node did not
+// announce. Its text is Consul's.
+type UnknownService string
+
+func (id UnknownService) Error() string {
+	return fmt.Sprintf("Unknown service ID %q. Ensure that the service ID is passed, not the service name.", string(id))
+}
+
+// UnknownCheck is the error for a check id that this node did not announce.
+type UnknownCheck string
+
+func (id UnknownCheck) Error() string {
+	return fmt.Sprintf("Unknown check ID %q. Ensure that the check ID is passed, not the check name.", string(id))
+}
+
+// NotTTL is the error for a report on a check that looks for itself.
+type NotTTL string
+
+func (id NotTTL) Error() string {
+	return fmt.Sprintf("CheckID %q does not have associated TTL", string(id))
+}
+
+// NoSuchService is the error for a check that names a service which this node
+// did not announce.
+type NoSuchService string
+
+func (id NoSuchService) Error() string {
+	return fmt.Sprintf("ServiceID %q does not exist", string(id))
+}
+
+// Config has what may be chosen. The zero value works.
+type Config struct {
+	// Logger hears of services that are removed and checks that change. Nil
+	// means silence.
+	Logger *slog.Logger
+	// OutputInterval is how long the catalog may keep an old output of a check
+	// whose status stays the same; 5 minutes by default, as in Consul. Lower
+	// values show fresher outputs and wake readers more often. The agent's own
+	// answers always have the latest output.
+	OutputInterval time.Duration
+}
+
+// Local is what one node announced. It is safe for concurrent use. What it
+// returns is shared and must not be changed.
+type Local struct {
+	store  *state.Store
+	node   state.Node
+	config Config
+	runner *check.Runner
+	wake   chan struct{} // has one element when a removal may have become due
+
+	mu       sync.Mutex
+	services map[string]*service
+	checks   map[string]*announcedCheck
+	doomed   map[*announcedCheck]bool // those that will end their service
+	reaping  time.Time                // when the reaper looks next; zero for not at all
+	changed  chan struct{}            // closed and replaced at each change
+}
+
+// service is a service with its checks and those who wait for it to change.
+type service struct {
+	definition *state.Service
+	checks     map[string]*announcedCheck // by id
+	changed    chan struct{}              // closed when it changes or goes
+}
+
+// New announces the node itself in the store, with the check and the service
+// that every Consul server has, and returns its Local. Call Run to run the
+// checks.
+func New(store *state.Store, node state.Node, config Config) (*Local, error) {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.OutputInterval <= 0 {
+		config.OutputInterval = 5 * time.Minute
+	}
+	l := &Local{
+		store:    store,
+		node:     node,
+		config:   config,
+		runner:   check.NewRunner(),
+		wake:     make(chan struct{}, 1),
+		services: map[string]*service{},
+		checks:   map[string]*announcedCheck{},
+		doomed:   map[*announcedCheck]bool{},
+		changed:  make(chan struct{}),
+	}
+	if err := store.Write(l.announceNode); err != nil {
+		return nil, fmt.Errorf("announce node %q: %w", node.Node, err)
+	}
+	return l, nil
+}
+
+// announceNode writes what the catalog holds of a Consul server itself.
+func (l *Local) announceNode(w *state.Writer) error {
+	w.PutNode(l.node)
+	if err := w.PutService(state.Service{
+		Node: l.node.Node, ID: "consul", Service: "consul", Tags: []string{}, Port: 8300,
+		Meta:    map[string]string{"version": l.node.Meta["consul-version"], "non_voter": "false", "read_replica": "false"},
+		Weights: state.Weights{Passing: 1, Warning: 1},
+	}); err != nil {
+		return err
+	}
+	return w.PutCheck(state.Check{
+		Node: l.node.Node, CheckID: "serfHealth", Name: "Serf Health Status",
+		Status: state.Passing, Output: "Agent alive and reachable",
+	})
+}
+
+// Run runs the checks and removals until ctx ends, waits for the checks under
+// way, and returns nil.
+func (l *Local) Run(ctx context.Context) error {
+	var checks sync.WaitGroup
+	checks.Go(func() { _ = l.runner.Run(ctx) }) // ends with ctx; awaited below
+	l.reap(ctx)
+	checks.Wait()
+	return nil
+}
+
+// Node returns the node that this is about, as it was announced.
+func (l *Local) Node() state.Node { return l.node }
+
+// Register announces a service with its checks, in one step, in place of what
+// was announced under its id before. Checks that were there already keep
+// their status and output until the next result. Earlier checks that are not
+// named now stay, unless replace says that they go.
+func (l *Local) Register(svc state.Service, checks []Check, replace bool) error {
+	svc.Node = l.node.Node
+	for n := range checks {
+		checks[n].nameFor(svc, n, len(checks))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	now := &service{definition: &svc, checks: map[string]*announcedCheck{}, changed: make(chan struct{})}
+	named := map[string]bool{}
+	announced := make([]*announcedCheck, len(checks))
+	for n, c := range checks {
+		named[c.ID] = true
+		announced[n] = l.announce(c, now)
+	}
+	var obsolete []string
+	old := l.services[svc.ID]
+	if old != nil {
+		for id, c := range old.checks {
+			switch {
+			case named[id]:
+			case replace:
+				obsolete = append(obsolete, id)
+			default:
+				now.checks[id] = c
+			}
+		}
+	}
+	err := l.store.Write(func(w *state.Writer) error {
+		if err := w.PutService(svc); err != nil {
+			return err
+		}
+		for _, id := range obsolete {
+			w.DeleteCheck(l.node.Node, id)
+		}
+		for _, c := range announced {
+			if err := w.PutCheck(*c.now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("register service %q: %w", svc.ID, err)
+	}
+	if old != nil {
+		close(old.changed)
+	}
+	l.services[svc.ID] = now
+	for _, id := range obsolete {
+		l.drop(id)
+	}
+	for _, c := range announced {
+		l.run(c, now)
+	}
+	for _, c := range now.checks {
+		c.relabel(&svc)
+	}
+	l.tell()
+	return nil
+}
+
+// Deregister withdraws a service with its checks: [UnknownService].
+func (l *Local) Deregister(id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := l.services[id]
+	if old == nil {
+		return UnknownService(id)
+	}
+	err := l.store.Write(func(w *state.Writer) error {
+		w.DeleteService(l.node.Node, id)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("deregister service %q: %w", id, err)
+	}
+	for check := range old.checks {
+		l.drop(check)
+	}
+	delete(l.services, id)
+	close(old.changed)
+	l.tell()
+	return nil
+}
+
+// Service returns the service with the id, and a channel that is closed when
+// it changes or goes; false when there is no such service.
+func (l *Local) Service(id string) (*state.Service, <-chan struct{}, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.services[id]; s != nil {
+		return s.definition, s.changed, true
+	}
+	return nil, nil, false
+}
+
+// Services returns the announced services, sorted by id, and a channel that
+// is closed when anything announced changes.
+func (l *Local) Services() ([]*state.Service, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	services := make([]*state.Service, 0, len(l.services))
+	for _, s := range l.services {
+		services = append(services, s.definition)
+	}
+	slices.SortFunc(services, func(a, b *state.Service) int { return strings.Compare(a.ID, b.ID) })
+	return services, l.changed
+}
+
+// Checks returns the announced checks as they are now, sorted by id, and a
+// channel that is closed when anything announced changes.
+func (l *Local) Checks() ([]*state.Check, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	checks := make([]*state.Check, 0, len(l.checks))
+	for _, id := range slices.Sorted(maps.Keys(l.checks)) {
+		checks = append(checks, l.checks[id].now)
+	}
+	return checks, l.changed
+}
+
+// tell wakes those who wait for any change; the caller holds the mutex.
+func (l *Local) tell() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
