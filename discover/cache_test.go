@@ -1,0 +1,231 @@
+package discover_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/discovertest"
+)
+
+// cached runs test in a bubble with a cache of what a hand-driven source
+// knows: instance 1 of web.
+func cached(t *testing.T, cfg discover.CacheConfig, test func(t *testing.T, src *discovertest.Hand, cache *discover.Cache)) {
+	synctest.Test(t, func(t *testing.T) {
+		src := discovertest.NewHand()
+		src.Set("web", discover.Instance{ID: "1"})
+		cache := discover.NewCache(src, cfg)
+		defer cache.Close()
+		test(t, src, cache)
+	})
+}
+
+func TestCacheSharesOneWatch(t *testing.T) {
+	cached(t, discover.CacheConfig{}, func(t *testing.T, src *discovertest.Hand, cache *discover.Cache) {
+		var callers sync.WaitGroup
+		for range 100 {
+			callers.Go(func() {
+				if s, err := cache.Get(t.Context(), web); err != nil || ids(s.Instances) != "1" {
+					t.Errorf("got %q, error %v", ids(s.Instances), err)
+				}
+			})
+		}
+		callers.Wait()
+		synctest.Wait()
+		if asked := src.Asked("web"); asked != 2 { // the first answer, and the wait for the next
+			t.Errorf("the source was asked %d times, want 2", asked)
+		}
+		src.Set("web")
+		synctest.Wait()
+		if s, err := cache.Get(t.Context(), web); err != nil || s.Known() != 0 {
+			t.Errorf("after a change: got %q, error %v", ids(s.Instances), err)
+		}
+	})
+}
+
+func TestCacheAnswersFromMemory(t *testing.T) {
+	cached(t, discover.CacheConfig{}, func(t *testing.T, src *discovertest.Hand, cache *discover.Cache) {
+		if _, err := cache.Get(t.Context(), web); err != nil {
+			t.Fatal(err)
+		}
+		src.Fail(errDown)
+		time.Sleep(time.Minute)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		s, err := cache.Get(ended, web)
+		if err != nil || ids(s.Instances) != "1" || !errors.Is(s.Err, errDown) {
+			t.Errorf("got %q with error %v, error %v", ids(s.Instances), s.Err, err)
+		}
+	})
+}
+
+func TestCacheSaysWhyAtOnce(t *testing.T) {
+	cached(t, discover.CacheConfig{}, func(t *testing.T, src *discovertest.Hand, cache *discover.Cache) {
+		src.Fail(errDown)
+		for range 2 {
+			start := time.Now()
+			_, err := cache.Get(t.Context(), web)
+			if !errors.Is(err, discover.ErrUnavailable) || !errors.Is(err, errDown) {
+				t.Errorf("got error %v, want ErrUnavailable with the reason", err)
+			}
+			if took := time.Since(start); took > 0 {
+				t.Errorf("it took %s to say so", took)
+			}
+		}
+		src.Fail(nil)
+		time.Sleep(1100 * time.Millisecond)
+		if _, err := cache.Get(t.Context(), web); err != nil {
+			t.Errorf("after recovery: %v", err)
+		}
+	})
+}
+
+func TestCacheOutlivesItsCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := sourceFunc(func(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
+			if err := wait(ctx, time.Minute); err != nil {
+				return discover.Snapshot{}, err
+			}
+			return discover.Snapshot{Index: after + 1}, nil
+		})
+		cache := discover.NewCache(src, discover.CacheConfig{})
+		defer cache.Close()
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := cache.Get(ctx, web)
+		if !errors.Is(err, discover.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("got error %v after %s", err, time.Since(start))
+		}
+		if _, err := cache.Get(t.Context(), web); err != nil || time.Since(start) != time.Minute {
+			t.Errorf("the second caller: error %v after %s, want the first caller's answer after a minute", err, time.Since(start))
+		}
+	})
+}
+
+func TestCacheLimit(t *testing.T) {
+	cached(t, discover.CacheConfig{Limit: 2}, func(t *testing.T, src *discovertest.Hand, cache *discover.Cache) {
+		for _, service := range []string{"a", "b", "a", "c"} { // c drives out b
+			time.Sleep(time.Second)
+			if _, err := cache.Get(t.Context(), discover.Query{Service: service}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		watched := make(map[string]bool)
+		for q := range cache.Each {
+			watched[q.Service] = true
+		}
+		if len(watched) != 2 || !watched["a"] || !watched["c"] {
+			t.Errorf("watched are %v, want a and c", watched)
+		}
+	})
+}
+
+func TestCacheBeyondItsLimitAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent := sourceFunc(func(ctx context.Context, _ discover.Query, _ uint64) (discover.Snapshot, error) {
+			<-ctx.Done()
+			return discover.Snapshot{}, ctx.Err()
+		})
+		cache := discover.NewCache(silent, discover.CacheConfig{Limit: 2})
+		errs := make(chan error, 3)
+		var callers sync.WaitGroup
+		for i := range 3 {
+			callers.Go(func() {
+				_, err := cache.Get(context.Background(), discover.Query{Service: fmt.Sprint(i)})
+				errs <- err
+			})
+		}
+		if err := <-errs; !errors.Is(err, discover.ErrUnavailable) || errors.Is(err, discover.ErrClosed) {
+			t.Errorf("the one driven out: got error %v, want ErrUnavailable", err)
+		}
+		_ = cache.Close()
+		callers.Wait()
+		for range 2 {
+			if err := <-errs; !errors.Is(err, discover.ErrClosed) {
+				t.Errorf("the others: got error %v, want ErrClosed", err)
+			}
+		}
+	})
+}
+
+func TestCacheClosesIdleWatches(t *testing.T) {
+	cached(t, discover.CacheConfig{Idle: time.Minute}, func(t *testing.T, src *discovertest.Hand, cache *discover.Cache) {
+		for range 10 { // half a minute apart: in use
+			if _, err := cache.Get(t.Context(), web); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30 * time.Second)
+		}
+		if asked := src.Asked("web"); asked != 2 {
+			t.Errorf("the source was asked %d times, want 2 of one watch", asked)
+		}
+		time.Sleep(time.Minute)
+		for q := range cache.Each {
+			t.Errorf("%v is still watched", q)
+		}
+		if _, err := cache.Get(t.Context(), web); err != nil {
+			t.Errorf("asked again: %v", err)
+		}
+	})
+}
+
+func TestCacheClose(t *testing.T) {
+	cached(t, discover.CacheConfig{}, func(t *testing.T, src *discovertest.Hand, cache *discover.Cache) {
+		if _, err := cache.Get(t.Context(), web); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := cache.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, q := range []discover.Query{web, {Service: "new"}} {
+			if _, err := cache.Get(t.Context(), q); !errors.Is(err, discover.ErrClosed) {
+				t.Errorf("%v: got error %v, want ErrClosed", q, err)
+			}
+		}
+	})
+}
+
+func TestCacheRefusesNonsense(t *testing.T) {
+	cached(t, discover.CacheConfig{}, func(t *testing.T, src *discovertest.Hand, cache *discover.Cache) {
+		for _, name := range []string{"", "a\x00", "../agent/self", "a/", "\xff"} {
+			if _, err := cache.Get(t.Context(), discover.Query{Service: name}); !errors.Is(err, discover.ErrInvalid) {
+				t.Errorf("%q: got error %v, want ErrInvalid", name, err)
+			}
+			if src.Asked(name) > 0 {
+				t.Errorf("%q: the source was asked", name)
+			}
+		}
+	})
+}
+
+func BenchmarkCacheGet(b *testing.B) {
+	cache := discover.NewCache(discover.Fixed(discover.Instance{ID: "1", Service: "web"}), discover.CacheConfig{})
+	defer cache.Close()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := cache.Get(b.Context(), web); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// wait waits for d or for ctx to end, and returns ctx's error.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

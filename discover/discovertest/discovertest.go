@@ -1,0 +1,116 @@
+// Package discovertest helps to test what implements and what uses a
+// [discover.Source]: [TestSource] is the suite that every source passes, and
+// [Hand] is a source that a test drives by hand. It refuses to know any
+// registry.
+package discovertest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/realjf/muster/discover"
+)
+
+// Hand is a source whose answers a test sets by hand. It keeps all the rules
+// of a source: it blocks while nothing changes and ends with the context.
+// Its methods may be called concurrently.
+type Hand struct {
+	mu       sync.Mutex
+	services map[string]discover.Snapshot // index, error and contents
+	index    uint64
+	down     error
+	asked    map[string]int
+	changed  chan struct{} // closed and replaced at every change
+}
+
+// NewHand returns a source that knows no instances, at index 1.
+func NewHand() *Hand {
+	return &Hand{
+		services: make(map[string]discover.Snapshot),
+		index:    1,
+		asked:    make(map[string]int),
+		changed:  make(chan struct{}),
+	}
+}
+
+// Set replaces the instances of a service, healthy or not by their status,
+// and wakes those who ask for it. It raises the index even if nothing
+// changes, as a registry may.
+func (h *Hand) Set(service string, instances ...discover.Instance) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range instances {
+		instances[i].Service = service
+	}
+	// A fixed source knows how to sort instances into a snapshot.
+	s, _ := discover.Fixed(instances...).Next(context.Background(), discover.Query{Service: service}, 0)
+	h.index++
+	s.Index = h.index
+	h.services[service] = s
+	h.wake()
+}
+
+// Fail lets all questions fail with err, the blocked ones too, until it is
+// called with nil.
+func (h *Hand) Fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.down = err
+	h.wake()
+}
+
+// Restart forgets all instances and starts again at index 1, as a registry
+// that kept its data in memory. Blocked questions are answered.
+func (h *Hand) Restart() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.services)
+	h.index = 1
+	h.wake()
+}
+
+// Asked returns how many questions about a service were asked so far.
+func (h *Hand) Asked(service string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.asked[service]
+}
+
+// Next answers as [discover.Source] says.
+func (h *Hand) Next(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
+	if err := q.Validate(); err != nil {
+		return discover.Snapshot{}, err
+	}
+	h.mu.Lock()
+	h.asked[q.Service]++
+	h.mu.Unlock()
+	for {
+		s, changed, err := h.look(q)
+		if err != nil {
+			return discover.Snapshot{}, err
+		}
+		if s.Index != after {
+			return s, ctx.Err()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return discover.Snapshot{}, ctx.Err()
+		}
+	}
+}
+
+func (h *Hand) look(q discover.Query) (discover.Snapshot, <-chan struct{}, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.services[q.Service]
+	s.Index, s.Confirmed = max(s.Index, 1), time.Now()
+	return s, h.changed, h.down
+}
+
+// wake lets the blocked questions look again. The caller holds mu.
+func (h *Hand) wake() {
+	close(h.changed)
+	h.changed = make(chan struct{})
+}

@@ -1,0 +1,79 @@
+// Package promdiscover tells Prometheus what a discover.Cache knows and what
+// its registrars had to heal. It reads both when it is scraped and keeps
+// nothing itself; the caller registers the collector, for there is no global
+// one.
+package promdiscover
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/realjf/muster/discover"
+)
+
+var (
+	instances = prometheus.NewDesc("muster_discover_instances",
+		"Instances of a watched service in the registry's latest good answer, by status.",
+		[]string{"service", "status"}, nil)
+	listAge = prometheus.NewDesc("muster_discover_list_age_seconds",
+		"Time since the registry last gave the list of a watched service. It stays below the wait time of a blocking query, about a minute, while the registry answers.",
+		[]string{"service"}, nil)
+	healed = prometheus.NewDesc("muster_discover_registrations_healed_total",
+		"Registrations of this process that were put back after the registry lost them or somebody altered them.",
+		nil, nil)
+)
+
+// statuses are told even at 0, so that an alert can compare with it.
+var statuses = []discover.Status{discover.Passing, discover.Warning, discover.Critical, discover.Maintenance}
+
+// Collector is a prometheus.Collector over a cache and registrars. It may be
+// scraped concurrently.
+type Collector struct {
+	cache      *discover.Cache
+	registrars []*discover.Registrar
+}
+
+// NewCollector returns a collector over cache and, summed up, registrars.
+func NewCollector(cache *discover.Cache, registrars ...*discover.Registrar) *Collector {
+	return &Collector{cache: cache, registrars: registrars}
+}
+
+// Describe implements prometheus.Collector.
+func (c *Collector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- instances
+	descriptions <- listAge
+	descriptions <- healed
+}
+
+// Collect implements prometheus.Collector.
+func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
+	for q, s := range c.cache.Each {
+		for _, status := range statuses {
+			metrics <- gauge(instances, float64(count(s, status)), q.Service, string(status))
+		}
+		metrics <- gauge(listAge, time.Since(s.Confirmed).Seconds(), q.Service)
+	}
+	var total uint64
+	for _, r := range c.registrars {
+		total += r.Healed()
+	}
+	metrics <- prometheus.MustNewConstMetric(healed, prometheus.CounterValue, float64(total))
+}
+
+func gauge(desc *prometheus.Desc, value float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}
+
+func count(s discover.Snapshot, status discover.Status) int {
+	if status == discover.Passing {
+		return len(s.Instances)
+	}
+	n := 0
+	for _, i := range s.Unhealthy {
+		if i.Status == status {
+			n++
+		}
+	}
+	return n
+}

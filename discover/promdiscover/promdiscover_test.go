@@ -1,0 +1,86 @@
+package promdiscover_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/discovertest"
+	"github.com/realjf/muster/discover/promdiscover"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestCollector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := discovertest.NewHand()
+		src.Set("web",
+			discover.Instance{ID: "1"},
+			discover.Instance{ID: "2"},
+			discover.Instance{ID: "3", Status: discover.Critical},
+		)
+		cache := discover.NewCache(src, discover.CacheConfig{})
+		defer cache.Close()
+		if _, err := cache.Get(t.Context(), discover.Query{Service: "web"}); err != nil {
+			t.Fatal(err)
+		}
+		registrar := discover.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, discover.RegistrarConfig{})
+		if err := registrar.Announce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second) // heals once
+		if err := registrar.Withdraw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+
+		want := `
+# HELP muster_discover_instances Instances of a watched service in the registry's latest good answer, by status.
+# TYPE muster_discover_instances gauge
+muster_discover_instances{service="web",status="critical"} 1
+muster_discover_instances{service="web",status="maintenance"} 0
+muster_discover_instances{service="web",status="passing"} 2
+muster_discover_instances{service="web",status="warning"} 0
+# HELP muster_discover_list_age_seconds Time since the registry last gave the list of a watched service. It stays below the wait time of a blocking query, about a minute, while the registry answers.
+# TYPE muster_discover_list_age_seconds gauge
+muster_discover_list_age_seconds{service="web"} 30
+# HELP muster_discover_registrations_healed_total Registrations of this process that were put back after the registry lost them or somebody altered them.
+# TYPE muster_discover_registrations_healed_total counter
+muster_discover_registrations_healed_total 1
+`
+		collector := promdiscover.NewCollector(cache, registrar)
+		if err := testutil.CollectAndCompare(collector, strings.NewReader(want)); err != nil {
+			t.Error(err)
+		}
+		if problems, err := testutil.CollectAndLint(collector); err != nil || len(problems) > 0 {
+			t.Errorf("lint: %v %v", problems, err)
+		}
+	})
+}
+
+// forgetful is a registry that loses the first registration.
+type forgetful struct{ registered int }
+
+func (f *forgetful) Register(context.Context, discover.Registration) error {
+	f.registered++
+	return nil
+}
+
+func (f *forgetful) Deregister(context.Context, string) error { return nil }
+
+func (f *forgetful) Await(ctx context.Context, id, hash string) (string, error) {
+	switch {
+	case f.registered < 2:
+		return "", discover.ErrNotRegistered
+	case hash == "":
+		return "hash", nil
+	}
+	<-ctx.Done()
+	return "", errors.New("cancelled")
+}
