@@ -2,6 +2,8 @@ package registry
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,31 +43,66 @@ func Consul(consul string) Kind {
 		Name: "consul",
 		Path: consul,
 		Args: func(port int) ([]string, error) {
-			args, err := ConsulPorts(port)
-			return append([]string{"agent", "-dev", "-log-level", "warn"}, args...), err
+			ports, err := newServerPorts()
+			return append(ports.args(port), "-dev", "-log-level", "warn"), err
 		},
 		MinDeregisterAfter: time.Minute,
 		ReapEvery:          30 * time.Second,
 	}
 }
 
-// ConsulPorts returns the arguments that give a Consul agent ports of its own
-// on loopback, switch off the doors that nobody here uses, and lift the limit
-// of 200 connections per client address.
-func ConsulPorts(httpPort int) ([]string, error) {
-	args := []string{
-		"-bind", "127.0.0.1", "-client", "127.0.0.1",
-		"-node", fmt.Sprintf("node-%d", httpPort),
-		"-http-port", strconv.Itoa(httpPort),
-		"-dns-port", "-1", "-grpc-port", "-1", "-grpc-tls-port", "-1", "-serf-wan-port", "-1",
-		"-hcl", "limits { http_max_conns_per_client = 0 }",
-	}
-	for _, flag := range []string{"-serf-lan-port", "-server-port"} {
-		port, err := program.FreePort()
+// Cluster returns real Consul servers that will form one cluster when all of
+// them are started. They keep their data below folder, so one that ends can be
+// started again.
+func Cluster(consul, folder string, size int) ([]*Registry, error) {
+	var servers []*Registry
+	var join []string
+	for range size {
+		ports, err := newServerPorts()
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, flag, strconv.Itoa(port))
+		join = append(join, "-retry-join", fmt.Sprintf("127.0.0.1:%d", ports.gossip))
+		server, err := New(Consul(consul))
+		if err != nil {
+			return nil, err
+		}
+		server.Args = func(port int) ([]string, error) {
+			return slices.Concat(ports.args(port), join, []string{
+				"-server", "-bootstrap-expect", strconv.Itoa(size), "-data-dir", filepath.Join(folder, strconv.Itoa(port)),
+				"-retry-interval", "1s", "-log-level", "info",
+				// The timing that Consul's documentation gives for production.
+				"-hcl", "performance { raft_multiplier = 1 }",
+			}), nil
+		}
+		servers = append(servers, server)
 	}
-	return args, nil
+	return servers, nil
 }
+
+// serverPorts are a Consul server's ports beside its HTTP port.
+type serverPorts struct{ gossip, rpc int }
+
+func newServerPorts() (ports serverPorts, err error) {
+	if ports.gossip, err = program.FreePort(); err != nil {
+		return ports, err
+	}
+	ports.rpc, err = program.FreePort()
+	return ports, err
+}
+
+// args starts an agent on the ports, on loopback, with the doors closed that
+// nobody here uses and without the limit of 200 connections per client.
+func (p serverPorts) args(httpPort int) []string {
+	return []string{
+		"agent", "-bind", "127.0.0.1", "-client", "127.0.0.1",
+		"-node", NodeName(httpPort), "-http-port", strconv.Itoa(httpPort),
+		"-serf-lan-port", strconv.Itoa(p.gossip), "-server-port", strconv.Itoa(p.rpc),
+		"-dns-port", "-1", "-grpc-port", "-1", "-grpc-tls-port", "-1", "-serf-wan-port", "-1",
+		"-disable-host-node-id",
+		"-hcl", "limits { http_max_conns_per_client = 0 }",
+	}
+}
+
+// NodeName returns the node name of the Consul with that HTTP port.
+func NodeName(httpPort int) string { return fmt.Sprintf("node-%d", httpPort) }
