@@ -54,14 +54,12 @@ func (r *Registrar) keep(ctx context.Context) {
 		if !heal {
 			continue
 		}
-		if err := r.heal(ctx, cause); err != nil {
+		if err := r.heal(ctx, &k, cause); err != nil {
 			r.report(&k, false, err)
 			if sleep(ctx, k.retry.next()) != nil {
 				return
 			}
-			continue
 		}
-		k.hash = "" // the registry tells the new one
 	}
 }
 
@@ -103,7 +101,7 @@ func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal boo
 // heal puts the registration back. It does not give up half-way when ctx
 // ends: a call that arrived after Withdraw's would leave a zombie. Withdraw
 // waits for it instead, which the registry promises to be short.
-func (r *Registrar) heal(ctx context.Context, cause error) error {
+func (r *Registrar) heal(ctx context.Context, k *keeper, cause error) error {
 	if err := r.registry.Register(context.WithoutCancel(ctx), r.registration); err != nil {
 		return err
 	}
@@ -111,6 +109,11 @@ func (r *Registrar) heal(ctx context.Context, cause error) error {
 	if r.onHeal != nil {
 		r.onHeal(cause)
 	}
+	// Another version of a registry may hash the same definition to another
+	// value. Ask at once, for what a rival puts there later is not ours; if
+	// that fails, the next step of the loop asks again.
+	k.hash = ""
+	_ = r.compare(ctx, k)
 	return nil
 }
 

@@ -1,0 +1,329 @@
+package discover_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/realjf/muster/discover"
+)
+
+var web1 = discover.Registration{ID: "web-1", Service: "web", Port: 80}
+
+// announced runs test in a bubble with web1 announced, and withdraws it.
+func announced(t *testing.T, cfg discover.RegistrarConfig, test func(t *testing.T, reg *shelf, r *discover.Registrar)) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := newShelf()
+		r := discover.NewRegistrar(reg, web1, cfg)
+		if err := r.Announce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if reg.hash(web1.ID) == "" {
+			t.Error("it is not registered when Announce returns")
+		}
+		synctest.Wait()
+		test(t, reg, r)
+		reg.wipe(nil)
+		if err := r.Withdraw(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// back returns how long it took until web1 was registered as it should be.
+func back(t *testing.T, reg *shelf) time.Duration {
+	t.Helper()
+	start := time.Now()
+	for reg.hash(web1.ID) != fmt.Sprint(web1) {
+		time.Sleep(time.Millisecond)
+		if time.Since(start) > time.Hour {
+			t.Fatal("it did not come back within an hour")
+		}
+	}
+	return time.Since(start)
+}
+
+func TestRegistrarPutsBackWhatWasLost(t *testing.T) {
+	var causes []error
+	cfg := discover.RegistrarConfig{OnHeal: func(cause error) { causes = append(causes, cause) }}
+	announced(t, cfg, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		for i := range 20 {
+			reg.wipe(nil)
+			if took := back(t, reg); took > 1100*time.Millisecond {
+				t.Errorf("loss %d: it took %s, want at most a second", i, took)
+			}
+			time.Sleep(time.Second)
+		}
+		if r.Healed() != 20 || len(causes) != 20 || !errors.Is(causes[0], discover.ErrNotRegistered) {
+			t.Errorf("healed %d times, hook called with %v; want 20 times ErrNotRegistered", r.Healed(), causes)
+		}
+	})
+}
+
+// The registry goes down, comes back without its data, any time later.
+func TestRegistrarComesBackWithTheRegistry(t *testing.T) {
+	var log log
+	announced(t, discover.RegistrarConfig{Logger: log.logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		outages := []time.Duration{0, 10 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second, time.Minute, time.Hour}
+		for _, outage := range outages {
+			reg.wipe(errDown)
+			time.Sleep(outage)
+			reg.wipe(nil)
+			if took := back(t, reg); took > 1200*time.Millisecond {
+				t.Errorf("after an outage of %s it took %s, want about a second at most", outage, took)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		if r.Healed() != uint64(len(outages)) {
+			t.Errorf("healed %d times, want %d", r.Healed(), len(outages))
+		}
+	})
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	if n := len(log.lines); n > 3*6 {
+		t.Errorf("logged %d lines, want one for each change", n)
+	}
+}
+
+func TestRegistrarLeavesWhatIsTrue(t *testing.T) {
+	var log log
+	announced(t, discover.RegistrarConfig{Logger: log.logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		time.Sleep(time.Hour)
+		reg.mu.Lock()
+		reg.down = errDown
+		reg.mu.Unlock()
+		time.Sleep(time.Hour)
+		reg.mu.Lock()
+		reg.down = nil // it kept its data
+		reg.mu.Unlock()
+		time.Sleep(time.Hour)
+		if n := len(reg.calls()); n != 1 || r.Healed() != 0 {
+			t.Errorf("registered %d times, healed %d; want once and never", n, r.Healed())
+		}
+		log.expect(t, "does not answer", "true again")
+	})
+}
+
+func TestRegistrarPutsBackWhatWasAltered(t *testing.T) {
+	var causes []error
+	cfg := discover.RegistrarConfig{OnHeal: func(cause error) { causes = append(causes, cause) }}
+	announced(t, cfg, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		reg.alter(web1.ID)
+		if took := back(t, reg); took > 1100*time.Millisecond {
+			t.Errorf("it took %s, want at most a second", took)
+		}
+		if len(causes) != 1 || !errors.Is(causes[0], discover.ErrAltered) {
+			t.Errorf("hook called with %v, want ErrAltered", causes)
+		}
+	})
+}
+
+// Two owners of one id must not wear the registry out.
+func TestRegistrarsInRivalry(t *testing.T) {
+	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		other := web1
+		other.Port = 81
+		rival := discover.NewRegistrar(reg, other, discover.RegistrarConfig{})
+		if err := rival.Announce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if n := len(reg.calls()); n < 20 || n > 400 {
+			t.Errorf("registered %d times in an hour of rivalry, want a few a minute", n)
+		}
+		if err := rival.Withdraw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		reg.alter(web1.ID)
+		if took := back(t, reg); took > 1100*time.Millisecond {
+			t.Errorf("once the rival is gone, it took %s, want at most a second", took)
+		}
+	})
+}
+
+func TestRegistrarFleetSpreads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := newShelf()
+		const fleet = 1000
+		var registrars []*discover.Registrar
+		for i := range fleet {
+			registration := web1
+			registration.ID = fmt.Sprintf("web-%d", i)
+			r := discover.NewRegistrar(reg, registration, discover.RegistrarConfig{})
+			if err := r.Announce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			registrars = append(registrars, r)
+		}
+		time.Sleep(time.Second)
+		lost := time.Now()
+		reg.wipe(nil)
+		time.Sleep(time.Minute)
+
+		var tenths [10]int
+		calls := reg.calls()[fleet:]
+		for _, at := range calls {
+			tenths[min(9, int(at.Sub(lost)/(100*time.Millisecond)))]++
+		}
+		if len(calls) != fleet {
+			t.Errorf("registered %d times, want %d", len(calls), fleet)
+		}
+		for i, n := range tenths {
+			if n < 50 || n > 200 {
+				t.Errorf("%d of %d registered in tenth %d of the second, want about %d", n, fleet, i, fleet/10)
+			}
+		}
+		for _, r := range registrars {
+			if err := r.Withdraw(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// A registry that does not block must not make the keeper spin.
+func TestRegistrarDoesNotSpin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := &hasty{shelf: newShelf()}
+		r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+		if err := r.Announce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if err := r.Withdraw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if reg.asked > 605 || reg.asked < 590 {
+			t.Errorf("asked %d times in a minute, want ten times a second", reg.asked)
+		}
+	})
+}
+
+type hasty struct {
+	*shelf
+	asked int
+}
+
+func (h *hasty) Await(context.Context, string, string) (string, error) {
+	h.asked++
+	return "hash", nil
+}
+
+func TestAnnounceFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := newShelf()
+		reg.wipe(errDown)
+		r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+		if err := r.Announce(t.Context()); !errors.Is(err, errDown) {
+			t.Errorf("got error %v, want the registry's", err)
+		}
+		reg.wipe(nil)
+		time.Sleep(time.Minute)
+		if n := len(reg.calls()); n != 0 {
+			t.Errorf("registered %d times after a failed Announce, want never", n)
+		}
+		bad := discover.NewRegistrar(reg, discover.Registration{Service: "web"}, discover.RegistrarConfig{})
+		if err := bad.Announce(t.Context()); !errors.Is(err, discover.ErrInvalid) {
+			t.Errorf("without an id: got error %v, want ErrInvalid", err)
+		}
+	})
+}
+
+// The caller's context ends with the start; the keeping does not.
+func TestAnnounceOutlivesItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := newShelf()
+		r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := r.Announce(ctx); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		synctest.Wait()
+		reg.wipe(nil)
+		back(t, reg)
+		if err := r.Withdraw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestWithdraw(t *testing.T) {
+	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		if err := r.Announce(t.Context()); err != nil {
+			t.Errorf("announced twice: %v", err)
+		}
+		for range 2 {
+			if err := r.Withdraw(t.Context()); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Hour)
+			if reg.hash(web1.ID) != "" {
+				t.Error("it is registered after Withdraw")
+			}
+		}
+		if n := len(reg.calls()); n != 1 {
+			t.Errorf("registered %d times, want once", n)
+		}
+		if err := r.Announce(t.Context()); err != nil || reg.hash(web1.ID) == "" {
+			t.Errorf("announced again: error %v, want it registered", err)
+		}
+	})
+}
+
+func TestWithdrawWithoutAnnounce(t *testing.T) {
+	reg := newShelf()
+	reg.alter(web1.ID) // left by a call that failed but arrived
+	r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+	if err := r.Withdraw(t.Context()); err != nil || reg.hash(web1.ID) != "" {
+		t.Errorf("got error %v, hash %q; want it gone", err, reg.hash(web1.ID))
+	}
+}
+
+// A registration on its way when Withdraw is called must not arrive after it.
+func TestWithdrawWinsAgainstRegistration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := newShelf()
+		pass := make(chan struct{}, 1)
+		reg.onRegister = func() { <-pass }
+		r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+		pass <- struct{}{}
+		if err := r.Announce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		reg.wipe(nil)
+		time.Sleep(2 * time.Second) // the keeper registers, and hangs there
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := r.Withdraw(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("while a registration is on its way: got error %v, want the context's", err)
+		}
+		time.AfterFunc(time.Second, func() { pass <- struct{}{} })
+		if err := r.Withdraw(t.Context()); err != nil {
+			t.Errorf("again: %v", err)
+		}
+		time.Sleep(time.Hour)
+		if n := len(reg.calls()); n != 2 || reg.hash(web1.ID) != "" {
+			t.Errorf("registered %d times, %q remains; want it twice and nothing", n, reg.hash(web1.ID))
+		}
+	})
+}
+
+func TestWithdrawFails(t *testing.T) {
+	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		reg.wipe(errDown)
+		if err := r.Withdraw(t.Context()); !errors.Is(err, errDown) {
+			t.Errorf("got error %v, want the registry's", err)
+		}
+		reg.wipe(nil)
+		time.Sleep(time.Hour)
+		if n := len(reg.calls()); n != 1 {
+			t.Errorf("registered %d times, want no more after Withdraw", n)
+		}
+	})
+}

@@ -1,0 +1,75 @@
+package discover_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/realjf/muster/discover"
+)
+
+func TestRegistrationValidate(t *testing.T) {
+	good := discover.Registration{
+		ID: "web-1", Service: "web/東京", Address: "2001:db8::1", Port: 65535, Tags: []string{""}, Meta: map[string]string{"k": ""},
+		Weights: discover.Weights{Passing: 1},
+		Check:   discover.HealthCheck{HTTP: "https://[::1]:1/health", Interval: time.Second},
+	}
+	tests := []struct {
+		name  string
+		spoil func(r *discover.Registration)
+		want  string // part of the error; empty when there is none
+	}{
+		{"good", func(r *discover.Registration) {}, ""},
+		{"least", func(r *discover.Registration) { *r = discover.Registration{ID: "1", Service: "web"} }, ""},
+		{"no id", func(r *discover.Registration) { r.ID = "" }, "service id"},
+		{"no service", func(r *discover.Registration) { r.Service = "" }, "service name"},
+		{"id that leaves its place", func(r *discover.Registration) { r.ID = "../deregister/x" }, "service id"},
+		{"NUL in the name", func(r *discover.Registration) { r.Service = "a\x00b" }, "service name"},
+		{"newline in a tag", func(r *discover.Registration) { r.Tags = []string{"a\n"} }, "tag"},
+		{"NUL in a meta key", func(r *discover.Registration) { r.Meta = map[string]string{"\x00": ""} }, "meta key"},
+		{"NUL in a meta value", func(r *discover.Registration) { r.Meta = map[string]string{"k": "\x00"} }, "meta value"},
+		{"empty meta key", func(r *discover.Registration) { r.Meta = map[string]string{"": "v"} }, "meta key"},
+		{"no UTF-8", func(r *discover.Registration) { r.Address = "\xff" }, "address"},
+		{"unspecified IPv4", func(r *discover.Registration) { r.Address = "0.0.0.0" }, "nobody can connect"},
+		{"unspecified IPv6", func(r *discover.Registration) { r.Address = "::" }, "nobody can connect"},
+		{"URL as address", func(r *discover.Registration) { r.Address = "http://host" }, "address"},
+		{"negative port", func(r *discover.Registration) { r.Port = -1 }, "port -1"},
+		{"port too high", func(r *discover.Registration) { r.Port = 65536 }, "port 65536"},
+		{"negative weight", func(r *discover.Registration) { r.Weights = discover.Weights{Passing: -1} }, "weights"},
+		{"no weight while passing", func(r *discover.Registration) { r.Weights = discover.Weights{Warning: 1} }, "weights"},
+		{"check without host", func(r *discover.Registration) { r.Check.HTTP = "http:///health" }, "check URL"},
+		{"check of another kind", func(r *discover.Registration) { r.Check.HTTP = "tcp://host:1" }, "check URL"},
+		{"check that is no URL", func(r *discover.Registration) { r.Check.HTTP = "http://host:x" }, "check URL"},
+		{"negative interval", func(r *discover.Registration) { r.Check.Interval = -1 }, "check"},
+		{"times without a check", func(r *discover.Registration) { r.Check.HTTP = "" }, "no URL"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := good
+			test.spoil(&r)
+			err := r.Validate()
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("got error %v, want none", err)
+			case test.want != "" && (!errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("got error %v, want ErrInvalid with %q", err, test.want)
+			}
+		})
+	}
+}
+
+// Names go into the paths of URLs: none may lead to another endpoint.
+func FuzzQueryValidate(f *testing.F) {
+	for _, name := range []string{"web", "a/b", "../x", "a/../..", "?wait=1", "#", "%2e%2e", "\x00", "."} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if (discover.Query{Service: name}).Validate() != nil {
+			return
+		}
+		if name == "" || strings.HasPrefix(name, "../") || strings.Contains("/"+name+"/", "/../") || strings.ContainsRune(name, 0) {
+			t.Errorf("%q is taken for a name", name)
+		}
+	})
+}
