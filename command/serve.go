@@ -1,0 +1,167 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/urfave/cli/v3"
+
+	"github.com/realjf/muster/config"
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/service"
+)
+
+func serveCommand() *cli.Command {
+	flags, read := config.ServeFlags()
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "run the SayHello service, with a registry of its own where none is",
+		Flags: flags,
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			cfg, err := read(cmd)
+			if err != nil {
+				return err
+			}
+			return serve(ctx, cfg, cmd.Root().Writer, newLogger(cfg.Log, cmd.Root().ErrWriter))
+		},
+	}
+}
+
+// serve runs the service until ctx ends or it cannot go on. It returns nil
+// after a clean leave.
+func serve(ctx context.Context, cfg config.Serve, stdout io.Writer, logger *slog.Logger) error {
+	i, err := start(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	i.greet(stdout)
+	select {
+	case <-ctx.Done():
+		logger.Info("leaving")
+		return i.leave()
+	case <-i.server.done:
+		return i.fail(fmt.Errorf("the HTTP server ended: %w", i.server.err))
+	case <-i.registry.died():
+		return i.fail(errors.New("the embedded registry ended"))
+	}
+}
+
+// instance is a running service and all that belongs to it.
+type instance struct {
+	registry     *registry
+	consul       *discover.Consul // the same registry, as the library sees it
+	cache        *discover.Cache
+	service      *service.Service
+	registration discover.Registration
+	registrar    *discover.Registrar
+	server       *server
+	waits        waits // how patient it is when it leaves
+	logger       *slog.Logger
+}
+
+// start chooses a registry, listens, serves and only then registers: nobody is
+// sent to a port that does not answer. When a step fails, it takes the earlier
+// ones back.
+func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *instance, err error) {
+	i = &instance{waits: defaultWaits, logger: logger}
+	defer func() {
+		if err != nil {
+			i, err = nil, i.fail(err)
+		}
+	}()
+
+	if i.registry, err = openRegistry(ctx, cfg.Registry, logger); err != nil {
+		return i, err
+	}
+	logger.Info("registry "+i.registry.origin, "address", i.registry.address)
+	i.consul = discover.NewConsul(i.registry.client, discover.ConsulConfig{})
+	warnOfClamp(ctx, i.consul, cfg.Check.DeregisterAfter, logger)
+
+	where, err := findPlace(ctx, cfg.Service.Host, i.registry, logger)
+	if err != nil {
+		return i, err
+	}
+	listener, err := listen(ctx, where.listen, cfg.Service.Port)
+	if err != nil {
+		return i, err
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	i.cache = discover.NewCache(i.consul, discover.CacheConfig{Logger: logger})
+	i.service = service.New(i.cache)
+	i.registration = newRegistration(cfg, where.announce, port)
+	i.registrar = discover.NewRegistrar(i.consul, i.registration, discover.RegistrarConfig{Logger: logger})
+	handler, err := newHandler(i.service, i.cache, i.registrar, logger)
+	if err != nil {
+		return i, errors.Join(err, listener.Close())
+	}
+	i.server = startServer(listener, handler, logger)
+
+	if err := i.registrar.Announce(ctx); err != nil {
+		return i, err
+	}
+	logger.Info("registered", "id", i.registration.ID, "address", i.hostPort())
+	return i, nil
+}
+
+// newRegistration describes the service that cfg asks for at host and port.
+func newRegistration(cfg config.Serve, host string, port int) discover.Registration {
+	health := url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(port)), Path: "/health"}
+	return discover.Registration{
+		ID:      cfg.Service.Name + "-" + uuid.NewString(),
+		Service: cfg.Service.Name,
+		Address: host,
+		Port:    port,
+		Tags:    cfg.Service.Tags,
+		Meta:    cfg.Service.Meta,
+		Check: discover.HealthCheck{
+			HTTP:            health.String(),
+			Interval:        cfg.Check.Interval,
+			Timeout:         min(cfg.Check.Interval, 10*time.Second), // so that checks do not overlap
+			DeregisterAfter: cfg.Check.DeregisterAfter,
+		},
+	}
+}
+
+// leastDeregisterAfter is what Consul makes of any shorter time.
+const leastDeregisterAfter = time.Minute
+
+// warnOfClamp says when the registry will not do what was asked for.
+func warnOfClamp(ctx context.Context, consul *discover.Consul, after time.Duration, logger *slog.Logger) {
+	if after == 0 || after >= leastDeregisterAfter {
+		return
+	}
+	muster, err := consul.IsMuster(ctx)
+	switch {
+	case err != nil:
+		logger.Debug("the registry does not say what it is", "error", err)
+	case !muster:
+		logger.Warn("Consul removes critical instances after a minute at the earliest",
+			"-check.deregister-after", after, "effective", leastDeregisterAfter)
+	}
+}
+
+// hostPort is where others find the instance.
+func (i *instance) hostPort() string {
+	return net.JoinHostPort(i.registration.Address, strconv.Itoa(i.registration.Port))
+}
+
+// greet tells a person what to open. The log is for machines.
+func (i *instance) greet(stdout io.Writer) {
+	base := "http://" + i.hostPort()
+	fmt.Fprintf(stdout, "%s is ready\n", i.registration.Service)
+	fmt.Fprintf(stdout, "  hello      %s/say-hello\n", base)
+	fmt.Fprintf(stdout, "  discovery  %s/discovery?serviceName=%s\n", base, url.QueryEscape(i.registration.Service))
+	fmt.Fprintf(stdout, "  health     %s/health\n", base)
+	fmt.Fprintf(stdout, "  metrics    %s/metrics\n", base)
+	if i.registry.page != "" {
+		fmt.Fprintf(stdout, "  registry   %s (%s)\n", i.registry.page, i.registry.origin)
+	}
+}

@@ -1,0 +1,101 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/promdiscover"
+	"github.com/realjf/muster/endpoint"
+	"github.com/realjf/muster/service"
+	"github.com/realjf/muster/transport"
+)
+
+// listen opens the port that the service is served on; 0 is any free one.
+func listen(ctx context.Context, host string, port int) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w: another program has the port, choose one with -service.port, or 0 for any", err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%w: this machine has no such address, choose one with -service.host", err)
+	}
+	return listener, err
+}
+
+// newHandler stacks the floors: rules, endpoints, HTTP.
+func newHandler(svc *service.Service, cache *discover.Cache, registrar *discover.Registrar, logger *slog.Logger) (http.Handler, error) {
+	registry := prometheus.NewRegistry()
+	metrics, err := endpoint.NewMetrics(registry)
+	if err != nil {
+		return nil, err
+	}
+	for _, collector := range []prometheus.Collector{
+		promdiscover.NewCollector(cache, registrar),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		if err := registry.Register(collector); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	endpoints := endpoint.New(svc, endpoint.Config{Logger: logger, Metrics: metrics})
+	return transport.NewHandler(endpoints, transport.Config{
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Leaving: func() bool { return svc.Health() != nil },
+		Logger:  logger,
+	}), nil
+}
+
+// server is a running HTTP server.
+type server struct {
+	http *http.Server
+	done chan struct{} // closed when it has ended
+	err  error         // why; to be read after done
+}
+
+// startServer serves handler on listener until stop, or until that fails.
+func startServer(listener net.Listener, handler http.Handler, logger *slog.Logger) *server {
+	s := &server{
+		http: &http.Server{
+			Handler: handler,
+			// What a slow or hostile client may take from us.
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       10 * time.Second,
+			WriteTimeout:      30 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    64 << 10,
+			ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		},
+		done: make(chan struct{}),
+	}
+	go func() { // stop ends it and waits
+		defer close(s.done)
+		s.err = s.http.Serve(listener)
+	}()
+	return s
+}
+
+// stop takes no new connections, lets open requests end for at most drain, and
+// waits until the server has ended. The error says that requests were cut off.
+func (s *server) stop(drain time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("requests were cut off after %v: %w", drain, err), s.http.Close())
+	}
+	<-s.done
+	return err
+}
