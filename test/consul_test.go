@@ -24,6 +24,9 @@ func consulProgram(t *testing.T) string {
 	return path
 }
 
+func TestBusyConsul(t *testing.T) { tell(t, true, registry.Consul(consulProgram(t))) }
+
 func TestConsul(t *testing.T) {
-	tellAll(t, registry.Consul(consulProgram(t)))
+	t.Parallel()
+	tell(t, false, registry.Consul(consulProgram(t)))
 }

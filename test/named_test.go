@@ -51,7 +51,8 @@ func (s *scene) refuses(address, how string) {
 		s.Fatal(err)
 	}
 	s.keep(p)
-	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	// One that accepts may be electing a leader, so it is given some time.
+	ctx, cancel := context.WithTimeout(s.Context(), 40*time.Second)
 	defer cancel()
 	code, err := p.Wait(ctx)
 	if err != nil {

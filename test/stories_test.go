@@ -29,21 +29,35 @@ var stories = []story{
 	{name: "a service says that it leaves", tell: saysThatItLeaves},
 }
 
-// tellAll tells every story on every kind of registry: first the busy ones,
-// one after the other, then all others together.
-func tellAll(t *testing.T, kinds ...registry.Kind) {
-	for _, kind := range kinds {
-		for _, story := range stories {
-			t.Run(kind.Name+"/"+story.name, func(t *testing.T) {
-				if !story.busy {
-					t.Parallel()
-				}
-				story.tell(newScene(t, kind))
-			})
+// tell tells the busy or the other stories on a kind of registry, the busy ones
+// one after the other.
+func tell(t *testing.T, busy bool, kind registry.Kind) {
+	for _, story := range stories {
+		if story.busy != busy {
+			continue
 		}
+		t.Run(story.name, func(t *testing.T) {
+			if !busy {
+				t.Parallel()
+			}
+			story.tell(newScene(t, kind))
+		})
 	}
 }
 
+// Tests that do not call t.Parallel, as those of busy stories, end before any
+// that does begins.
+
+func TestBusyMuster(t *testing.T) { tell(t, true, registry.Agent(muster)) }
+
 func TestMuster(t *testing.T) {
-	tellAll(t, registry.Agent(muster), registry.Embedded(muster))
+	t.Parallel()
+	tell(t, false, registry.Agent(muster))
+}
+
+// The registry inside a service is the same as muster's agent; it is not kept
+// busy as well.
+func TestEmbedded(t *testing.T) {
+	t.Parallel()
+	tell(t, false, registry.Embedded(muster))
 }
