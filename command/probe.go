@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -43,7 +44,17 @@ func probe(ctx context.Context, client *api.Client) (presence, error) {
 	if err == nil && leader == "" {
 		err = errNoLeader
 	}
-	return judge(err), err
+	return judge(err), brief(err)
+}
+
+// brief keeps of a refusal what fits on a line: a stranger answers with a page.
+func brief(err error) error {
+	var status api.StatusError
+	if !errors.As(err, &status) {
+		return err
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(status.Body), "\n")
+	return fmt.Errorf("it answers %d: %.100s", status.Code, line)
 }
 
 // judge tells from the answer to the question for the leader what gave it.

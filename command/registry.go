@@ -112,7 +112,7 @@ func explain(cfg config.Registry, found presence, cause error) error {
 		}
 		return fmt.Errorf("no registry answers at %s (%w): %s", cfg.Address, cause, remedy)
 	case foreign:
-		return fmt.Errorf("what answers at %s is no Consul registry (%w): name another with -consul.host and -consul.port, and set CONSUL_HTTP_SSL=true for one that speaks HTTPS", cfg.Address, cause)
+		return fmt.Errorf("what answers at %s is no Consul registry (%w): name another with -consul.host and -consul.port; CONSUL_HTTP_SSL says whether it speaks HTTPS", cfg.Address, cause)
 	default:
 		return fmt.Errorf("the registry at %s is not ready (%w)", cfg.Address, cause)
 	}

@@ -13,15 +13,15 @@ import (
 	"github.com/realjf/muster/service"
 )
 
-// levels says how loud a call of each kind is. What the caller did is nothing
-// to wake anyone for, what the registry did is worth a look.
+// levels says how loud a call of each kind is. What callers ask for must not
+// fill the log; what the registry or we ourselves did wrong belongs there.
 var levels = map[service.Kind]slog.Level{
 	service.OK:          slog.LevelDebug,
 	service.Invalid:     slog.LevelDebug,
 	service.NotFound:    slog.LevelDebug,
+	service.Unhealthy:   slog.LevelDebug,
 	service.Leaving:     slog.LevelDebug,
 	service.Canceled:    slog.LevelDebug,
-	service.Unhealthy:   slog.LevelWarn,
 	service.Unavailable: slog.LevelWarn,
 	service.Timeout:     slog.LevelWarn,
 	service.Internal:    slog.LevelError,
