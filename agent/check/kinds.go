@@ -4,9 +4,11 @@ import "errors"
 
 // Errors of a definition that can never work, in Consul's words.
 var (
+	//lint:ignore ST1005 clients see Consul's text
 	ErrIntervalAndTTL = errors.New("Interval and TTL cannot both be specified")
+	//lint:ignore ST1005 clients see Consul's text
 	ErrNoInterval = errors.New("Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks")
-	ErrNoTTL = errors.New("TTL must be > 0 for TTL checks")
+	ErrNoTTL      = errors.New("TTL must be > 0 for TTL checks")
 )
 
 // kind is one way to find out. A new kind is a line in kinds and a file.

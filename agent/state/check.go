@@ -46,8 +46,8 @@ type Check struct {
 	Timeout     string
 	ExposedPort int
 	Definition  struct{}
-	CreateIndex uint64
-	ModifyIndex uint64
+	CreateIndex uint64 `bexpr:"-"`
+	ModifyIndex uint64 `bexpr:"-"`
 }
 
 func (c *Check) same(o *Check) bool {

@@ -14,8 +14,8 @@ type Node struct {
 	Datacenter      string
 	TaggedAddresses map[string]string
 	Meta            map[string]string
-	CreateIndex     uint64
-	ModifyIndex     uint64
+	CreateIndex     uint64 `bexpr:"-"`
+	ModifyIndex     uint64 `bexpr:"-"`
 }
 
 // same reports whether n and m say the same, whenever they were said.

@@ -17,21 +17,28 @@ type Service struct {
 	Address           string                    // empty where the node's address is meant
 	TaggedAddresses   map[string]ServiceAddress `json:",omitempty"`
 	Meta              map[string]string
-	Port              int
+	Port              int    `json:",omitempty"`
 	SocketPath        string `json:",omitempty"`
 	Weights           Weights
 	EnableTagOverride bool
 	Proxy             Proxy
 	Connect           struct{}
 	PeerName          string
-	CreateIndex       uint64
-	ModifyIndex       uint64
+	Locality          *Locality `json:",omitempty"`
+	CreateIndex       uint64    `bexpr:"-"`
+	ModifyIndex       uint64    `bexpr:"-"`
 }
 
 // ServiceAddress is one of the addresses of a service, as seen from one side.
 type ServiceAddress struct {
 	Address string
 	Port    int
+}
+
+// Locality is where an instance runs.
+type Locality struct {
+	Region string
+	Zone   string
 }
 
 // Weights says how much traffic an instance asks for, by its status.
@@ -48,7 +55,8 @@ type Proxy struct {
 }
 
 func (s *Service) same(o *Service) bool {
-	return sameName(s.Node, o.Node) && s.Kind == o.Kind && s.ID == o.ID && s.Service == o.Service &&
+	sameLocality := s.Locality == o.Locality || s.Locality != nil && o.Locality != nil && *s.Locality == *o.Locality
+	return sameLocality && sameName(s.Node, o.Node) && s.Kind == o.Kind && s.ID == o.ID && s.Service == o.Service &&
 		slices.Equal(s.Tags, o.Tags) && s.Address == o.Address &&
 		maps.Equal(s.TaggedAddresses, o.TaggedAddresses) && maps.Equal(s.Meta, o.Meta) &&
 		s.Port == o.Port && s.SocketPath == o.SocketPath && s.Weights == o.Weights &&

@@ -43,7 +43,7 @@ func New() *Store {
 	tx := s.db.Txn(true)
 	began := uint64(time.Now().UnixMicro())
 	insert(tx, tableTopics, &topicRow{Topic: topicOrigin, Index: began})
-	insert(tx, tableTopics, &topicRow{Topic: topicEverything, Index: began})
+	insert(tx, tableTopics, &topicRow{Topic: Everything, Index: began})
 	tx.Commit()
 	return s
 }
@@ -62,14 +62,14 @@ func (s *Store) Write(change func(*Writer) error) error {
 	tx := s.db.Txn(true)
 	defer tx.Abort() // does nothing after a commit
 	w := &Writer{Snapshot: Snapshot{tx: tx}}
-	w.index = w.row(topicEverything).Index + 1
+	w.index = w.row(Everything).Index + 1
 	if err := change(w); err != nil {
 		return err
 	}
 	if len(w.touched) == 0 {
 		return nil
 	}
-	w.touch(topicEverything)
+	w.touch(Everything)
 	w.stamp()
 	tx.Commit()
 	return nil

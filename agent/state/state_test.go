@@ -46,7 +46,7 @@ func changed(ch <-chan struct{}) bool {
 
 func TestWriteIsWholeOrNothing(t *testing.T) {
 	s := aNode(t)
-	before := s.Snapshot().Index(topicEverything)
+	before := s.Snapshot().Index(Everything)
 	err := s.Write(func(w *Writer) error {
 		if err := w.PutService(Service{Node: "n1", ID: "a", Service: "a"}); err != nil {
 			t.Errorf("put service: %v", err)
@@ -59,7 +59,7 @@ func TestWriteIsWholeOrNothing(t *testing.T) {
 	if got := s.Snapshot().Service("n1", "a"); got != nil {
 		t.Errorf("a refused write left %+v behind", got)
 	}
-	if got := s.Snapshot().Index(topicEverything); got != before {
+	if got := s.Snapshot().Index(Everything); got != before {
 		t.Errorf("a refused write moved the index from %d to %d", before, got)
 	}
 }
@@ -68,9 +68,9 @@ func TestIdenticalWriteChangesNothing(t *testing.T) {
 	s := aNode(t)
 	put(t, s, "web-1", "web", Passing)
 	snapshot := s.Snapshot()
-	index, watch := snapshot.Index(topicEverything), snapshot.Watch(ServiceHealth("web"))
+	index, watch := snapshot.Index(Everything), snapshot.Watch(ServiceHealth("web"))
 	put(t, s, "web-1", "web", Passing)
-	if got := s.Snapshot().Index(topicEverything); got != index {
+	if got := s.Snapshot().Index(Everything); got != index {
 		t.Errorf("index went from %d to %d", index, got)
 	}
 	if changed(watch) {

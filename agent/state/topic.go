@@ -17,10 +17,11 @@ const (
 	AllNodes Topic = "nodes"
 	// AllServices covers the names of all services and their tags.
 	AllServices Topic = "services"
+	// Everything covers every answer there is; its index is the last write's.
+	Everything Topic = "everything"
 
-	topicEverything Topic = "everything" // its index is the last write's
-	topicExtinct    Topic = "extinct"    // when a service last lost its last instance
-	topicOrigin     Topic = "origin"     // when the store began
+	topicExtinct Topic = "extinct" // when a service last lost its last instance
+	topicOrigin  Topic = "origin"  // when the store began
 )
 
 // ServiceInstances covers the instances of a service, without their checks.

@@ -1,0 +1,63 @@
+// Package agenttest gives tests a real registry: in the test's own process,
+// on a free port, gone when the test ends. It needs no program on PATH, no
+// set-up and no waiting.
+//
+//	func TestMine(t *testing.T) {
+//		registry := agenttest.Start(t)
+//		client := registry.Client() // github.com/hashicorp/consul/api
+//		...
+//	}
+package agenttest
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	consul "github.com/hashicorp/consul/api"
+
+	"github.com/realjf/muster/agent"
+)
+
+// Agent is a running registry.
+type Agent struct {
+	// Addr is where it listens, as host:port.
+	Addr string
+
+	t      testing.TB
+	client *consul.Client
+}
+
+// Start runs a registry in memory until the test ends. It is ready when Start
+// returns, and it may be called any number of times at once.
+func Start(t testing.TB) *Agent {
+	t.Helper()
+	config := agent.DevConfig()
+	config.HTTPAddr = "127.0.0.1:0"
+	a, err := agent.New(config)
+	if err != nil {
+		t.Fatalf("start a registry: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }() // ends with ctx, awaited in the cleanup
+
+	addr := a.HTTPAddr().String()
+	transport := &http.Transport{}
+	client, err := consul.NewClient(&consul.Config{Address: addr, HttpClient: &http.Client{Transport: transport}})
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the registry ended: %v", err)
+		}
+		transport.CloseIdleConnections()
+	})
+	if err != nil {
+		t.Fatalf("client of a registry: %v", err)
+	}
+	return &Agent{Addr: addr, t: t, client: client}
+}
+
+// Client returns a client of the registry, whatever the environment says. It
+// is the same one at each call, and safe for concurrent use.
+func (a *Agent) Client() *consul.Client { return a.client }

@@ -1,0 +1,252 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+// agentSelf tells what this agent is. Clients parse Config.Version as
+// Consul's; muster's own version stands under a key of its own.
+func (a *API) agentSelf(*http.Request) (any, error) {
+	node := a.local.Node()
+	version := node.Meta["consul-version"]
+	services, _ := a.local.Services()
+	checks, _ := a.local.Checks()
+	return map[string]any{
+		"Config": map[string]any{
+			"Datacenter": node.Datacenter, "PrimaryDatacenter": node.Datacenter,
+			"NodeName": node.Node, "NodeID": node.ID, "Server": true,
+			"Version": version, "Revision": "", "BuildDate": "1970-01-01T00:00:01Z",
+		},
+		"DebugConfig": map[string]any{
+			"Datacenter": node.Datacenter, "NodeName": node.Node, "NodeID": node.ID, "Version": version,
+			"AdvertiseAddrLAN": node.Address, "ServerMode": true, "DevMode": a.config.Pretty,
+			"TaggedAddresses": node.TaggedAddresses,
+		},
+		"Member": a.member(),
+		"Meta":   node.Meta,
+		"Muster": map[string]any{"Version": a.config.Version},
+		"Stats": map[string]map[string]string{
+			"agent": {"services": strconv.Itoa(len(services)), "checks": strconv.Itoa(len(checks))},
+			"build": {"version": version, "prerelease": "", "revision": ""},
+			"consul": {
+				"leader": "true", "leader_addr": a.leader(), "server": "true", "known_datacenters": "1", "acl": "disabled",
+			},
+			"runtime": {
+				"os": runtime.GOOS, "arch": runtime.GOARCH, "version": runtime.Version(),
+				"cpu_count": strconv.Itoa(runtime.NumCPU()), "goroutines": strconv.Itoa(runtime.NumGoroutine()),
+			},
+		},
+	}, nil
+}
+
+// member is this node as a cluster of one shows it.
+func (a *API) member() map[string]any {
+	node := a.local.Node()
+	return map[string]any{
+		"Name": node.Node, "Addr": node.Address, "Port": 8301, "Status": 1,
+		"Tags": map[string]string{
+			"acls": "0", "build": node.Meta["consul-version"] + ":", "dc": node.Datacenter, "id": node.ID,
+			"port": leaderPort, "raft_vsn": "3", "role": "consul", "segment": "",
+			"vsn": "2", "vsn_max": "3", "vsn_min": "2",
+		},
+		"ProtocolMin": 1, "ProtocolMax": 5, "ProtocolCur": 2,
+		"DelegateMin": 2, "DelegateMax": 5, "DelegateCur": 4,
+	}
+}
+
+func (a *API) agentMembers(*http.Request) (any, error) { return []any{a.member()}, nil }
+
+// agentMaintenance takes the whole node out of service, or puts it back.
+func (a *API) agentMaintenance(r *http.Request) (any, error) {
+	on, err := enable(r)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.local.SetNodeMaintenance(on, r.URL.Query().Get("reason"))
+}
+
+func (a *API) agentServiceMaintenance(r *http.Request) (any, error) {
+	id, err := pathName(r, "id", "Missing service ID")
+	if err != nil {
+		return nil, err
+	}
+	on, err := enable(r)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.local.SetMaintenance(id, on, r.URL.Query().Get("reason"))
+}
+
+// enable returns what ?enable= says.
+func enable(r *http.Request) (bool, error) {
+	text := r.URL.Query().Get("enable")
+	if text == "" {
+		return false, badRequest("Missing value for enable")
+	}
+	on, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, badRequest(fmt.Sprintf("Invalid value for enable: %q", text))
+	}
+	return on, nil
+}
+
+// agentChecks maps the ids of this node's checks to how they fare now.
+func (a *API) agentChecks(r *http.Request) (any, error) {
+	query := r.URL.Query()
+	if err := a.checkPlace(query); err != nil {
+		return nil, err
+	}
+	return own(func() (any, <-chan struct{}, error) {
+		checks, changed := a.local.Checks()
+		byID := make(map[string]state.Check, len(checks))
+		for _, check := range checks {
+			byID[check.CheckID] = *check
+		}
+		kept, err := filter(query.Get("filter"), byID)
+		return kept, changed, err
+	}), nil
+}
+
+// agentHealthByID answers with the health of one instance, as its body and as
+// its status: 200 passing, 429 warning, 503 otherwise, 404 when unknown.
+func (a *API) agentHealthByID(r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	if id == "" {
+		return nil, &failure{http.StatusInternalServerError, "Missing serviceID"}
+	}
+	svc, _, known := a.local.Service(id)
+	if !known {
+		return a.healthReply(r, http.StatusNotFound, fmt.Sprintf("ServiceId %s not found", id), serviceHealth{AggregatedStatus: state.Critical})
+	}
+	health := a.healthOf(svc)
+	return a.healthReply(r, healthCode(health.AggregatedStatus), string(health.AggregatedStatus), health)
+}
+
+// agentHealthByName is agentHealthByID for all instances of a service: the
+// worst of them decides.
+func (a *API) agentHealthByName(r *http.Request) (any, error) {
+	name := r.PathValue("name")
+	if name == "" {
+		return nil, &failure{http.StatusInternalServerError, "Missing service Name"}
+	}
+	services, _ := a.local.Services()
+	found := []serviceHealth{}
+	worst := state.Passing
+	rank := map[state.Status]int{state.Passing: 0, state.Warning: 1, state.Critical: 2, state.Maintenance: 3}
+	for _, svc := range services {
+		if !strings.EqualFold(svc.Service, name) {
+			continue
+		}
+		health := a.healthOf(svc)
+		if rank[health.AggregatedStatus] > rank[worst] {
+			worst = health.AggregatedStatus
+		}
+		found = append(found, health)
+	}
+	if len(found) == 0 {
+		return a.healthReply(r, http.StatusNotFound, fmt.Sprintf("ServiceName %s Not Found", name), found)
+	}
+	return a.healthReply(r, healthCode(worst), string(worst), found)
+}
+
+// serviceHealth is an instance of this node and how it fares.
+type serviceHealth struct {
+	AggregatedStatus state.Status
+	Service          *AgentService
+	Checks           []localCheck
+}
+
+// healthOf returns the health of an instance: its own checks' and the node's.
+func (a *API) healthOf(svc *state.Service) serviceHealth {
+	all, _ := a.local.Checks()
+	checks := keep(all, func(c *state.Check) bool { return c.ServiceID == "" || c.ServiceID == svc.ID })
+	shown := make([]localCheck, len(checks))
+	for n, check := range checks {
+		shown[n] = newLocalCheck(check)
+	}
+	return serviceHealth{state.Worst(checks), a.newAgentService(svc), shown}
+}
+
+func healthCode(status state.Status) int {
+	switch status {
+	case state.Passing:
+		return http.StatusOK
+	case state.Warning:
+		return http.StatusTooManyRequests
+	default:
+		return http.StatusServiceUnavailable
+	}
+}
+
+// healthReply answers in text or JSON, as asked, and says why in a header.
+func (a *API) healthReply(r *http.Request, code int, reason string, health any) (any, error) {
+	var out *reply
+	if r.URL.Query().Get("format") == "text" {
+		out = textReply(code, reason)
+	} else {
+		body, err := a.encode(r, health)
+		if err != nil {
+			return nil, err
+		}
+		out = jsonReply(body)
+		out.status = code
+	}
+	if code != http.StatusOK {
+		out.header.Set("X-Consul-Reason", reason)
+	}
+	return out, nil
+}
+
+// localCheck is a check as the agent's own health answers show it.
+type localCheck struct {
+	Node        string
+	CheckID     string
+	Name        string
+	Status      state.Status
+	Notes       string
+	Output      string
+	ServiceID   string
+	ServiceName string
+	ServiceTags []string
+	Type        string
+	ExposedPort int
+	Definition  struct {
+		Interval                       string
+		Timeout                        string
+		DeregisterCriticalServiceAfter string
+		HTTP                           string
+		Header                         map[string][]string
+		Method                         string
+		Body                           string
+		TLSServerName                  string
+		TLSSkipVerify                  bool
+		TCP                            string
+		TCPUseTLS                      bool
+		UDP                            string
+		GRPC                           string
+		OSService                      string
+		GRPCUseTLS                     bool
+	}
+	CreateIndex uint64
+	ModifyIndex uint64
+}
+
+// newLocalCheck shows a check as Consul does there: without its definition.
+func newLocalCheck(c *state.Check) localCheck {
+	shown := localCheck{
+		Node: c.Node, CheckID: c.CheckID, Name: c.Name, Status: c.Status, Notes: c.Notes, Output: c.Output,
+		ServiceID: c.ServiceID, ServiceName: c.ServiceName, ServiceTags: c.ServiceTags,
+	}
+	shown.Definition.Interval, shown.Definition.Timeout = "0s", "0s"
+	shown.Definition.DeregisterCriticalServiceAfter = "0s"
+	if len(shown.ServiceTags) == 0 {
+		shown.ServiceTags = nil
+	}
+	return shown
+}

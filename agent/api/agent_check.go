@@ -1,0 +1,187 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/realjf/muster/agent/check"
+	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/state"
+)
+
+// probeRequest is what every check in a body may say, in both spellings that
+// Consul takes.
+type probeRequest struct {
+	Name   string
+	Status string
+	Notes  string
+
+	HTTP             string
+	Method           string
+	Header           map[string][]string
+	Body             string
+	DisableRedirects bool
+	TLSServerName    string
+	TLSSkipVerify    bool
+	TTL              duration
+	Interval         duration
+	Timeout          duration
+	OutputMaxSize    int
+
+	SuccessBeforePassing           int
+	FailuresBeforeWarning          int
+	FailuresBeforeCritical         int
+	DeregisterCriticalServiceAfter duration
+
+	TLSServerNameSnake                  string   `json:"tls_server_name"`
+	TLSSkipVerifySnake                  bool     `json:"tls_skip_verify"`
+	DeregisterCriticalServiceAfterSnake duration `json:"deregister_critical_service_after"`
+
+	ScriptArgs      []string
+	Args            []string `json:"args"`
+	ScriptArgsSnake []string `json:"script_args"`
+
+	otherKinds
+}
+
+// otherKinds are the targets of the checks that are not served yet.
+type otherKinds struct {
+	TCP                    string
+	TCPUseTLS              bool
+	TCPUseTLSSnake         bool `json:"tcp_use_tls"`
+	UDP                    string
+	GRPC                   string
+	GRPCUseTLS             bool
+	GRPCUseTLSSnake        bool `json:"grpc_use_tls"`
+	H2PING                 string
+	H2PingUseTLS           bool
+	H2PingUseTLSSnake      bool `json:"h2ping_use_tls"`
+	OSService              string
+	AliasNode              string
+	AliasService           string
+	Shell                  string
+	DockerContainerID      string
+	DockerContainerIDSnake string `json:"docker_container_id"`
+	ProxyHTTP              string
+	ProxyGRPC              string
+}
+
+// serviceCheckRequest is a check inside the body that registers a service.
+type serviceCheckRequest struct {
+	CheckID string
+	probeRequest
+}
+
+// checkRequest is the body of /v1/agent/check/register.
+type checkRequest struct {
+	ID             string
+	ServiceID      string
+	ServiceIDSnake string `json:"service_id"`
+	Token          string
+	probeRequest
+}
+
+// agentCheckRegister announces a check of this node or of one of its services.
+func (a *API) agentCheckRegister(r *http.Request) (any, error) {
+	var request checkRequest
+	if err := decode(r, &request); err != nil {
+		return nil, err
+	}
+	if request.ID == "" {
+		request.ID = request.Name
+	}
+	if request.ServiceID == "" {
+		request.ServiceID = request.ServiceIDSnake
+	}
+	switch {
+	case request.Name == "":
+		return nil, badRequest("Missing check name")
+	case request.Status != "" && !state.Status(request.Status).Valid():
+		return nil, badRequest("Bad check status")
+	}
+	c, err := request.check(request.ID)
+	if err != nil {
+		return nil, err
+	}
+	// Consul shows the times of such a check even where there are none.
+	c.ServiceID = request.ServiceID
+	c.Interval, c.Timeout = c.Definition.Interval.String(), time.Duration(request.Timeout).String()
+	return nil, a.local.RegisterCheck(c)
+}
+
+// definition returns the check to be announced, or why it cannot be.
+func (c *serviceCheckRequest) definition() (local.Check, error) {
+	if c.Status != "" && !state.Status(c.Status).Valid() {
+		return local.Check{}, badRequest("Status for checks must 'passing', 'warning', 'critical'")
+	}
+	return c.check(c.CheckID)
+}
+
+// check returns the check to be announced under id, or why it cannot be.
+func (p *probeRequest) check(id string) (local.Check, error) {
+	definition := check.Definition{
+		HTTP: p.HTTP, Method: p.Method, Header: p.Header, Body: p.Body, DisableRedirects: p.DisableRedirects,
+		TLSServerName: p.TLSServerName, TLSSkipVerify: p.TLSSkipVerify || p.TLSSkipVerifySnake,
+		TTL: time.Duration(p.TTL), Interval: time.Duration(p.Interval), Timeout: time.Duration(p.Timeout),
+		OutputMaxSize: p.OutputMaxSize, SuccessBeforePassing: p.SuccessBeforePassing,
+		FailuresBeforeWarning: p.FailuresBeforeWarning, FailuresBeforeCritical: p.FailuresBeforeCritical,
+	}
+	if definition.TLSServerName == "" {
+		definition.TLSServerName = p.TLSServerNameSnake
+	}
+	c := local.Check{
+		ID: id, Name: p.Name, Notes: p.Notes, Status: state.Status(p.Status), Definition: definition,
+		DeregisterAfter: time.Duration(max(p.DeregisterCriticalServiceAfter, p.DeregisterCriticalServiceAfterSnake)),
+	}
+	if definition.Interval > 0 {
+		c.Interval = definition.Interval.String()
+	}
+	if definition.Timeout > 0 {
+		c.Timeout = definition.Timeout.String()
+	}
+	switch {
+	case hasUnprintable(id) || hasUnprintable(p.Name):
+		return c, badRequest("Invalid check name or ID: it holds characters that cannot be printed")
+	case len(p.ScriptArgs)+len(p.Args)+len(p.ScriptArgsSnake) > 0:
+		return c, &failure{http.StatusInternalServerError,
+			"Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true"}
+	case !reflect.ValueOf(p.otherKinds).IsZero():
+		return c, &failure{http.StatusNotImplemented,
+			"muster does not serve this kind of check yet: it has HTTP and TTL; run a Consul agent for the others"}
+	}
+	if err := definition.Validate(); err != nil {
+		return c, badRequest("Invalid check: " + err.Error())
+	}
+	return c, nil
+}
+
+func (a *API) agentCheckDeregister(r *http.Request) (any, error) {
+	return nil, a.local.DeregisterCheck(r.PathValue("id"))
+}
+
+func (a *API) agentCheckPass(r *http.Request) (any, error) { return a.beat(r, state.Passing) }
+func (a *API) agentCheckWarn(r *http.Request) (any, error) { return a.beat(r, state.Warning) }
+func (a *API) agentCheckFail(r *http.Request) (any, error) { return a.beat(r, state.Critical) }
+
+// beat takes the report on a TTL check that the path makes.
+func (a *API) beat(r *http.Request, status state.Status) (any, error) {
+	return nil, a.local.UpdateTTL(r.PathValue("id"), status, r.URL.Query().Get("note"))
+}
+
+// agentCheckUpdate takes the report on a TTL check that the body makes.
+func (a *API) agentCheckUpdate(r *http.Request) (any, error) {
+	var update struct {
+		Status string
+		Output string
+	}
+	if err := decode(r, &update); err != nil {
+		return nil, err
+	}
+	status := state.Status(update.Status)
+	if !status.Valid() {
+		return nil, badRequest(fmt.Sprintf("Invalid check status: '%s'", update.Status))
+	}
+	return nil, a.local.UpdateTTL(r.PathValue("id"), status, update.Output)
+}

@@ -1,0 +1,129 @@
+package api
+
+import (
+	"net/url"
+	"sync"
+)
+
+// answers keeps encoded answers while they are true, so that a change is
+// encoded once however many readers wait for it, and a repeated question
+// costs no encoding at all.
+type answers struct {
+	mu    sync.Mutex
+	byKey map[string]*slot
+	bytes int // of all bodies
+}
+
+// slot is the place of one question's answer. Its mutex is held while the
+// answer is made, so that readers who come meanwhile share it.
+type slot struct {
+	mu     sync.Mutex
+	answer *answer
+}
+
+// answer is an encoded finding. It never changes.
+type answer struct {
+	finding
+	body []byte
+	gzip func() []byte // nil for a body too small to compress
+}
+
+// Beyond these, answers that nobody asked for lately make room.
+const (
+	maxAnswers     = 4096
+	maxAnswerBytes = 64 << 20
+)
+
+func newAnswers() *answers { return &answers{byKey: map[string]*slot{}} }
+
+// get returns the answer to q as it is now. key tells questions apart.
+func (s *answers) get(key string, q question, encode func(any) ([]byte, error)) (*answer, error) {
+	s.mu.Lock()
+	place := s.byKey[key]
+	if place == nil {
+		place = &slot{}
+		s.byKey[key] = place
+		s.shrink(key)
+	}
+	s.mu.Unlock()
+
+	place.mu.Lock()
+	defer place.mu.Unlock()
+	if place.answer != nil && place.answer.current() {
+		return place.answer, nil
+	}
+	made, err := produce(q, encode)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.byKey[key] == place {
+		s.bytes += len(made.body) - place.answer.size()
+	}
+	place.answer = made
+	s.mu.Unlock()
+	return made, nil
+}
+
+// produce asks the question and encodes what it finds.
+func produce(q question, encode func(any) ([]byte, error)) (*answer, error) {
+	found, err := q.ask()
+	if err != nil {
+		return nil, err
+	}
+	body, err := encode(found.value)
+	if err != nil {
+		return nil, err
+	}
+	found.value = nil // the body is all that is needed from here on
+	made := &answer{finding: found, body: body}
+	if len(body) >= compressible {
+		made.gzip = sync.OnceValue(func() []byte { return compress(body) })
+	}
+	return made, nil
+}
+
+// current reports whether the answer still holds.
+func (a *answer) current() bool {
+	select {
+	case <-a.changed:
+		return false
+	default:
+		return true
+	}
+}
+
+func (a *answer) size() int {
+	if a == nil {
+		return 0
+	}
+	return len(a.body)
+}
+
+// shrink forgets answers while there are too many, but not the one for key;
+// the caller holds the mutex. Which ones is left to chance: a wrong guess
+// costs one encoding.
+func (s *answers) shrink(key string) {
+	for other, place := range s.byKey {
+		if len(s.byKey) <= maxAnswers && s.bytes <= maxAnswerBytes {
+			return
+		}
+		if other != key {
+			s.bytes -= place.answer.size()
+			delete(s.byKey, other)
+		}
+	}
+}
+
+// answerKey tells questions apart: the path, and every parameter that can
+// change the answer, in a fixed order.
+func answerKey(u *url.URL) string {
+	if u.RawQuery == "" {
+		return u.Path
+	}
+	query := u.Query()
+	for _, name := range []string{"index", "wait", "stale", "consistent", "cached", "token", "dc", "datacenter"} {
+		query.Del(name)
+	}
+	return u.Path + "?" + query.Encode()
+}

@@ -1,0 +1,67 @@
+// Package api is the registry's HTTP door: Consul's /v1, as its clients know
+// it (https://developer.hashicorp.com/consul/api-docs).
+//
+// routes.go is the whole list of endpoints. A handler turns a request into a
+// reply or an error and touches nothing else; serve.go writes either of them,
+// errors.go knows which status an error has, and blocking.go makes a read
+// wait until its answer changes. Answers are encoded once per change, however
+// many ask (answers.go).
+//
+// The package keeps no state of its own but encoded answers, and decides
+// nothing about health.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/state"
+)
+
+// Config has what may be chosen. The zero value works.
+type Config struct {
+	// Pretty indents every JSON answer, as Consul does in dev mode.
+	Pretty bool
+	// Version is muster's own, as /v1/agent/self tells it.
+	Version string
+	// Logger hears of answers that could not be made. Nil means silence.
+	Logger *slog.Logger
+}
+
+// API answers Consul's HTTP API. It is an http.Handler, safe for concurrent
+// use. A request whose context ends is answered at once: to stop all blocked
+// reads, end the context that the server's requests come from.
+type API struct {
+	store   *state.Store
+	local   *local.Local
+	config  Config
+	answers *answers
+	mux     *http.ServeMux
+}
+
+// New returns the API of a registry that knows what store holds and announced
+// what local holds.
+func New(store *state.Store, local *local.Local, config Config) *API {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &API{store: store, local: local, config: config, answers: newAnswers(), mux: http.NewServeMux()}
+	for _, route := range a.routes() {
+		a.mux.Handle(route.path, a.serve(route))
+	}
+	for _, path := range unserved {
+		a.mux.HandleFunc(path, notServed)
+	}
+	a.mux.HandleFunc("/", notFound)
+	return a
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if hasUnprintable(r.URL.Path) {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}

@@ -1,0 +1,190 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+// question is a read that can be repeated: its answer holds until changed is
+// closed. Equal paths and parameters must give equal questions, because their
+// encoded answers are shared.
+type question struct {
+	ask func() (finding, error)
+	// indexed answers carry X-Consul-Index and can be waited for.
+	indexed bool
+	// consistency says which X-Consul-Effective-Consistency the answer has;
+	// empty for none.
+	consistency string
+	options     readOptions
+}
+
+// finding is what a question found.
+type finding struct {
+	value   any
+	index   uint64
+	changed <-chan struct{} // closed when it may be out of date
+}
+
+// catalog returns the question whose answer look finds in the state, and
+// which changes with the topic.
+func (a *API) catalog(r *http.Request, topic state.Topic, look func(*state.Snapshot) (any, error)) (any, error) {
+	options, err := a.readOptions(r)
+	if err != nil {
+		return nil, err
+	}
+	return question{
+		ask: func() (finding, error) {
+			snapshot := a.store.Snapshot()
+			value, err := look(snapshot)
+			return finding{value, snapshot.Index(topic), snapshot.Watch(topic)}, err
+		},
+		indexed:     true,
+		consistency: options.consistency,
+		options:     options,
+	}, nil
+}
+
+// own returns the question whose answer look finds in what this node
+// announced.
+func own(look func() (any, <-chan struct{}, error)) question {
+	return question{ask: func() (finding, error) {
+		value, changed, err := look()
+		return finding{value: value, changed: changed}, err
+	}}
+}
+
+// settle answers a question: at once, or, when the request names the index of
+// the answer it has, as soon as there is a newer one or its wait is over. An
+// index above every answer's is from another life of the registry and is
+// answered at once: to wait for it could take for ever.
+func (a *API) settle(r *http.Request, q question) (*reply, error) {
+	current := func() (*answer, error) {
+		return a.answers.get(answerKey(r.URL), q, func(value any) ([]byte, error) { return a.encode(r, value) })
+	}
+	answer, err := current()
+	deadline := time.Now().Add(q.options.wait)
+	for err == nil && q.indexed && answer.index == q.options.index {
+		var changed bool
+		if changed, err = blocked(r.Context(), answer.changed, time.Until(deadline)); !changed {
+			break
+		}
+		answer, err = current()
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := jsonReply(answer.body)
+	out.gzip = answer.gzip
+	if q.indexed {
+		out.header.Set("X-Consul-Index", strconv.FormatUint(answer.index, 10))
+		out.header.Set("X-Consul-Knownleader", "true")
+		out.header.Set("X-Consul-Lastcontact", "0")
+		out.header.Set("X-Consul-Query-Backend", "blocking-query")
+		out.header.Set("X-Consul-Effective-Consistency", q.consistency)
+	}
+	return out, nil
+}
+
+// errGone ends a blocked read whose client, or whose registry, goes away.
+var errGone = &failure{http.StatusServiceUnavailable, "the registry is shutting down; ask again"}
+
+// readOptions is what every read of the catalog may be asked with.
+type readOptions struct {
+	index       uint64 // of the answer that the client has; 0 for none
+	wait        time.Duration
+	consistency string
+}
+
+// Consul's limits on how long a read waits.
+const (
+	defaultWait = 5 * time.Minute
+	longestWait = 10 * time.Minute
+)
+
+// readOptions parses the parameters that every read has, in Consul's order.
+func (a *API) readOptions(r *http.Request) (readOptions, error) {
+	query := r.URL.Query()
+	options := readOptions{consistency: "leader"}
+	if err := a.checkPlace(query); err != nil {
+		return options, err
+	}
+	wait, err := parseWait(query)
+	if err != nil {
+		return options, err
+	}
+	options.wait = wait
+	if text := query.Get("index"); text != "" {
+		if options.index, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return options, badRequest("Invalid index")
+		}
+	}
+	stale, consistent, cached := query.Has("stale"), query.Has("consistent"), query.Has("cached")
+	switch {
+	case stale && consistent:
+		return options, badRequest("Cannot specify ?stale with ?consistent, conflicting semantics.")
+	case cached && consistent:
+		return options, badRequest("Cannot specify ?cached with ?consistent, conflicting semantics.")
+	case stale:
+		options.consistency = "stale"
+	case consistent:
+		options.consistency = "consistent"
+	}
+	return options, nil
+}
+
+// parseWait returns how long a read may wait: what was asked, within Consul's
+// limits, and a random part of it on top, so that reads which began together
+// do not end together.
+func parseWait(query url.Values) (time.Duration, error) {
+	wait := defaultWait
+	if text := query.Get("wait"); text != "" {
+		asked, err := time.ParseDuration(text)
+		if err != nil {
+			return 0, badRequest("Invalid wait time")
+		}
+		if asked > 0 {
+			wait = min(asked, longestWait)
+		}
+	}
+	return wait + rand.N(wait/16+1), nil
+}
+
+// checkPlace refuses a question about a place that is not here.
+func (a *API) checkPlace(query url.Values) error {
+	for _, part := range []struct{ parameter, feature string }{{"ns", "Namespaces"}, {"partition", "Partitions"}} {
+		if query.Get(part.parameter) != "" {
+			return badRequest(fmt.Sprintf("Invalid query parameter: %q - %s are a Consul Enterprise feature", part.parameter, part.feature))
+		}
+	}
+	for _, name := range []string{"datacenter", "dc"} {
+		if dc := query.Get(name); dc != "" {
+			if dc != a.local.Node().Datacenter {
+				return &failure{http.StatusInternalServerError, "No path to datacenter"}
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// blocked waits until changed is closed, d is over or ctx ends; it reports
+// whether changed was closed.
+func blocked(ctx context.Context, changed <-chan struct{}, d time.Duration) (bool, error) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-changed:
+		return true, nil
+	case <-timer.C:
+		return false, nil
+	case <-ctx.Done():
+		return false, errGone
+	}
+}

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+// catalogDatacenters lists the datacenters: this one.
+func (a *API) catalogDatacenters(*http.Request) (any, error) {
+	return []string{a.local.Node().Datacenter}, nil
+}
+
+func (a *API) catalogNodes(r *http.Request) (any, error) {
+	meta, filter := nodeMeta(r), r.URL.Query().Get("filter")
+	return a.catalog(r, state.AllNodes, func(s *state.Snapshot) (any, error) {
+		nodes := keep(s.Nodes(), func(n *state.Node) bool { return meta.matches(n) })
+		return filtered(filter, nodes)
+	})
+}
+
+// catalogServices maps each service's name to all tags of its instances.
+func (a *API) catalogServices(r *http.Request) (any, error) {
+	meta, filter := nodeMeta(r), r.URL.Query().Get("filter")
+	topic := state.AllServices
+	if len(meta) > 0 || filter != "" {
+		topic = state.Everything // what is chosen by may be anything
+	}
+	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
+		entries := make([]catalogEntry, 0)
+		for _, svc := range s.Services() {
+			if node := s.Node(svc.Node); meta.matches(node) {
+				entries = append(entries, newCatalogEntry(node, svc))
+			}
+		}
+		entries, err := filtered(filter, entries)
+		if err != nil {
+			return nil, err
+		}
+		tags := map[string][]string{}
+		for _, entry := range entries {
+			known := tags[entry.ServiceName]
+			if known == nil {
+				known = []string{}
+			}
+			for _, tag := range entry.ServiceTags {
+				if !slices.Contains(known, tag) {
+					known = append(known, tag)
+				}
+			}
+			tags[entry.ServiceName] = known
+		}
+		return tags, nil
+	})
+}
+
+// catalogService lists the instances of a service, whatever their health.
+func (a *API) catalogService(r *http.Request) (any, error) {
+	service, err := pathName(r, "service", "Missing service name")
+	if err != nil {
+		return nil, err
+	}
+	tags, meta, filter := r.URL.Query()["tag"], nodeMeta(r), r.URL.Query().Get("filter")
+	return a.catalog(r, state.ServiceInstances(service), func(s *state.Snapshot) (any, error) {
+		entries := make([]catalogEntry, 0)
+		for _, instance := range s.Instances(service) {
+			if meta.matches(instance.Node) && hasTags(instance.Service, tags) {
+				entries = append(entries, newCatalogEntry(instance.Node, instance.Service))
+			}
+		}
+		return filtered(filter, entries)
+	})
+}
+
+// catalogNode gives a node with its services by id; null when it is unknown.
+func (a *API) catalogNode(r *http.Request) (any, error) {
+	name, err := pathName(r, "node", "Missing node name")
+	if err != nil {
+		return nil, err
+	}
+	filter := r.URL.Query().Get("filter")
+	return a.catalog(r, state.NodeServices(name), func(s *state.Snapshot) (any, error) {
+		node := s.Node(name)
+		if node == nil {
+			return nil, nil
+		}
+		services, err := filtered(filter, s.ServicesOn(name))
+		if err != nil {
+			return nil, err
+		}
+		byID := make(map[string]*state.Service, len(services))
+		for _, svc := range services {
+			byID[svc.ID] = svc
+		}
+		return struct {
+			Node     *state.Node
+			Services map[string]*state.Service
+		}{node, byID}, nil
+	})
+}
+
+// catalogNodeServices gives a node with the list of its services.
+func (a *API) catalogNodeServices(r *http.Request) (any, error) {
+	name, err := pathName(r, "node", "Missing node name")
+	if err != nil {
+		return nil, err
+	}
+	filter := r.URL.Query().Get("filter")
+	return a.catalog(r, state.NodeServices(name), func(s *state.Snapshot) (any, error) {
+		var answer struct {
+			Node     *state.Node
+			Services []*state.Service
+		}
+		if answer.Node = s.Node(name); answer.Node == nil {
+			return answer, nil
+		}
+		var err error
+		answer.Services, err = filtered(filter, s.ServicesOn(name))
+		return answer, err
+	})
+}
+
+// catalogEntry is an instance as the catalog shows it: flat, with its node.
+type catalogEntry struct {
+	ID                       string
+	Node                     string
+	Address                  string
+	Datacenter               string
+	TaggedAddresses          map[string]string
+	NodeMeta                 map[string]string
+	ServiceKind              string
+	ServiceID                string
+	ServiceName              string
+	ServiceTags              []string
+	ServiceAddress           string
+	ServiceTaggedAddresses   map[string]state.ServiceAddress `json:",omitempty"`
+	ServiceWeights           state.Weights
+	ServiceMeta              map[string]string
+	ServicePort              int
+	ServiceSocketPath        string
+	ServiceEnableTagOverride bool
+	ServiceProxy             state.Proxy
+	ServiceConnect           struct{}
+	ServiceLocality          *state.Locality
+	CreateIndex              uint64 `bexpr:"-"`
+	ModifyIndex              uint64 `bexpr:"-"`
+}
+
+func newCatalogEntry(n *state.Node, s *state.Service) catalogEntry {
+	return catalogEntry{
+		ID: n.ID, Node: n.Node, Address: n.Address, Datacenter: n.Datacenter,
+		TaggedAddresses: n.TaggedAddresses, NodeMeta: n.Meta,
+		ServiceKind: s.Kind, ServiceID: s.ID, ServiceName: s.Service, ServiceTags: s.Tags,
+		ServiceAddress: s.Address, ServiceTaggedAddresses: s.TaggedAddresses, ServiceWeights: s.Weights,
+		ServiceMeta: orEmpty(s.Meta), ServicePort: s.Port, ServiceSocketPath: s.SocketPath,
+		ServiceEnableTagOverride: s.EnableTagOverride, ServiceProxy: s.Proxy, ServiceConnect: s.Connect,
+		ServiceLocality: s.Locality, CreateIndex: s.CreateIndex, ModifyIndex: s.ModifyIndex,
+	}
+}
+
+// orEmpty returns m, or an empty map, which is {} in JSON, for nil.
+func orEmpty(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}

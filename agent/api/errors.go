@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/realjf/muster/agent/local"
+)
+
+// failure is an error that knows its status. Its text goes to the client,
+// which may look for Consul's words in it.
+type failure struct {
+	status int
+	text   string
+}
+
+func (f *failure) Error() string { return f.text }
+
+func badRequest(text string) error { return &failure{http.StatusBadRequest, text} }
+
+// status is the table of which status an error has.
+func status(err error) int {
+	var failed *failure
+	switch {
+	case errors.As(err, &failed):
+		return failed.status
+	case errors.As(err, new(local.UnknownService)),
+		errors.As(err, new(local.UnknownCheck)),
+		errors.As(err, new(local.NoSuchService)):
+		return http.StatusNotFound
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// writeError writes an error as Consul does: plain text without a new line.
+func (a *API) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	code := status(err)
+	if code == http.StatusInternalServerError {
+		a.config.Logger.Warn("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	writeText(w, code, err.Error())
+}
+
+func writeText(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(text)) // the one error is that the client is gone
+}
+
+// notServed answers a path of Consul's API that is still to come.
+func notServed(w http.ResponseWriter, r *http.Request) {
+	area, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
+	writeText(w, http.StatusNotImplemented,
+		"muster does not serve "+r.URL.Path+" yet; run a Consul agent where you need /v1/"+area)
+}
+
+// notFound answers every other path, in Consul's words.
+func notFound(w http.ResponseWriter, r *http.Request) {
+	text := "Invalid URL path: if attempting to use the HTTP API, ensure the path starts with '/v1/'\n"
+	if strings.HasPrefix(r.URL.Path, "/v1/") {
+		text = "Invalid URL path: not a recognized HTTP API endpoint\n"
+	}
+	writeText(w, http.StatusNotFound, text)
+}
+
+// hasUnprintable reports whether a path or name holds what no terminal and no
+// log should see. Consul refuses such paths.
+func hasUnprintable(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}

@@ -1,0 +1,69 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+// healthNode lists the checks of a node and of the services on it.
+func (a *API) healthNode(r *http.Request) (any, error) {
+	name, err := pathName(r, "node", "Missing node name")
+	if err != nil {
+		return nil, err
+	}
+	return a.checks(r, state.NodeChecks(name), func(s *state.Snapshot) []*state.Check { return s.ChecksOn(name) })
+}
+
+// healthChecks lists the checks of all instances of a service.
+func (a *API) healthChecks(r *http.Request) (any, error) {
+	service, err := pathName(r, "service", "Missing service name")
+	if err != nil {
+		return nil, err
+	}
+	return a.checks(r, state.ServiceHealth(service), func(s *state.Snapshot) []*state.Check { return s.ChecksFor(service) })
+}
+
+// healthState lists the checks in a status, or all with "any".
+func (a *API) healthState(r *http.Request) (any, error) {
+	name, err := pathName(r, "state", "Missing check state")
+	if err != nil {
+		return nil, err
+	}
+	status := state.Status(name)
+	return a.checks(r, state.ChecksIn(status), func(s *state.Snapshot) []*state.Check { return s.ChecksIn(status) })
+}
+
+// checks is the question for a list of checks.
+func (a *API) checks(r *http.Request, topic state.Topic, list func(*state.Snapshot) []*state.Check) (any, error) {
+	meta, filter := nodeMeta(r), r.URL.Query().Get("filter")
+	if len(meta) > 0 {
+		topic = state.Everything // the nodes decide too
+	}
+	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
+		return filtered(filter, keep(list(s), func(c *state.Check) bool { return meta.matches(s.Node(c.Node)) }))
+	})
+}
+
+// healthService lists the instances of a service with their nodes and checks.
+func (a *API) healthService(r *http.Request) (any, error) {
+	service, err := pathName(r, "service", "Missing service name")
+	if err != nil {
+		return nil, err
+	}
+	query := r.URL.Query()
+	passing := query.Has("passing")
+	if text := query.Get("passing"); text != "" {
+		if passing, err = strconv.ParseBool(text); err != nil {
+			return nil, badRequest("Invalid value for ?passing")
+		}
+	}
+	tags, meta, filter := query["tag"], nodeMeta(r), query.Get("filter")
+	return a.catalog(r, state.ServiceHealth(service), func(s *state.Snapshot) (any, error) {
+		return filtered(filter, keep(s.Instances(service), func(i state.Instance) bool {
+			return meta.matches(i.Node) && hasTags(i.Service, tags) &&
+				(!passing || state.Worst(i.Checks) == state.Passing)
+		}))
+	})
+}

@@ -1,0 +1,70 @@
+package api
+
+import "net/http"
+
+// handler answers one request. What it returns is written by serve: nil is an
+// empty 200, a *reply is written as it is, a question is asked and perhaps
+// waited for, and everything else is encoded as JSON. An error becomes plain
+// text with a status (errors.go). A handler may block until the request's
+// context ends.
+type handler func(*http.Request) (any, error)
+
+// route is one endpoint: its path as http.ServeMux takes it, and a handler
+// for each method that it allows.
+type route struct {
+	path string
+	get  handler
+	put  handler
+}
+
+// routes is the whole list of endpoints, in the order of Consul's API docs.
+func (a *API) routes() []route {
+	return []route{
+		{path: "/v1/agent/self", get: a.agentSelf},
+		{path: "/v1/agent/members", get: a.agentMembers},
+		{path: "/v1/agent/maintenance", put: a.agentMaintenance},
+
+		{path: "/v1/agent/services", get: a.agentServices},
+		{path: "/v1/agent/service/{id...}", get: a.agentService},
+		{path: "/v1/agent/service/register", put: a.agentServiceRegister},
+		{path: "/v1/agent/service/deregister/{id...}", put: a.agentServiceDeregister},
+		{path: "/v1/agent/service/maintenance/{id...}", put: a.agentServiceMaintenance},
+		{path: "/v1/agent/health/service/id/{id...}", get: a.agentHealthByID},
+		{path: "/v1/agent/health/service/name/{name...}", get: a.agentHealthByName},
+
+		{path: "/v1/agent/checks", get: a.agentChecks},
+		{path: "/v1/agent/check/register", put: a.agentCheckRegister},
+		{path: "/v1/agent/check/deregister/{id...}", put: a.agentCheckDeregister},
+		{path: "/v1/agent/check/pass/{id...}", put: a.agentCheckPass},
+		{path: "/v1/agent/check/warn/{id...}", put: a.agentCheckWarn},
+		{path: "/v1/agent/check/fail/{id...}", put: a.agentCheckFail},
+		{path: "/v1/agent/check/update/{id...}", put: a.agentCheckUpdate},
+
+		{path: "/v1/catalog/datacenters", get: a.catalogDatacenters},
+		{path: "/v1/catalog/nodes", get: a.catalogNodes},
+		{path: "/v1/catalog/services", get: a.catalogServices},
+		{path: "/v1/catalog/service/{service...}", get: a.catalogService},
+		{path: "/v1/catalog/node/{node...}", get: a.catalogNode},
+		{path: "/v1/catalog/node-services/{node...}", get: a.catalogNodeServices},
+
+		{path: "/v1/health/node/{node...}", get: a.healthNode},
+		{path: "/v1/health/checks/{service...}", get: a.healthChecks},
+		{path: "/v1/health/state/{state...}", get: a.healthState},
+		{path: "/v1/health/service/{service...}", get: a.healthService},
+
+		{path: "/v1/status/leader", get: a.statusLeader},
+		{path: "/v1/status/peers", get: a.statusPeers},
+	}
+}
+
+// unserved is the rest of Consul's API: paths that a Consul would know and
+// this registry does not serve yet.
+var unserved = []string{
+	"/v1/acl/", "/v1/agent/connect/", "/v1/agent/force-leave/", "/v1/agent/host", "/v1/agent/join/",
+	"/v1/agent/leave", "/v1/agent/metrics", "/v1/agent/metrics/stream", "/v1/agent/monitor", "/v1/agent/reload",
+	"/v1/agent/token/", "/v1/agent/version", "/v1/catalog/connect/", "/v1/catalog/deregister",
+	"/v1/catalog/gateway-services/", "/v1/catalog/register", "/v1/config", "/v1/config/", "/v1/connect/",
+	"/v1/coordinate/", "/v1/discovery-chain/", "/v1/event/", "/v1/exported-services", "/v1/health/connect/",
+	"/v1/health/ingress/", "/v1/internal/", "/v1/kv/", "/v1/operator/", "/v1/peering/", "/v1/peerings",
+	"/v1/query", "/v1/query/", "/v1/session/", "/v1/snapshot", "/v1/txn",
+}

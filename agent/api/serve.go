@@ -1,0 +1,135 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// reply is an answer that is more than a JSON value.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+	gzip   func() []byte // returns body compressed; nil when it is not worth it
+}
+
+// serve returns the handler of a route: it picks the method's, and writes
+// what that returns.
+func (a *API) serve(route route) http.Handler {
+	methods := map[string]handler{}
+	allowed := []string{http.MethodOptions}
+	if route.get != nil {
+		methods[http.MethodGet], allowed = route.get, append(allowed, http.MethodGet)
+	}
+	if route.put != nil {
+		methods[http.MethodPut], allowed = route.put, append(allowed, http.MethodPut)
+	}
+	allow := strings.Join(allowed, ",")
+
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Vary", "Accept-Encoding")
+		header.Set("X-Consul-Default-Acl-Policy", "allow")
+		handle, ok := methods[r.Method]
+		if !ok {
+			header.Set("Allow", allow)
+			if r.Method != http.MethodOptions {
+				a.writeError(w, r, &failure{http.StatusMethodNotAllowed, "method " + r.Method + " not allowed"})
+			}
+			return
+		}
+		answer, err := handle(r)
+		if err != nil {
+			a.writeError(w, r, err)
+			return
+		}
+		if err := a.write(w, r, answer); err != nil {
+			a.writeError(w, r, err)
+		}
+	})
+}
+
+// write writes what a handler returned.
+func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
+	var out *reply
+	switch answer := answer.(type) {
+	case nil:
+		out = &reply{}
+	case *reply:
+		out = answer
+	case question:
+		settled, err := a.settle(r, answer)
+		if err != nil {
+			return err
+		}
+		out = settled
+	default:
+		body, err := a.encode(r, answer)
+		if err != nil {
+			return err
+		}
+		out = jsonReply(body)
+	}
+
+	header := w.Header()
+	for name, values := range out.header {
+		header[name] = values
+	}
+	body := out.body
+	if out.gzip != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		body = out.gzip()
+		header.Set("Content-Encoding", "gzip")
+	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	if out.status != 0 {
+		w.WriteHeader(out.status)
+	}
+	_, _ = w.Write(body) // the one error is that the client is gone
+	return nil
+}
+
+func jsonReply(body []byte) *reply {
+	return &reply{header: http.Header{"Content-Type": {"application/json"}}, body: body}
+}
+
+// textReply is a plain answer for people and load balancers.
+func textReply(status int, text string) *reply {
+	return &reply{status: status, header: http.Header{"Content-Type": {"text/plain"}}, body: []byte(text)}
+}
+
+// encode returns the JSON of a value: indented in dev mode, and with ?pretty
+// also ended by a new line.
+func (a *API) encode(r *http.Request, value any) ([]byte, error) {
+	asked := r.URL.Query().Has("pretty")
+	var body []byte
+	var err error
+	if asked || a.config.Pretty {
+		body, err = json.MarshalIndent(value, "", "    ")
+	} else {
+		body, err = json.Marshal(value)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", r.URL.Path, err)
+	}
+	if asked {
+		body = append(body, '\n')
+	}
+	return body, nil
+}
+
+// compressible is the size above which Consul compresses an answer.
+const compressible = 1400
+
+// compress returns body in gzip. It favours speed: most readers are near.
+func compress(body []byte) []byte {
+	var out bytes.Buffer
+	zip, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // fails for unknown levels only
+	_, _ = zip.Write(body)                              // a buffer takes everything
+	_ = zip.Close()
+	return out.Bytes()
+}
