@@ -23,6 +23,7 @@ import (
 func commands() []*cli.Command {
 	return []*cli.Command{
 		serveCommand(),
+		agentCommand(),
 		versionCommand(),
 	}
 }
