@@ -86,9 +86,9 @@ func (c *Consul) IsMuster(ctx context.Context) (bool, error) {
 }
 
 // patience is how long an answer that the registry does not hold back may
-// take. Consul's servers look for a leader for seven seconds before they say
-// that there is none.
-const patience = 10 * time.Second
+// take. A Consul without a leader looks for one for up to ten seconds before
+// it answers, even to a registration.
+const patience = 15 * time.Second
 
 // ask makes one request within the time that it may take: a connection that
 // broke without a word must not hang a loop for ever.

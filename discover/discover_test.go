@@ -53,26 +53,26 @@ func (f sourceFunc) Next(ctx context.Context, q discover.Query, after uint64) (d
 	return f(ctx, q, after)
 }
 
-// log is where a test finds what was logged.
-type log struct {
+// logbook is where a test finds what was logged.
+type logbook struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (l *log) Write(line []byte) (int, error) {
+func (l *logbook) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, strings.TrimSpace(string(line)))
 	return len(line), nil
 }
 
-func (l *log) logger() *slog.Logger {
+func (l *logbook) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, nil))
 }
 
 // expect checks that as many lines were logged as there are parts, each
 // holding its part.
-func (l *log) expect(t *testing.T, parts ...string) {
+func (l *logbook) expect(t *testing.T, parts ...string) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()

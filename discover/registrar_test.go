@@ -65,7 +65,7 @@ func TestRegistrarPutsBackWhatWasLost(t *testing.T) {
 
 // The registry goes down, comes back without its data, any time later.
 func TestRegistrarComesBackWithTheRegistry(t *testing.T) {
-	var log log
+	var log logbook
 	announced(t, discover.RegistrarConfig{Logger: log.logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
 		outages := []time.Duration{0, 10 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second, time.Minute, time.Hour}
 		for _, outage := range outages {
@@ -89,7 +89,7 @@ func TestRegistrarComesBackWithTheRegistry(t *testing.T) {
 }
 
 func TestRegistrarLeavesWhatIsTrue(t *testing.T) {
-	var log log
+	var log logbook
 	announced(t, discover.RegistrarConfig{Logger: log.logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
 		time.Sleep(time.Hour)
 		reg.mu.Lock()

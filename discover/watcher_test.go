@@ -83,7 +83,7 @@ func TestWatcherKeepsTheListWhileItsSourceFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := discovertest.NewHand()
 		src.Set("web", discover.Instance{ID: "1"})
-		var log log
+		var log logbook
 		w := discover.Watch(src, web, discover.WatchConfig{Logger: log.logger()})
 		defer w.Close()
 		if _, err := w.First(t.Context()); err != nil {

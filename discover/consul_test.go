@@ -1,0 +1,366 @@
+package discover_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/realjf/muster/discover"
+)
+
+// consulAt returns a registry at address, over transport if it is not nil.
+func consulAt(t *testing.T, address string, transport http.RoundTripper, cfg discover.ConsulConfig) *discover.Consul {
+	t.Helper()
+	settings := api.DefaultConfig()
+	settings.Address = address
+	if transport == nil {
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		t.Cleanup(own.CloseIdleConnections)
+		transport = own
+	}
+	settings.HttpClient = &http.Client{Transport: transport}
+	client, err := api.NewClient(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return discover.NewConsul(client, cfg)
+}
+
+// consul returns a registry whose answers handler gives.
+func consul(t *testing.T, handler http.HandlerFunc) *discover.Consul {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return consulAt(t, server.URL, nil, discover.ConsulConfig{})
+}
+
+// answer is a handler that always gives the same one.
+func answer(status int, index, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Consul-Index", index)
+		w.Header().Set("X-Consul-KnownLeader", "false")
+		w.Header().Set("X-Consul-LastContact", "0")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+const twoInstances = `[
+ {"Node": {"Node": "n2", "Address": "10.0.0.2", "Datacenter": "dc1"},
+  "Service": {"ID": "b", "Service": "web", "Tags": null, "Meta": null, "Port": 80, "Address": "", "Weights": {"Passing": 1, "Warning": 1}},
+  "Checks": [
+   {"CheckID": "z", "Name": "zeal", "Status": "critical", "Output": "gone\n"},
+   {"CheckID": "ok", "Name": "fine", "Status": "passing", "Output": "yes"},
+   {"CheckID": "m", "Name": "mood", "Status": "warning", "Output": "", "Notes": "low"}]},
+ {"Node": {"Node": "n1", "Address": "10.0.0.1", "Datacenter": "dc1"},
+  "Service": {"ID": "a", "Service": "web", "Tags": ["z", "a"], "Meta": {"k": "v"}, "Port": 81, "Address": "2001:db8::1", "Weights": {"Passing": 3, "Warning": 2}},
+  "Checks": []}
+]`
+
+func TestConsulNext(t *testing.T) {
+	var got *http.Request
+	c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		answer(200, "42", twoInstances)(w, r)
+	})
+	s, err := c.Next(t.Context(), web, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.URL.Path != "/v1/health/service/web" || got.URL.RawQuery != "" {
+		t.Errorf("asked %s, want all instances at once", got.URL)
+	}
+	if s.Index != 42 || s.Confirmed.IsZero() || len(s.Instances) != 1 || len(s.Unhealthy) != 1 {
+		t.Fatalf("got %+v", s)
+	}
+	a, b := s.Instances[0], s.Unhealthy[0]
+	if a.ID != "a" || a.HostPort() != "[2001:db8::1]:81" || strings.Join(a.Tags, " ") != "z a" || a.Meta["k"] != "v" ||
+		a.Weights != (discover.Weights{Passing: 3, Warning: 2}) || a.Datacenter != "dc1" || a.Node != "n1" || a.Status != discover.Passing || a.Reason != "" {
+		t.Errorf("passing: got %+v", a)
+	}
+	if b.ID != "b" || b.HostPort() != "10.0.0.2:80" || b.Tags == nil || b.Meta == nil ||
+		b.Status != discover.Critical || b.Reason != "mood: low; zeal: gone" {
+		t.Errorf("critical: got %+v", b)
+	}
+
+	if _, err := c.Next(t.Context(), web, 42); err != nil {
+		t.Fatal(err)
+	}
+	if q := got.URL.Query(); q.Get("index") != "42" || q.Get("wait") != "60000ms" {
+		t.Errorf("asked %s, want to wait a minute from 42 on", got.URL)
+	}
+}
+
+func TestConsulStatus(t *testing.T) {
+	tests := []struct {
+		name, checks string
+		want         discover.Status
+		reason       string
+	}{
+		{"no checks", `[]`, discover.Passing, ""},
+		{"null", `null`, discover.Passing, ""},
+		{"warning", `[{"Name":"c","Status":"warning"},{"Name":"p","Status":"passing"}]`, discover.Warning, "c: warning"},
+		{"maintenance", `[{"CheckID":"_service_maintenance:a","Name":"Service Maintenance Mode","Status":"critical","Notes":"moving"}]`,
+			discover.Maintenance, "Service Maintenance Mode: moving"},
+		{"node maintenance", `[{"CheckID":"_node_maintenance","Name":"Node Maintenance Mode","Status":"critical"}]`,
+			discover.Maintenance, "Node Maintenance Mode: critical"},
+		{"unknown", `[{"Name":"c","Status":"dreaming"}]`, discover.Critical, "c: dreaming"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := consul(t, answer(200, "1", `[{"Node":{"Node":"n"},"Service":{"ID":"a","Service":"web"},"Checks":`+test.checks+`}]`))
+			s, err := c.Next(t.Context(), web, 0)
+			if err != nil || s.Known() != 1 {
+				t.Fatalf("got %+v, error %v", s, err)
+			}
+			got := append(s.Instances, s.Unhealthy...)[0]
+			if got.Status != test.want || got.Reason != test.reason {
+				t.Errorf("got %q because of %q, want %q because of %q", got.Status, got.Reason, test.want, test.reason)
+			}
+		})
+	}
+}
+
+// Whatever a server says, it is an answer or an error, and never a panic or a
+// list that went empty by mistake.
+func TestConsulJunk(t *testing.T) {
+	tests := []struct {
+		name, index, body string
+		status            int
+		want              uint64 // 0 for an error
+	}{
+		{"empty", "7", `[]`, 200, 7},
+		{"index 0", "0", `[]`, 200, 1},
+		{"no index", "", `[]`, 200, 1},
+		{"index is no number", "x", `[]`, 200, 1},
+		{"greatest index", "18446744073709551615", `[]`, 200, 1<<64 - 1},
+		{"no leader", "7", "No cluster leader", 500, 0},
+		{"too many connections", "7", "slow down", 429, 0},
+		{"null", "7", `null`, 200, 0},
+		{"null entry", "7", `[null]`, 200, 0},
+		{"empty entry", "7", `[{}]`, 200, 0},
+		{"null check", "7", `[{"Node":{},"Service":{},"Checks":[null]}]`, 200, 0},
+		{"object", "7", `{}`, 200, 0},
+		{"page", "7", `<html>`, 200, 0},
+		{"nothing", "7", ``, 200, 0},
+		{"cut off", "7", `[{"Node":`, 200, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s, err := consul(t, answer(test.status, test.index, test.body)).Next(t.Context(), web, 3)
+			if (err != nil) != (test.want == 0) || s.Index != test.want {
+				t.Errorf("got index %d, error %v; want index %d", s.Index, err, test.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), `"web"`) {
+				t.Errorf("the error does not name the service: %v", err)
+			}
+		})
+	}
+}
+
+func TestConsulRefusesNonsense(t *testing.T) {
+	c := consul(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent", r.Method, r.URL) })
+	_, next := c.Next(t.Context(), discover.Query{Service: "../kv/x"}, 0)
+	_, await := c.Await(t.Context(), "..", "")
+	for name, err := range map[string]error{
+		"next":       next,
+		"await":      await,
+		"register":   c.Register(t.Context(), discover.Registration{ID: "1", Service: "web", Port: -1}),
+		"deregister": c.Deregister(t.Context(), "a/../../force-leave/n"),
+	} {
+		if !errors.Is(err, discover.ErrInvalid) {
+			t.Errorf("%s: got error %v, want ErrInvalid", name, err)
+		}
+	}
+}
+
+// Every call ends with its context, and within a bounded time on a registry
+// that accepts connections and says nothing.
+func TestConsulHangs(t *testing.T) {
+	calls := map[string]struct {
+		call  func(ctx context.Context, c *discover.Consul) error
+		limit time.Duration
+	}{
+		"next": {func(ctx context.Context, c *discover.Consul) error {
+			_, err := c.Next(ctx, web, 0)
+			return err
+		}, 15 * time.Second},
+		"blocked next": {func(ctx context.Context, c *discover.Consul) error {
+			_, err := c.Next(ctx, web, 1)
+			return err
+		}, 32 * time.Second},
+		"await": {func(ctx context.Context, c *discover.Consul) error {
+			_, err := c.Await(ctx, "1", "")
+			return err
+		}, 15 * time.Second},
+		"blocked await": {func(ctx context.Context, c *discover.Consul) error {
+			_, err := c.Await(ctx, "1", "hash")
+			return err
+		}, 32 * time.Second},
+		"register":   {func(ctx context.Context, c *discover.Consul) error { return c.Register(ctx, web1) }, 15 * time.Second},
+		"deregister": {func(ctx context.Context, c *discover.Consul) error { return c.Deregister(ctx, "1") }, 15 * time.Second},
+		"is muster": {func(ctx context.Context, c *discover.Consul) error {
+			_, err := c.IsMuster(ctx)
+			return err
+		}, 15 * time.Second},
+	}
+	for name, test := range calls {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := consulAt(t, "registry", silence{}, discover.ConsulConfig{Wait: 16 * time.Second})
+				start := time.Now()
+				err := test.call(t.Context(), c)
+				if took := time.Since(start); err == nil || took != test.limit {
+					t.Errorf("gave up after %s with error %v, want after %s", took, err, test.limit)
+				}
+				if errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got error %v: it looks as if the caller's time were up", err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				start = time.Now()
+				if err := test.call(ctx, c); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+					t.Errorf("got error %v after %s, want the context's after a second", err, time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+// silence is a connection that broke without a word.
+type silence struct{}
+
+func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// The same over a real connection.
+func TestConsulCancelled(t *testing.T) {
+	arrived := make(chan struct{})
+	c := consul(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-r.Context().Done() // the server sees the connection close
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	if _, err := c.Next(ctx, web, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want the context's", err)
+	}
+}
+
+func TestConsulIsMuster(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"Config":{"Version":"1.19.2"},"Member":{}}`:                            false,
+		`{"Config":{"Version":"1.19.2"},"Member":{},"Muster":{"Version":"0.1"}}`: true,
+	} {
+		got, err := consul(t, answer(200, "", body)).IsMuster(t.Context())
+		if err != nil || got != want {
+			t.Errorf("%s: got %v, error %v", body, got, err)
+		}
+	}
+	if _, err := consul(t, answer(403, "", "Permission denied")).IsMuster(t.Context()); err == nil {
+		t.Error("got no error of a registry that refuses")
+	}
+}
+
+func TestConsulRegister(t *testing.T) {
+	var got string
+	c := consul(t, func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = fmt.Sprint(r.Method, " ", r.URL, " ", strings.TrimSpace(string(body)))
+	})
+	tests := map[string]struct {
+		r    discover.Registration
+		want string
+	}{
+		"least": {
+			discover.Registration{ID: "1", Service: "web"},
+			`{"ID":"1","Name":"web","Check":null,"Checks":null}`,
+		},
+		"defaults of a check": {
+			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{HTTP: "http://h/"}},
+			`{"ID":"1","Name":"web","Check":{"Interval":"15s","HTTP":"http://h/","Status":"passing"},"Checks":null}`,
+		},
+		"everything": {
+			discover.Registration{
+				ID: "1", Service: "web", Address: "h", Port: 80, Tags: []string{"a"}, Meta: map[string]string{"k": "v"}, Weights: discover.Weights{Passing: 2},
+				Check: discover.HealthCheck{HTTP: "http://h/", Interval: time.Second, Timeout: 2 * time.Second, DeregisterAfter: time.Minute},
+			},
+			`{"ID":"1","Name":"web","Tags":["a"],"Port":80,"Address":"h","Meta":{"k":"v"},"Weights":{"Passing":2,"Warning":0},` +
+				`"Check":{"Interval":"1s","Timeout":"2s","HTTP":"http://h/","Status":"passing","DeregisterCriticalServiceAfter":"1m0s"},"Checks":null}`,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if err := c.Register(t.Context(), test.r); err != nil {
+				t.Fatal(err)
+			}
+			want := "PUT /v1/agent/service/register?replace-existing-checks=true " + test.want
+			if got != want {
+				t.Errorf("sent %s\nwant %s", got, want)
+			}
+		})
+	}
+	refusing := consul(t, answer(400, "", "Invalid check"))
+	if err := refusing.Register(t.Context(), web1); err == nil || !strings.Contains(err.Error(), "Invalid check") {
+		t.Errorf("got error %v, want what the registry says", err)
+	}
+}
+
+func TestConsulDeregister(t *testing.T) {
+	for status, wantErr := range map[int]bool{200: false, 404: false, 403: true, 500: true} {
+		err := consul(t, answer(status, "", "text")).Deregister(t.Context(), "1")
+		if (err != nil) != wantErr {
+			t.Errorf("status %d: got error %v", status, err)
+		}
+	}
+}
+
+func TestConsulAwait(t *testing.T) {
+	tests := []struct {
+		name, hash, body string
+		status           int
+		want             string
+		wantErr          string
+	}{
+		{"known", "h2", `{"ID":"1"}`, 200, "h2", ""},
+		{"unknown", "", `unknown service ID: 1`, 404, "", "not registered"},
+		{"broken", "", `oh`, 500, "", "oh"},
+		{"no hash", "", `{"ID":"1"}`, 200, "", "not a service"},
+		{"null", "h2", `null`, 200, "", "not a service"},
+		{"another service", "h2", `{"ID":"2"}`, 200, "", "not a service"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var asked string
+			c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+				asked = r.URL.String()
+				w.Header().Set("X-Consul-ContentHash", test.hash)
+				answer(test.status, "", test.body)(w, r)
+			})
+			got, err := c.Await(t.Context(), "1", "h1")
+			if got != test.want || (err != nil) != (test.wantErr != "") || err != nil && !strings.Contains(err.Error(), test.wantErr) {
+				t.Errorf("got %q, error %v; want %q, error with %q", got, err, test.want, test.wantErr)
+			}
+			if (test.status == 404) != errors.Is(err, discover.ErrNotRegistered) {
+				t.Errorf("got error %v: is it ErrNotRegistered?", err)
+			}
+			if want := "/v1/agent/service/1?hash=h1&wait=60000ms"; asked != want {
+				t.Errorf("asked %s, want %s", asked, want)
+			}
+		})
+	}
+}

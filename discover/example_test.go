@@ -1,0 +1,84 @@
+package discover_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/realjf/muster/discover"
+)
+
+func ExampleCache() {
+	src := discover.Fixed(
+		discover.Instance{ID: "web-1", Service: "web", Address: "10.0.0.1", Port: 80},
+		discover.Instance{ID: "web-2", Service: "web", Address: "2001:db8::2", Port: 80},
+	)
+	cache := discover.NewCache(src, discover.CacheConfig{})
+	defer cache.Close()
+
+	snapshot, err := cache.Get(context.Background(), discover.Query{Service: "web"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, instance := range snapshot.Instances {
+		fmt.Println(instance.ID, instance.HostPort())
+	}
+	// Output:
+	// web-1 10.0.0.1:80
+	// web-2 [2001:db8::2]:80
+}
+
+func ExampleWatcher_Changed() {
+	watcher := discover.Watch(discover.Fixed(), discover.Query{Service: "web"}, discover.WatchConfig{})
+	defer watcher.Close()
+
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	for {
+		changed := watcher.Changed() // before Snapshot, to miss no change
+		if snapshot, ok := watcher.Snapshot(); ok {
+			fmt.Println("healthy:", len(snapshot.Instances))
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Announce once the port listens, withdraw before it closes.
+func ExampleRegistrar() {
+	client, err := api.NewClient(api.DefaultConfig()) // CONSUL_HTTP_ADDR and the like
+	if err != nil {
+		log.Fatal(err)
+	}
+	consul := discover.NewConsul(client, discover.ConsulConfig{})
+	registrar := discover.NewRegistrar(consul, discover.Registration{
+		ID:      "web-1",
+		Service: "web",
+		Address: "10.0.0.1",
+		Port:    80,
+		Check:   discover.HealthCheck{HTTP: "http://10.0.0.1:80/health", DeregisterAfter: time.Minute},
+	}, discover.RegistrarConfig{})
+
+	ctx := context.Background()
+	if err := registrar.Announce(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	// ... serve until it is time to leave ...
+
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := registrar.Withdraw(ctx); err != nil {
+		log.Print(err)
+	}
+	if err := discover.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "web-1"); err != nil {
+		log.Print(err)
+	}
+	// ... now no reader sends new requests: drain and close ...
+}
