@@ -1,19 +1,49 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+
+	"github.com/realjf/muster/agent"
+	"github.com/realjf/muster/config"
 )
 
 // embedded is a registry that runs in this process.
 type embedded struct {
-	address string        // host:port of its HTTP API
+	address string // host:port of its HTTP API
+	cancel  context.CancelFunc
 	done    chan struct{} // closed when it has ended
+	err     error         // why it ended; to be read after done
 }
 
-// startEmbedded says that there is no registry in this program yet.
-func startEmbedded(string, *slog.Logger) (*embedded, error) {
-	return nil, errors.ErrUnsupported
+// startEmbedded starts a registry, in memory, at address. The error is
+// syscall.EADDRINUSE when somebody listens there already. The caller stops it.
+func startEmbedded(address string, logger *slog.Logger) (*embedded, error) {
+	cfg := agent.DevConfig()
+	cfg.HTTPAddr = address
+	cfg.Version = config.Version()
+	cfg.Logger = logger.With("part", "registry")
+	a, err := agent.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &embedded{address: a.HTTPAddr().String(), cancel: cancel, done: make(chan struct{})}
+	go func() { // stop ends it and waits
+		defer close(e.done)
+		e.err = a.Run(ctx)
+	}()
+	return e, nil
 }
 
-func (e *embedded) stop() error { return nil }
+// stop ends the registry and waits for it. The error is why it ended, if that
+// was not because it was asked to.
+func (e *embedded) stop() error {
+	e.cancel()
+	<-e.done
+	if errors.Is(e.err, context.Canceled) {
+		return nil
+	}
+	return e.err
+}

@@ -42,16 +42,7 @@ func serve(ctx context.Context, cfg config.Serve, stdout io.Writer, logger *slog
 	if err != nil {
 		return err
 	}
-	i.greet(stdout)
-	select {
-	case <-ctx.Done():
-		logger.Info("leaving")
-		return i.leave()
-	case <-i.server.done:
-		return i.fail(fmt.Errorf("the HTTP server ended: %w", i.server.err))
-	case <-i.registry.died():
-		return i.fail(errors.New("the embedded registry ended"))
-	}
+	return i.run(ctx, stdout)
 }
 
 // instance is a running service and all that belongs to it.
@@ -109,6 +100,20 @@ func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *insta
 	}
 	logger.Info("registered", "id", i.registration.ID, "address", i.hostPort())
 	return i, nil
+}
+
+// run waits until ctx ends or the instance cannot go on, and takes it away.
+func (i *instance) run(ctx context.Context, stdout io.Writer) error {
+	i.greet(stdout)
+	select {
+	case <-ctx.Done():
+		i.logger.Info("leaving")
+		return i.leave()
+	case <-i.server.done:
+		return i.fail(fmt.Errorf("the HTTP server ended: %w", i.server.err))
+	case <-i.registry.died():
+		return i.fail(errors.New("the embedded registry ended"))
+	}
 }
 
 // newRegistration describes the service that cfg asks for at host and port.
