@@ -44,7 +44,11 @@ func probe(ctx context.Context, client *api.Client) (presence, error) {
 	if err == nil && leader == "" {
 		err = errNoLeader
 	}
-	return judge(err), brief(err)
+	found := judge(err)
+	if err != nil && found != absent && ctx.Err() != nil {
+		found = unready // it was we who broke off, which tells nothing about it
+	}
+	return found, brief(err)
 }
 
 // brief keeps of a refusal what fits on a line: a stranger answers with a page.
@@ -73,8 +77,8 @@ func judge(err error) presence {
 		return foreign
 	case errors.As(err, &network) && network.Op == "dial":
 		return absent
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return unready // an agent looks for a leader for longer than we wait
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return unready // an agent may look for a leader for longer than we wait
 	case errors.Is(err, errNoLeader):
 		return unready
 	default:

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -148,6 +149,15 @@ func TestAwaitReadyIsBounded(t *testing.T) {
 	got, err := awaitReady(ctx, clientOf(t, closedPort(t)), true, silence)
 	if got != absent || err == nil {
 		t.Errorf("got %d, %v, want it to give up", got, err)
+	}
+}
+
+func TestAwaitReadyEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupted"))
+	got, err := awaitReady(ctx, clientOf(t, answering(t, 200, `"127.0.0.1:8300"`)), false, silence)
+	if got != unready || err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("got %d, %v, want it to say that it was interrupted", got, err)
 	}
 }
 

@@ -72,7 +72,7 @@ func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *insta
 	if i.registry, err = openRegistry(ctx, cfg.Registry, logger); err != nil {
 		return i, err
 	}
-	logger.Info("registry "+i.registry.origin, "address", i.registry.address)
+	logger.Info("using a registry", "which", i.registry.origin, "address", i.registry.address)
 	i.consul = discover.NewConsul(i.registry.client, discover.ConsulConfig{})
 	warnOfClamp(ctx, i.consul, cfg.Check.DeregisterAfter, logger)
 
