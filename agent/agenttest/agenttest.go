@@ -24,16 +24,19 @@ type Agent struct {
 	// Addr is where it listens, as host:port.
 	Addr string
 
-	t      testing.TB
 	client *consul.Client
 }
 
 // Start runs a registry in memory until the test ends. It is ready when Start
-// returns, and it may be called any number of times at once.
-func Start(t testing.TB) *Agent {
+// returns, and it may be called any number of times at once. Each adjust may
+// change how it is configured.
+func Start(t testing.TB, adjust ...func(*agent.Config)) *Agent {
 	t.Helper()
 	config := agent.DevConfig()
 	config.HTTPAddr = "127.0.0.1:0"
+	for _, change := range adjust {
+		change(&config)
+	}
 	a, err := agent.New(config)
 	if err != nil {
 		t.Fatalf("start a registry: %v", err)
@@ -55,7 +58,7 @@ func Start(t testing.TB) *Agent {
 	if err != nil {
 		t.Fatalf("client of a registry: %v", err)
 	}
-	return &Agent{Addr: addr, t: t, client: client}
+	return &Agent{Addr: addr, client: client}
 }
 
 // Client returns a client of the registry, whatever the environment says. It

@@ -108,7 +108,11 @@ func (a *API) agentChecks(r *http.Request) (any, error) {
 		for _, check := range checks {
 			byID[check.CheckID] = *check
 		}
-		kept, err := filter(query.Get("filter"), byID)
+		kept, err := filtered(query.Get("filter"), byID)
+		if err != nil { // shorter here than everywhere else, as in Consul
+			_, text, _ := strings.Cut(err.Error(), "evaluator: ")
+			err = &failure{status(err), text}
+		}
 		return kept, changed, err
 	}), nil
 }
@@ -197,9 +201,7 @@ func (a *API) healthReply(r *http.Request, code int, reason string, health any) 
 		out = jsonReply(body)
 		out.status = code
 	}
-	if code != http.StatusOK {
-		out.header.Set("X-Consul-Reason", reason)
-	}
+	out.header.Set("X-Consul-Reason", reason)
 	return out, nil
 }
 

@@ -67,7 +67,7 @@ func (a *API) agentServices(r *http.Request) (any, error) {
 		for _, svc := range services {
 			byID[svc.ID] = *a.newAgentService(svc)
 		}
-		kept, err := filter(query.Get("filter"), byID)
+		kept, err := filtered(query.Get("filter"), byID)
 		return kept, changed, err
 	}), nil
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"fmt"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -40,21 +39,9 @@ func filtered[L any](expression string, list L) (L, error) {
 	if expression == "" {
 		return list, nil
 	}
-	kept, err := filter(expression, list)
+	matcher, err := bexpr.CreateFilter(expression, nil, list)
 	if err != nil {
-		return list, &failure{http.StatusInternalServerError, "Failed to create boolean expression evaluator: " + err.Error()}
-	}
-	return kept, nil
-}
-
-// filter is filtered with the plain error that the agent's own lists give.
-func filter[L any](expression string, list L) (L, error) {
-	if expression == "" {
-		return list, nil
-	}
-	matcher, err := bexpr.CreateFilter(expression, nil, reflect.Zero(reflect.TypeOf(list)).Interface())
-	if err != nil {
-		return list, err
+		return list, &failure{http.StatusInternalServerError, err.Error()} // Consul's status for it too
 	}
 	kept, err := matcher.Execute(list)
 	if err != nil {

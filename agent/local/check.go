@@ -236,7 +236,10 @@ func (l *Local) update(c *announcedCheck, result check.Result) error {
 	}
 	next := *c.now
 	next.Status, next.Output = result.Status, result.Output
-	if changed := next.Status != c.now.Status; changed || time.Since(c.written) >= l.config.OutputInterval {
+	// The first bad result is told at once even where the check began as bad:
+	// whoever looks must be able to read why.
+	reason := c.now.Output == "" && next.Status != state.Passing
+	if changed := next.Status != c.now.Status; changed || reason || time.Since(c.written) >= l.config.OutputInterval {
 		if err := l.store.Write(func(w *state.Writer) error { return w.PutCheck(next) }); err != nil {
 			return fmt.Errorf("update check %q: %w", next.CheckID, err)
 		}

@@ -1,0 +1,170 @@
+// Package conformance holds muster's registry against a real Consul: the same
+// requests in the same order, and what both answer. testdata has the list of
+// requests and, recorded from Consul 1.19.2, the transcript of its answers.
+//
+// Every test run compares muster with the transcript. Under the build tag
+// conformance the transcript itself is compared with a running Consul, and
+// -record writes it anew.
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Files of the package.
+const (
+	requestsFile   = "testdata/requests.txt"
+	transcriptFile = "testdata/consul-1.19.2.txt"
+)
+
+// nodeName is what every registry that is asked calls its node.
+const nodeName = "n1"
+
+// request is one line of the list.
+type request struct {
+	line    int
+	method  string
+	path    string
+	body    string
+	differs string // why muster's answer is meant to differ; mostly empty
+}
+
+func (r request) String() string {
+	return strings.TrimSpace(r.method + " " + r.path + " " + r.body)
+}
+
+// readRequests reads the list.
+func readRequests() ([]request, error) {
+	text, err := os.ReadFile(requestsFile)
+	if err != nil {
+		return nil, err
+	}
+	var requests []request
+	differs := ""
+	for n, line := range strings.Split(string(text), "\n") {
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+			continue
+		case strings.HasPrefix(line, "! "):
+			differs = line[2:]
+			continue
+		}
+		fields := strings.SplitN(line, " ", 3)
+		if len(fields) < 2 {
+			return nil, fmt.Errorf("%s:%d: want METHOD PATH [BODY], got %q", requestsFile, n+1, line)
+		}
+		one := request{line: n + 1, method: fields[0], path: fields[1], differs: differs}
+		if len(fields) == 3 {
+			one.body = fields[2]
+		}
+		requests, differs = append(requests, one), ""
+	}
+	return requests, nil
+}
+
+// ask sends a request to the registry at base and returns its answer in the
+// form of the transcript.
+func ask(client *http.Client, base string, r request) (string, error) {
+	var body io.Reader
+	if r.body != "" {
+		body = strings.NewReader(r.body)
+	}
+	wire, err := http.NewRequest(r.method, base+r.path, body)
+	if err != nil {
+		return "", fmt.Errorf("%s:%d: %w", requestsFile, r.line, err)
+	}
+	response, err := client.Do(wire)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", r, err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", r, err)
+	}
+	return normal(response.StatusCode, response.Header, content), nil
+}
+
+// seen are the headers that clients look at.
+var seen = []string{
+	"Allow", "Content-Type", "Vary", "X-Cache",
+	"X-Consul-Contenthash", "X-Consul-Default-Acl-Policy", "X-Consul-Effective-Consistency", "X-Consul-Index",
+	"X-Consul-Knownleader", "X-Consul-Lastcontact", "X-Consul-Query-Backend", "X-Consul-Reason",
+}
+
+// volatile are the parts of a body that differ between any two registries:
+// indexes that are set, ids that are made up, and ports that were free.
+var volatile = []struct {
+	pattern *regexp.Regexp
+	becomes string
+}{
+	{regexp.MustCompile(`"(Create|Modify)Index": ?[1-9][0-9]*`), `"${1}Index": INDEX`},
+	{regexp.MustCompile(`"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"`), `"UUID"`},
+	{regexp.MustCompile(`^(\[\s*)?"127\.0\.0\.1:[0-9]+"`), `${1}"SERVER"`},
+}
+
+// normal writes an answer without what differs between any two registries.
+// The index of an answer becomes the word INDEX, or stays when it is 0 or 1,
+// which mean something.
+func normal(status int, header http.Header, body []byte) string {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "%d %s\n", status, http.StatusText(status))
+	for _, name := range seen {
+		value := header.Get(name)
+		if name == "X-Consul-Index" {
+			if index, err := strconv.ParseUint(value, 10, 64); err == nil && index > 1 {
+				value = "INDEX"
+			}
+		}
+		if value != "" {
+			fmt.Fprintf(&out, "%s: %s\n", name, value)
+		}
+	}
+	for _, v := range volatile {
+		body = v.pattern.ReplaceAll(body, []byte(v.becomes))
+	}
+	out.WriteByte('\n')
+	out.Write(body)
+	return out.String()
+}
+
+// between marks where one answer of the transcript ends and the next request
+// stands.
+const between = "\n### "
+
+// writeTranscript writes the answers to requests.
+func writeTranscript(requests []request, answers []string) error {
+	var out strings.Builder
+	for n, r := range requests {
+		out.WriteString(between + r.String() + "\n" + answers[n] + "\n")
+	}
+	return os.WriteFile(transcriptFile, []byte(out.String()), 0o644)
+}
+
+// readTranscript returns the recorded answers to requests.
+func readTranscript(requests []request) ([]string, error) {
+	text, err := os.ReadFile(transcriptFile)
+	if err != nil {
+		return nil, err
+	}
+	entries := strings.Split(string(text), between)[1:]
+	if len(entries) != len(requests) {
+		return nil, fmt.Errorf("%s has %d answers to %d requests: record it anew", transcriptFile, len(entries), len(requests))
+	}
+	answers := make([]string, len(entries))
+	for n, entry := range entries {
+		asked, answer, _ := strings.Cut(entry, "\n")
+		if asked != requests[n].String() {
+			return nil, fmt.Errorf("%s answers %q where the list asks %q: record it anew", transcriptFile, asked, requests[n])
+		}
+		answers[n] = strings.TrimSuffix(answer, "\n")
+	}
+	return answers, nil
+}

@@ -1,0 +1,84 @@
+//go:build conformance
+
+package conformance
+
+import (
+	"flag"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/realjf/muster/test/registry"
+)
+
+var record = flag.Bool("record", false, "write the transcript of what Consul answers")
+
+// settle is how long an agent of Consul's may take to bring what it was told
+// into the catalog.
+const settle = 250 * time.Millisecond
+
+// startConsul runs a real Consul until the test ends and returns its URL.
+func startConsul(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../../.bin/consul")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := registry.Consul(path)
+	args := kind.Args
+	kind.Args = func(port int) ([]string, error) {
+		all, err := args(port)
+		return append(all, "-node", nodeName), err
+	}
+	consul, err := registry.New(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := consul.End(); err != nil {
+			t.Errorf("end Consul: %v", err)
+		}
+	})
+	if err := consul.Start(t.Context()); err != nil {
+		t.Fatalf("start a real Consul (make consul builds it): %v", err)
+	}
+	return consul.URL("")
+}
+
+// TestTranscriptIsConsuls asks a real Consul everything in the list, and
+// compares with the transcript that muster is held against.
+func TestTranscriptIsConsuls(t *testing.T) {
+	requests, err := readRequests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := startConsul(t)
+	time.Sleep(4 * settle) // it answers before its own node is complete
+	wire := client(t)
+	answers := make([]string, len(requests))
+	for n, r := range requests {
+		if answers[n], err = ask(wire, base, r); err != nil {
+			t.Fatal(err)
+		}
+		if r.method == http.MethodPut && strings.HasPrefix(answers[n], "200") {
+			time.Sleep(settle)
+		}
+	}
+	if *record {
+		if err := writeTranscript(requests, answers); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	recorded, err := readTranscript(requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, r := range requests {
+		if answers[n] != recorded[n] {
+			t.Errorf("%s\ngot from Consul:\n%s\n\nrecorded:\n%s", r, answers[n], recorded[n])
+		}
+	}
+}

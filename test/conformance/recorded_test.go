@@ -1,0 +1,53 @@
+package conformance
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/realjf/muster/agent"
+	"github.com/realjf/muster/agent/agenttest"
+)
+
+// client returns a client that shows answers as they are: redirects are not
+// followed, nothing is compressed.
+func client(t *testing.T) *http.Client {
+	t.Helper()
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// TestAnswersLikeConsul asks muster everything in the list and compares with
+// what Consul answered.
+func TestAnswersLikeConsul(t *testing.T) {
+	requests, err := readRequests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := readTranscript(requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := agenttest.Start(t, func(c *agent.Config) { c.Node = nodeName })
+	wire := client(t)
+	agree, meant := 0, 0
+	for n, r := range requests {
+		got, err := ask(wire, "http://"+registry.Addr, r)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case r.differs != "" && got == want[n]:
+			t.Errorf("%s\nmuster answers like Consul; the list says that it differs: %s", r, r.differs)
+		case r.differs != "":
+			meant++
+		case got != want[n]:
+			t.Errorf("%s\ngot from muster:\n%s\n\nwant, as from Consul:\n%s", r, got, want[n])
+		default:
+			agree++
+		}
+	}
+	t.Logf("%d of %d answers agree with Consul 1.19.2, %d differ on purpose", agree, len(requests), meant)
+}
