@@ -37,16 +37,18 @@ var errNoLeader = errors.New("it has no leader")
 // probe asks for the leader, which only a registry that can do its work has.
 // The error says why what is found there is not ready.
 func probe(ctx context.Context, client *api.Client) (presence, error) {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	bounded, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	options := (&api.QueryOptions{}).WithContext(ctx)
+	options := (&api.QueryOptions{}).WithContext(bounded)
 	leader, err := client.Status().LeaderWithQueryOptions(options)
 	if err == nil && leader == "" {
 		err = errNoLeader
 	}
 	found := judge(err)
-	if err != nil && found != absent && ctx.Err() != nil {
-		found = unready // it was we who broke off, which tells nothing about it
+	if found == foreign && bounded.Err() != nil || ctx.Err() != nil {
+		// It was we who broke off, which tells nothing: an agent may look for
+		// a leader for longer than we wait.
+		found = unready
 	}
 	return found, brief(err)
 }
@@ -65,7 +67,6 @@ func brief(err error) error {
 func judge(err error) presence {
 	var status api.StatusError
 	var network *net.OpError
-	var timeout net.Error
 	switch {
 	case err == nil:
 		return ready
@@ -77,8 +78,6 @@ func judge(err error) presence {
 		return foreign
 	case errors.As(err, &network) && network.Op == "dial":
 		return absent
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return unready // an agent may look for a leader for longer than we wait
 	case errors.Is(err, errNoLeader):
 		return unready
 	default:
