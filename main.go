@@ -12,9 +12,14 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for a clean end. Letting go of signals then makes
-	// the second one end the process at once.
-	context.AfterFunc(ctx, stop)
+	ctx, leave := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // ends with the process
+		<-signals
+		leave()
+		<-signals // a second time: now
+		os.Exit(1)
+	}()
 	os.Exit(command.Run(ctx, os.Args, os.Stdout, os.Stderr))
 }

@@ -129,7 +129,6 @@ func newRegistration(cfg config.Serve, host string, port int) discover.Registrat
 		Check: discover.HealthCheck{
 			HTTP:            health.String(),
 			Interval:        cfg.Check.Interval,
-			Timeout:         min(cfg.Check.Interval, 10*time.Second), // so that checks do not overlap
 			DeregisterAfter: cfg.Check.DeregisterAfter,
 		},
 	}
