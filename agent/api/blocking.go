@@ -61,24 +61,30 @@ func own(look func() (any, <-chan struct{}, error)) question {
 }
 
 // settle answers a question: at once, or, when the request names the index of
-// the answer it has, as soon as there is a newer one or its wait is over. An
-// index above every answer's is from another life of the registry and is
-// answered at once: to wait for it could take for ever.
+// the answer it has, as soon as there is one that says something else or its
+// wait is over. An index above every answer's is from another life of the
+// registry and is answered at once: to wait for it could take for ever.
 func (a *API) settle(r *http.Request, q question) (*reply, error) {
+	key := answerKey(r.URL)
 	current := func() (*answer, error) {
-		return a.answers.get(answerKey(r.URL), q, func(value any) ([]byte, error) { return a.encode(r, value) })
+		return a.answers.get(key, q, func(value any) ([]byte, error) { return a.encode(r, value) })
 	}
 	answer, err := current()
-	deadline := time.Now().Add(q.options.wait)
-	for err == nil && q.indexed && answer.index == q.options.index {
-		var changed bool
-		if changed, err = blocked(r.Context(), answer.changed, time.Until(deadline)); !changed {
-			break
-		}
-		answer, err = current()
-	}
 	if err != nil {
 		return nil, err
+	}
+	deadline := time.Now().Add(q.options.wait)
+	for known := answer; q.indexed && known.index == q.options.index && answer.content == known.content; {
+		changed, err := blocked(r.Context(), answer.changed, time.Until(deadline))
+		if err != nil {
+			return nil, err
+		}
+		if !changed {
+			break
+		}
+		if answer, err = current(); err != nil {
+			return nil, err
+		}
 	}
 	out := jsonReply(answer.body)
 	out.gzip = answer.gzip

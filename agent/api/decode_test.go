@@ -1,0 +1,73 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDuration(t *testing.T) {
+	for _, tc := range []struct {
+		json string
+		want time.Duration
+		ok   bool
+	}{
+		{`"10s"`, 10 * time.Second, true},
+		{`"1h30m"`, 90 * time.Minute, true},
+		{`1000`, 1000, true},
+		{`-5`, -5, true},
+		{`""`, 0, true},
+		{`null`, 0, true},
+		{`"10"`, 0, false},
+		{`"zz"`, 0, false},
+		{`{}`, 0, false},
+		{`true`, 0, false},
+	} {
+		var got duration
+		err := json.Unmarshal([]byte(tc.json), &got)
+		if (err == nil) != tc.ok || time.Duration(got) != tc.want {
+			t.Errorf("%s: got %s, %v; want %s, ok is %t", tc.json, time.Duration(got), err, tc.want, tc.ok)
+		}
+	}
+}
+
+// FuzzRegister feeds the decoder of registrations: whatever comes, it answers
+// with a definition that is sound or with an error that has a 4xx or 5xx
+// status, and does not panic.
+func FuzzRegister(f *testing.F) {
+	for _, seed := range []string{
+		`{"Name":"web","ID":"web-1","Port":80,"Tags":["a"],"Meta":{"k":"v"},"Check":{"HTTP":"http://x","Interval":"10s"}}`,
+		`{"Name":"web","Checks":[{"TTL":"10s"},{"tls_skip_verify":true,"HTTP":"https://x","Interval":1000000000}]}`,
+		`{"Name":"x","Weights":{"Passing":1,"Warning":0},"tagged_addresses":{"lan":{"Address":"::1","Port":1}}}`,
+		`{"Name":"x\u0000","Port":-1}`, `{"Name":"x","Connect":{"Native":true}}`, `null`, `[]`, `{`, ``,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		r, err := http.NewRequest(http.MethodPut, "http://registry/", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := decodeService(r)
+		if err == nil {
+			svc, checks, fault := request.definition()
+			err = fault
+			if fault == nil {
+				if svc.Service == "" || svc.ID == "" || svc.Tags == nil || svc.Port < 0 || svc.Port > 65535 ||
+					hasUnprintable(svc.Service) || hasUnprintable(svc.ID) {
+					t.Errorf("%q was taken as %+v", body, svc)
+				}
+				for _, c := range checks {
+					if fault := c.Definition.Validate(); fault != nil {
+						t.Errorf("%q was taken with a check that %v", body, fault)
+					}
+				}
+			}
+		}
+		if err != nil && (status(err) < 400 || err.Error() == "") {
+			t.Errorf("%q: got status %d and text %q", body, status(err), err)
+		}
+	})
+}
