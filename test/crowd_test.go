@@ -14,10 +14,6 @@ import (
 // crowdSize is how many clients there are where there are many.
 const crowdSize = 200
 
-// pause is how long a client of the crowd rests between two rounds, so that
-// two cores are enough for the crowd and for what it visits.
-const pause = 100 * time.Millisecond
-
 // crowd is many clients that do the same thing over and over.
 type crowd struct {
 	group  errgroup.Group

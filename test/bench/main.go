@@ -58,12 +58,14 @@ func run(ctx context.Context) error {
 	for round := range *rounds {
 		for _, row := range table {
 			for _, kind := range contenders {
-				value, err := take(ctx, row.figure, kind)
-				if err != nil {
-					return fmt.Errorf("%s of %s: %w", row.name, kind.Name, err)
+				for range max(row.times, 1) {
+					value, err := take(ctx, row.figure, kind)
+					if err != nil {
+						return fmt.Errorf("%s of %s: %w", row.name, kind.Name, err)
+					}
+					row.values[kind.Name] = append(row.values[kind.Name], value)
+					fmt.Fprintf(os.Stderr, "round %d of %d: %-12s %10s  %s\n", round+1, *rounds, kind.Name, short(value), row.name)
 				}
-				row.values[kind.Name] = append(row.values[kind.Name], value)
-				fmt.Fprintf(os.Stderr, "round %d of %d: %-12s %10s  %s\n", round+1, *rounds, kind.Name, short(value), row.name)
 			}
 		}
 		slices.Reverse(contenders) // nobody is always first

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,8 +57,7 @@ func (s service) fill(ctx context.Context, r *registry.Registry) ([]byte, error)
 }
 
 // record writes what a registry of the kind answers for each service that is
-// read into folder, without indentation: the bytes that the minimal server
-// sends.
+// read into folder: the bytes that the minimal server sends.
 func record(ctx context.Context, kind registry.Kind, folder string) (err error) {
 	r, err := registry.New(kind)
 	if err != nil {
@@ -74,11 +72,7 @@ func record(ctx context.Context, kind registry.Kind, folder string) (err error) 
 		if err != nil {
 			return err
 		}
-		var compact bytes.Buffer
-		if err := json.Compact(&compact, body); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(folder, s.name+".json"), compact.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, s.name+".json"), body, 0o600); err != nil {
 			return err
 		}
 	}
