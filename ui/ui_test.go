@@ -1,0 +1,81 @@
+package ui_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	consul "github.com/hashicorp/consul/api"
+	"go.uber.org/goleak"
+
+	"github.com/realjf/muster/agent/agenttest"
+	"github.com/realjf/muster/ui"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// visit opens a page of the handler and returns what it shows.
+func visit(t *testing.T, page http.Handler, method, path string) (*http.Response, string) {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	page.ServeHTTP(recorder, httptest.NewRequest(method, path, nil))
+	response := recorder.Result()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func TestPageShowsInstancesAndChecks(t *testing.T) {
+	registry := agenttest.Start(t)
+	for _, registration := range []*consul.AgentServiceRegistration{
+		{Name: "web", ID: "web-1", Address: "10.0.0.1", Port: 80, Tags: []string{"blue"},
+			Check: &consul.AgentServiceCheck{TTL: "1h", Status: "passing"}},
+		{Name: "web", ID: "web-2", Address: "2001:db8::1", Port: 81,
+			Check: &consul.AgentServiceCheck{TTL: "1h", Name: "heart", Notes: "why it beats"}},
+		{Name: "<script>alert(1)</script>"},
+	} {
+		if err := registry.Client().Agent().ServiceRegister(registration); err != nil {
+			t.Fatal(err)
+		}
+	}
+	response, body := visit(t, ui.New(registry.Client()), http.MethodGet, "/ui/")
+	if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
+		t.Fatalf("got %d %s: %s", response.StatusCode, response.Header.Get("Content-Type"), body)
+	}
+	for _, want := range []string{
+		"3 of 4 instances passing in 3 services", "1/2 passing",
+		"web-1", "10.0.0.1:80", "blue", "web-2", "[2001:db8::1]:81", "heart", "why it beats", "Serf Health Status",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not show %q", want)
+		}
+	}
+	if strings.Contains(body, "<script>") {
+		t.Error("a service's name got into the page as markup")
+	}
+}
+
+func TestPageIsOnlyRead(t *testing.T) {
+	page := ui.New(agenttest.Start(t).Client())
+	if response, _ := visit(t, page, http.MethodPost, "/ui/"); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") == "" {
+		t.Errorf("POST: got %d with Allow %q", response.StatusCode, response.Header.Get("Allow"))
+	}
+	if response, _ := visit(t, page, http.MethodGet, "/ui/dc1/services"); response.Header.Get("Location") != "/ui/" {
+		t.Errorf("a link from Consul's page leads to %q, want /ui/", response.Header.Get("Location"))
+	}
+}
+
+func TestPageSaysThatTheRegistryIsAway(t *testing.T) {
+	client, err := consul.NewClient(&consul.Config{Address: "127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, body := visit(t, ui.New(client), http.MethodGet, "/ui/")
+	if response.StatusCode != http.StatusBadGateway || !strings.Contains(body, "the registry does not answer") {
+		t.Errorf("got %d %q", response.StatusCode, body)
+	}
+}
