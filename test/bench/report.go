@@ -111,7 +111,8 @@ func machine() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d cores of %s, Linux %s", runtime.NumCPU(), model, strings.TrimSpace(string(release))), nil
+	version, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-")
+	return fmt.Sprintf("%d cores of %s, Linux %s", runtime.NumCPU(), model, version), nil
 }
 
 // The table stands between these lines of the document.
