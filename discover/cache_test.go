@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,6 +190,58 @@ func TestCacheClose(t *testing.T) {
 		for _, q := range []discover.Query{web, {Service: "new"}} {
 			if _, err := cache.Get(t.Context(), q); !errors.Is(err, discover.ErrClosed) {
 				t.Errorf("%v: got error %v, want ErrClosed", q, err)
+			}
+		}
+	})
+}
+
+func TestCacheCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended atomic.Int32
+		src := sourceFunc(func(ctx context.Context, _ discover.Query, after uint64) (discover.Snapshot, error) {
+			if after == 0 {
+				return discover.Snapshot{Index: 1}, nil
+			}
+			<-ctx.Done()
+			time.Sleep(time.Second) // as slow as a source may be
+			ended.Add(1)
+			return discover.Snapshot{}, ctx.Err()
+		})
+		cache := discover.NewCache(src, discover.CacheConfig{Limit: 1})
+		for _, service := range []string{"a", "b"} { // b drives out a
+			if _, err := cache.Get(t.Context(), discover.Query{Service: service}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		_ = cache.Close()
+		if ended.Load() != 2 {
+			t.Errorf("%d of 2 watches had ended when Close returned", ended.Load())
+		}
+	})
+}
+
+// Callers that ask the same new question at the same moment.
+func TestCacheStampede(t *testing.T) {
+	cached(t, discover.CacheConfig{}, func(t *testing.T, src *discovertest.Hand, cache *discover.Cache) {
+		for i := range 100 {
+			q := discover.Query{Service: fmt.Sprint(i)}
+			start := make(chan struct{})
+			var callers sync.WaitGroup
+			for range 20 {
+				callers.Go(func() {
+					<-start
+					if _, err := cache.Get(t.Context(), q); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			synctest.Wait()
+			close(start)
+			callers.Wait()
+			synctest.Wait()
+			if asked := src.Asked(q.Service); asked > 2 {
+				t.Fatalf("the source was asked %d times, want 2 of one watch", asked)
 			}
 		}
 	})

@@ -13,8 +13,8 @@ import (
 func TestFixed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := discover.Fixed(
-			discover.Instance{ID: "2", Service: "web"},
 			discover.Instance{ID: "1", Service: "web", Node: "z"},
+			discover.Instance{ID: "2", Service: "web"},
 			discover.Instance{ID: "3", Service: "web", Status: discover.Critical},
 			discover.Instance{ID: "4", Service: "shop"},
 		)

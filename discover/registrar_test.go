@@ -91,19 +91,35 @@ func TestRegistrarComesBackWithTheRegistry(t *testing.T) {
 func TestRegistrarLeavesWhatIsTrue(t *testing.T) {
 	var log logbook
 	announced(t, discover.RegistrarConfig{Logger: log.logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		setDown := func(err error) { // it keeps its data
+			reg.mu.Lock()
+			defer reg.mu.Unlock()
+			reg.down = err
+		}
 		time.Sleep(time.Hour)
-		reg.mu.Lock()
-		reg.down = errDown
-		reg.mu.Unlock()
+		setDown(errDown)
 		time.Sleep(time.Hour)
-		reg.mu.Lock()
-		reg.down = nil // it kept its data
-		reg.mu.Unlock()
+		setDown(nil)
+		time.Sleep(1200 * time.Millisecond)
+		log.expect(t, "does not answer", "true again")
 		time.Sleep(time.Hour)
 		if n := len(reg.calls()); n != 1 || r.Healed() != 0 {
 			t.Errorf("registered %d times, healed %d; want once and never", n, r.Healed())
 		}
-		log.expect(t, "does not answer", "true again")
+	})
+}
+
+// The registry is replaced by a version of it that hashes otherwise.
+func TestRegistrarTakesANewHashOver(t *testing.T) {
+	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		reg.mu.Lock()
+		reg.salt = "new"
+		reg.put(web1.ID, fmt.Sprint(web1)+reg.salt)
+		reg.mu.Unlock()
+		time.Sleep(time.Hour)
+		if r.Healed() != 1 {
+			t.Errorf("healed %d times, want once", r.Healed())
+		}
 	})
 }
 

@@ -16,6 +16,8 @@ type shelf struct {
 	// onRegister is called before a registration takes effect; it may block.
 	// It must be set before the shelf is used.
 	onRegister func()
+	// salt is a part of every hash from the next registration on.
+	salt string
 
 	mu         sync.Mutex
 	places     map[string]*place // by id; one that was used stays
@@ -32,7 +34,19 @@ func newShelf() *shelf {
 	return &shelf{places: make(map[string]*place)}
 }
 
+// Register ends with ctx, but what was sent arrives all the same.
 func (s *shelf) Register(ctx context.Context, r discover.Registration) error {
+	arrived := make(chan error, 1)
+	go func() { arrived <- s.take(r) }() // ends with onRegister
+	select {
+	case err := <-arrived:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *shelf) take(r discover.Registration) error {
 	if s.onRegister != nil {
 		s.onRegister()
 	}
@@ -42,7 +56,7 @@ func (s *shelf) Register(ctx context.Context, r discover.Registration) error {
 		return s.down
 	}
 	s.registered = append(s.registered, time.Now())
-	s.put(r.ID, fmt.Sprint(r))
+	s.put(r.ID, fmt.Sprint(r)+s.salt)
 	return nil
 }
 
