@@ -139,15 +139,6 @@ func normal(status int, header http.Header, body []byte) string {
 // stands.
 const between = "\n### "
 
-// writeTranscript writes the answers to requests.
-func writeTranscript(requests []request, answers []string) error {
-	var out strings.Builder
-	for n, r := range requests {
-		out.WriteString(between + r.String() + "\n" + answers[n] + "\n")
-	}
-	return os.WriteFile(transcriptFile, []byte(out.String()), 0o644)
-}
-
 // readTranscript returns the recorded answers to requests.
 func readTranscript(requests []request) ([]string, error) {
 	text, err := os.ReadFile(transcriptFile)

@@ -5,6 +5,7 @@ package conformance
 import (
 	"flag"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,4 +82,13 @@ func TestTranscriptIsConsuls(t *testing.T) {
 			t.Errorf("%s\ngot from Consul:\n%s\n\nrecorded:\n%s", r, answers[n], recorded[n])
 		}
 	}
+}
+
+// writeTranscript writes the answers to requests.
+func writeTranscript(requests []request, answers []string) error {
+	var out strings.Builder
+	for n, r := range requests {
+		out.WriteString(between + r.String() + "\n" + answers[n] + "\n")
+	}
+	return os.WriteFile(transcriptFile, []byte(out.String()), 0o644)
 }
