@@ -3,6 +3,8 @@ package test
 import (
 	"context"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,25 +17,24 @@ import (
 // sentence; the embedded registry is no substitute for it.
 func TestNamedRegistryDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	for name, listen := range map[string]bool{"nothing listens": false, "it accepts and is silent": true} {
+	foreign := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(foreign.Close)
+	s := &scene{T: t}
+	for name, address := range map[string]string{
+		"nothing listens": net.JoinHostPort("127.0.0.1", strconv.Itoa(s.freePort())),
+		"no registry":     foreign.Listener.Addr().String(),
+	} {
 		for _, how := range []string{"flags", "environment"} {
 			t.Run(name+"/by "+how, func(t *testing.T) {
 				t.Parallel()
-				s := &scene{T: t}
-				address := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.freePort()))
-				if listen {
-					listener, err := net.Listen("tcp", address)
-					if err != nil {
-						t.Fatal(err)
-					}
-					defer listener.Close()
-				}
-				s.refuses(address, how)
+				(&scene{T: t}).refuses(address, how)
 			})
 		}
 	}
 }
 
+// refuses starts a service that is to use the registry at the address, named
+// in that way, and looks at how it fails.
 func (s *scene) refuses(address, how string) {
 	s.Helper()
 	host, port, err := net.SplitHostPort(address)
