@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -63,6 +64,33 @@ type server struct {
 	http *http.Server
 	done chan struct{} // closed when it has ended
 	err  error         // why; to be read after done
+
+	mu     sync.Mutex
+	silent map[net.Conn]bool // connections on which nothing was asked yet
+}
+
+// silentLimit is how long a connection on which nothing was asked yet may hold
+// up the end. Shutdown alone would give each of them five seconds.
+const silentLimit = time.Second
+
+// note keeps track of the silent connections.
+func (s *server) note(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.silent[conn] = true
+	} else {
+		delete(s.silent, conn)
+	}
+}
+
+// hangUp closes the silent connections.
+func (s *server) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.silent {
+		_ = conn.Close() // its client is told nothing either way
+	}
 }
 
 // startServer serves handler on listener until stop, or until that fails.
@@ -78,8 +106,10 @@ func startServer(listener net.Listener, handler http.Handler, logger *slog.Logge
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		},
-		done: make(chan struct{}),
+		done:   make(chan struct{}),
+		silent: map[net.Conn]bool{},
 	}
+	s.http.ConnState = s.note
 	go func() { // stop ends it and waits
 		defer close(s.done)
 		s.err = s.http.Serve(listener)
@@ -92,6 +122,7 @@ func startServer(listener net.Listener, handler http.Handler, logger *slog.Logge
 func (s *server) stop(drain time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
+	defer time.AfterFunc(silentLimit, s.hangUp).Stop()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("requests were cut off after %v: %w", drain, err), s.http.Close())
