@@ -28,34 +28,37 @@ const (
 	rivalCalm       = 5 * time.Minute
 )
 
-// keep compares what the registry holds with what it should hold, and puts it
-// right, until ctx ends.
-func (r *Registrar) keep(ctx context.Context) {
-	k := keeper{
+func newKeeper() *keeper {
+	return &keeper{
 		troubles: make(map[string]bool),
 		retry:    backoff{first: firstDelay, last: lastDelay},
 		rivals:   backoff{first: firstRivalDelay, last: lastRivalDelay},
 	}
+}
+
+// keep compares what the registry holds with what it should hold, and puts it
+// right, until ctx ends.
+func (r *Registrar) keep(ctx context.Context, k *keeper) {
 	pace := newLimiter()
 	for pace.Wait(ctx) == nil {
-		cause := r.compare(ctx, &k)
+		cause := r.compare(ctx, k)
 		if ctx.Err() != nil {
 			return
 		}
 		if cause == nil {
-			r.calm(&k)
+			r.calm(k)
 			continue
 		}
 		wait, heal := k.react(cause, time.Now())
-		r.report(&k, heal, cause)
+		r.report(k, heal, cause)
 		if sleep(ctx, wait) != nil {
 			return
 		}
 		if !heal {
 			continue
 		}
-		if err := r.heal(ctx, &k, cause); err != nil {
-			r.report(&k, false, err)
+		if err := r.heal(ctx, k, cause); err != nil {
+			r.report(k, false, err)
 			if sleep(ctx, k.retry.next()) != nil {
 				return
 			}

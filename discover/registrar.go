@@ -63,13 +63,17 @@ func (r *Registrar) Announce(ctx context.Context) error {
 	if err := r.announce(ctx); err != nil {
 		return fmt.Errorf("announce %q: %w", r.registration.ID, err)
 	}
+	// The keeper must know our definition before somebody alters it. If this
+	// fails, it asks again.
+	k := newKeeper()
+	_ = r.compare(ctx, k)
 	// The keeper outlives ctx: Withdraw stops it and waits.
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	r.stop, r.done = stop, done
 	go func() {
 		defer close(done)
-		r.keep(keeping)
+		r.keep(keeping, k)
 	}()
 	return nil
 }
