@@ -17,7 +17,7 @@ type waits struct {
 }
 
 var defaultWaits = waits{
-	withdraw: 5 * time.Second,
+	withdraw: 10 * time.Second, // a Consul without a leader takes seven
 	absence:  3 * time.Second,
 	settle:   time.Second,
 	drain:    10 * time.Second,

@@ -2,6 +2,7 @@ package discover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -88,8 +89,10 @@ func (r *Registrar) announce(ctx context.Context) error {
 	return r.registry.Register(ctx, r.registration)
 }
 
-// Withdraw ends the keeping, waits for it and deregisters the instance. When
-// it returns nil, the registry does not hold the registration and nothing of
+// Withdraw ends the keeping, waits for it and deregisters the instance, again
+// and again until the registry takes it or ctx ends: a registry that is just
+// restarting must not keep an instance that is gone. Give it a bounded ctx.
+// When it returns nil, the registry does not hold the registration and nothing of
 // this registrar will put it back. It may be called at any time, and again
 // after an error: nothing is kept after the first call.
 func (r *Registrar) Withdraw(ctx context.Context) error {
@@ -102,10 +105,15 @@ func (r *Registrar) Withdraw(ctx context.Context) error {
 	if err := r.awaitKeeper(ctx); err != nil {
 		return fmt.Errorf("withdraw %q: %w", r.registration.ID, err)
 	}
-	if err := r.registry.Deregister(ctx, r.registration.ID); err != nil {
-		return fmt.Errorf("withdraw %q: %w", r.registration.ID, err)
+	for retry := (backoff{first: firstDelay, last: lastDelay}); ; {
+		err := r.registry.Deregister(ctx, r.registration.ID)
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, ErrInvalid) || sleep(ctx, retry.next()) != nil {
+			return fmt.Errorf("withdraw %q: %w", r.registration.ID, err)
+		}
 	}
-	return nil
 }
 
 // awaitKeeper waits until a keeper that was stopped has ended.

@@ -333,13 +333,30 @@ func TestWithdrawWinsAgainstRegistration(t *testing.T) {
 func TestWithdrawFails(t *testing.T) {
 	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
 		reg.wipe(errDown)
-		if err := r.Withdraw(t.Context()); !errors.Is(err, errDown) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := r.Withdraw(ctx); !errors.Is(err, errDown) {
 			t.Errorf("got error %v, want the registry's", err)
 		}
 		reg.wipe(nil)
 		time.Sleep(time.Hour)
 		if n := len(reg.calls()); n != 1 {
 			t.Errorf("registered %d times, want no more after Withdraw", n)
+		}
+	})
+}
+
+// TestWithdrawOutlastsARestart: a registry that is away for a moment does not
+// keep an instance that is gone.
+func TestWithdrawOutlastsARestart(t *testing.T) {
+	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		reg.fail(errDown)
+		time.AfterFunc(3*time.Second, func() { reg.fail(nil) })
+		if err := r.Withdraw(t.Context()); err != nil {
+			t.Errorf("withdraw over a restart: %v", err)
+		}
+		if reg.hash(web1.ID) != "" {
+			t.Error("the registry still has the instance")
 		}
 	})
 }

@@ -112,12 +112,20 @@ func (s *shelf) put(id, hash string) {
 
 // wipe forgets everything and fails with err from then on, unless it is nil.
 func (s *shelf) wipe(err error) {
+	s.fail(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.down = err
 	for id := range s.places {
 		s.put(id, "")
 	}
+}
+
+// fail makes every call fail with err, or none with nil; what was registered
+// stays.
+func (s *shelf) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = err
 }
 
 // alter changes the definition of id, as another owner would.

@@ -18,7 +18,9 @@ type WatchConfig struct {
 }
 
 // Watcher keeps the latest good answer to one question. While the source
-// fails, the last good answer stays, with the reason in its Err.
+// fails, the last good answer stays, with the reason in its Err. It also stays
+// for three seconds when the source, back after a failure, knows no instance
+// any more: a registry that lost its data gets that time to hear of them again.
 // Its methods may be called concurrently.
 type Watcher struct {
 	source Source
@@ -124,9 +126,10 @@ func (w *Watcher) run(ctx context.Context) {
 		after = uint64(0)
 		retry = backoff{first: firstDelay, last: lastDelay}
 		pace  = newLimiter()
+		doubt doubt
 	)
 	for pace.Wait(ctx) == nil {
-		answer, err := w.source.Next(ctx, w.query, after)
+		answer, err := doubt.next(ctx, w.source, w.query, after)
 		if ctx.Err() != nil {
 			return
 		}
@@ -146,6 +149,10 @@ func (w *Watcher) run(ctx context.Context) {
 		// next question goes on from it. 0 would not block.
 		after = max(answer.Index, 1)
 		answer.Index = after
+		if doubt.covers(*w.latest.Load(), answer) {
+			w.failed(errForgotten)
+			continue
+		}
 		w.succeeded(answer)
 	}
 }

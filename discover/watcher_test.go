@@ -112,6 +112,62 @@ func TestWatcherKeepsTheListWhileItsSourceFails(t *testing.T) {
 	})
 }
 
+// TestWatcherDoubtsARegistryThatForgot: a list empties at once when instances
+// leave, but only after a while when a registry was away and knows nobody.
+func TestWatcherDoubtsARegistryThatForgot(t *testing.T) {
+	start := func(t *testing.T) (*discovertest.Hand, *discover.Watcher) {
+		src := discovertest.NewHand()
+		src.Set("web", discover.Instance{ID: "1"}, discover.Instance{ID: "2"})
+		w := discover.Watch(src, web, discover.WatchConfig{})
+		t.Cleanup(func() { _ = w.Close() })
+		if _, err := w.First(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return src, w
+	}
+	restart := func(src *discovertest.Hand) {
+		src.Fail(errDown)
+		time.Sleep(10 * time.Second)
+		src.Restart()
+		src.Fail(nil)
+		time.Sleep(1100 * time.Millisecond) // the longest back-off
+	}
+	t.Run("the instances return", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			src, w := start(t)
+			restart(src)
+			if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" || s.Err == nil {
+				t.Errorf("back without data: got %q with error %v, want the last list and why", ids(s.Instances), s.Err)
+			}
+			src.Set("web", discover.Instance{ID: "2"})
+			time.Sleep(200 * time.Millisecond)
+			if s, _ := w.Snapshot(); ids(s.Instances) != "2" || s.Err != nil {
+				t.Errorf("an instance is back: got %q with error %v, want the registry's list", ids(s.Instances), s.Err)
+			}
+			src.Set("web")
+			time.Sleep(200 * time.Millisecond)
+			if s, _ := w.Snapshot(); s.Known() != 0 {
+				t.Errorf("the last instance left: got %q, want an empty list at once", ids(s.Instances))
+			}
+		})
+	})
+	t.Run("nobody returns", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			src, w := start(t)
+			changed := w.Changed()
+			restart(src)
+			began := time.Now()
+			<-changed
+			if s, _ := w.Snapshot(); s.Known() != 0 || s.Err != nil {
+				t.Errorf("got %q with error %v, want that the empty list is believed", ids(s.Instances), s.Err)
+			}
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("believed after %s more, want within the three seconds of doubt", took)
+			}
+		})
+	})
+}
+
 func TestFirstWaitsOverFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := discovertest.NewHand()

@@ -14,8 +14,8 @@ import (
 // noticed.
 const awayFor = 2 * time.Second
 
-// registryComesBackEmpty: no list empties while the registry is away, and
-// every instance is back within two seconds of its return.
+// registryComesBackEmpty: no list empties while the registry is away nor while
+// the instances return to it, and all are back within two seconds.
 func registryComesBackEmpty(s *scene) {
 	a, b := s.serve(), s.serve()
 	s.sees(5*time.Second, a, a, b)
@@ -30,7 +30,6 @@ func registryComesBackEmpty(s *scene) {
 
 	s.killRegistry()
 	s.pass(awayFor)
-	watch.end()
 	s.startRegistry()
 	s.eventually(2*time.Second, "both are back and healthy", func(ctx context.Context) error {
 		for _, v := range []*service{a, b} {
@@ -46,6 +45,7 @@ func registryComesBackEmpty(s *scene) {
 	})
 	s.sees(slack, a, a, b)
 	s.sees(slack, b, a, b)
+	watch.end()
 }
 
 // watch asks each service for the list, over and over, until end is called. An
