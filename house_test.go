@@ -46,6 +46,8 @@ var house = map[string]struct {
 	"discover":              {1, library},
 	"agent/state":           {1, agency},
 	"ui":                    {1, shared},
+	"agent/session":         {2, agency},
+	"internal/alarm":        {0, shared},
 	"internal/direct":       {0, shared},
 }
 

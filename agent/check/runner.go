@@ -1,7 +1,6 @@
 package check
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
@@ -10,26 +9,22 @@ import (
 	"time"
 
 	"github.com/realjf/muster/agent/state"
+	"github.com/realjf/muster/internal/alarm"
 )
 
 // Runner runs any number of checks from one loop. It is safe for concurrent
 // use. Checks may be started before and while it runs.
 type Runner struct {
-	wake chan struct{} // has one element when the first due time may have changed
-
-	mu    sync.Mutex
-	due   queue // every task that waits for its time
-	tasks sync.WaitGroup
+	clock  *alarm.Clock[*Task] // when each check is due
+	probes sync.WaitGroup
 }
 
 // NewRunner returns a runner without checks.
-func NewRunner() *Runner {
-	return &Runner{wake: make(chan struct{}, 1)}
-}
+func NewRunner() *Runner { return &Runner{clock: alarm.New[*Task]()} }
 
 // Task is one check being run.
 type Task struct {
-	runner    *Runner
+	clock     *alarm.Clock[*Task]
 	prober    prober // nil for a TTL
 	interval  time.Duration
 	timeout   time.Duration
@@ -38,10 +33,9 @@ type Task struct {
 	threshold *threshold
 	report    func(Result)
 
-	// Guarded by the runner's mutex.
-	due     time.Time
-	at      int // place in the queue, -1 when not waiting
-	first   bool
+	first bool // no probe has been made yet; the probe's own
+
+	mu      sync.Mutex
 	stopped bool
 	stop    context.CancelFunc // ends the probe under way, if there is one
 	output  string             // the last output of a TTL
@@ -65,7 +59,7 @@ func (r *Runner) Start(d Definition, report func(Result)) *Task {
 // start runs p as d says; without a prober it is a TTL.
 func (r *Runner) start(d Definition, p prober, report func(Result)) *Task {
 	t := &Task{
-		runner:    r,
+		clock:     r.clock,
 		prober:    p,
 		interval:  max(d.Interval, MinInterval),
 		timeout:   d.Timeout,
@@ -73,33 +67,28 @@ func (r *Runner) start(d Definition, p prober, report func(Result)) *Task {
 		outputMax: d.OutputMaxSize,
 		threshold: newThreshold(d),
 		report:    report,
-		at:        -1,
 		first:     true,
 	}
 	if t.timeout <= 0 {
 		t.timeout = DefaultTimeout
 	}
-	t.due = time.Now()
+	due := time.Now()
 	if p == nil {
-		t.due = t.due.Add(d.TTL)
+		due = due.Add(d.TTL)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.schedule(t)
+	r.clock.Set(t, due)
 	return t
 }
 
 // Stop ends the check. A report under way may still arrive.
 func (t *Task) Stop() {
-	t.runner.mu.Lock()
-	defer t.runner.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.stopped = true
 	if t.stop != nil {
 		t.stop()
 	}
-	if t.at >= 0 {
-		heap.Remove(&t.runner.due, t.at)
-	}
+	t.clock.Stop(t)
 }
 
 // Beat tells a TTL check that it lives, and with what output: its time starts
@@ -112,66 +101,50 @@ func (t *Task) Beat(output string) (kept string, isTTL bool) {
 	if total := len(output); total > t.outputMax {
 		output = fmt.Sprintf("%s ... (captured %d of %d bytes)", output[:t.outputMax], t.outputMax, total)
 	}
-	t.runner.mu.Lock()
-	defer t.runner.mu.Unlock()
-	if !t.stopped {
-		t.output = output
-		t.due = time.Now().Add(t.ttl)
-		t.runner.schedule(t)
-	}
+	t.mu.Lock()
+	t.output = output
+	t.mu.Unlock()
+	t.again(time.Now().Add(t.ttl))
 	return output, true
+}
+
+// again makes the check due at the time, unless it was stopped.
+func (t *Task) again(due time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.stopped {
+		t.clock.Set(t, due)
+	}
 }
 
 // Run runs the checks until ctx ends; it then waits for the probes under way,
 // which end with ctx too, and returns nil.
 func (r *Runner) Run(ctx context.Context) error {
-	defer r.tasks.Wait()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-r.wake:
-		case <-timer.C:
-		}
-		next, waiting := r.fire(ctx)
-		if waiting {
-			timer.Reset(time.Until(next))
-		} else {
-			timer.Stop()
-		}
-	}
-}
-
-// fire starts everything that is due and returns when the next will be.
-func (r *Runner) fire(ctx context.Context) (next time.Time, waiting bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	for len(r.due) > 0 && !r.due[0].due.After(now) {
-		t := heap.Pop(&r.due).(*Task)
-		attempt, cancel := context.WithTimeout(ctx, t.timeout)
-		t.stop = cancel
+	defer r.probes.Wait()
+	r.clock.Run(ctx, func(t *Task) {
+		began := time.Now()
 		// Ends with ctx, with Stop, or when the probe knows; Run waits for it.
-		r.tasks.Go(func() {
-			defer cancel()
-			t.run(attempt, now)
-		})
-	}
-	if len(r.due) == 0 {
-		return time.Time{}, false
-	}
-	return r.due[0].due, true
+		r.probes.Go(func() { t.run(ctx, began) })
+	})
+	return nil
 }
 
-// run looks once, reports, and queues the task for its next time.
+// run looks once, reports, and says when to look next.
 func (t *Task) run(ctx context.Context, began time.Time) {
 	if t.prober == nil {
 		if t.Lapsed() {
 			t.report(Result{state.Critical, t.lastWords()})
 		}
 		return // waits for the next beat
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	t.mu.Lock()
+	t.stop = cancel
+	stopped := t.stopped
+	t.mu.Unlock()
+	if stopped {
+		return
 	}
 	result := t.prober.probe(ctx)
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -180,29 +153,22 @@ func (t *Task) run(ctx context.Context, began time.Time) {
 	if status, counts := t.threshold.next(result.Status); counts {
 		t.report(Result{status, result.Output})
 	}
-	t.runner.mu.Lock()
-	defer t.runner.mu.Unlock()
-	if t.stopped {
-		return
-	}
-	t.due = began.Add(t.pause())
-	t.first = false
-	t.runner.schedule(t)
+	t.again(began.Add(t.pause()))
 }
 
 // Lapsed reports whether the check is a TTL that was not renewed in time. A
 // caller that renews under a lock of its own can ask under it whether a
 // report of the lapse is already out of date.
 func (t *Task) Lapsed() bool {
-	t.runner.mu.Lock()
-	defer t.runner.mu.Unlock()
-	return t.prober == nil && !t.stopped && t.at < 0
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.prober == nil && !t.stopped && !t.clock.Waits(t)
 }
 
 // lastWords is the output of a TTL that lapsed.
 func (t *Task) lastWords() string {
-	t.runner.mu.Lock()
-	defer t.runner.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.output == "" {
 		return "TTL expired"
 	}
@@ -213,48 +179,9 @@ func (t *Task) lastWords() string {
 // between a half and a whole interval, so that checks that began together do
 // not go on together.
 func (t *Task) pause() time.Duration {
-	if t.first {
-		return t.interval/2 + rand.N(t.interval/2)
+	if !t.first {
+		return t.interval
 	}
-	return t.interval
-}
-
-// schedule puts the task in its place; the caller holds the mutex.
-func (r *Runner) schedule(t *Task) {
-	if t.at >= 0 {
-		heap.Fix(&r.due, t.at)
-	} else {
-		heap.Push(&r.due, t)
-	}
-	if t.at == 0 {
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// queue is a heap of tasks, the next due on top. It implements heap.Interface.
-type queue []*Task
-
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
-func (q queue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].at, q[j].at = i, j
-}
-
-func (q *queue) Push(task any) {
-	t := task.(*Task)
-	t.at = len(*q)
-	*q = append(*q, t)
-}
-
-func (q *queue) Pop() any {
-	last := len(*q) - 1
-	t := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	t.at = -1
-	return t
+	t.first = false
+	return t.interval/2 + rand.N(t.interval/2)
 }

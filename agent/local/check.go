@@ -177,7 +177,6 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 	old := l.checks[id]
 	if old != nil {
 		c.critical = old.critical
-		delete(l.doomed, old)
 	}
 	c.written = time.Now()
 	l.checks[id] = c
@@ -221,7 +220,7 @@ func (l *Local) drop(id string) {
 		c.task.Stop()
 	}
 	delete(l.checks, id)
-	delete(l.doomed, c)
+	l.removals.Stop(id)
 	if svc := l.services[c.announced.ServiceID]; svc != nil {
 		delete(svc.checks, id)
 	}

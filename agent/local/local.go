@@ -18,6 +18,7 @@ import (
 
 	"github.com/realjf/muster/agent/check"
 	"github.com/realjf/muster/agent/state"
+	"github.com/realjf/muster/internal/alarm"
 )
 
 // UnknownService is the error for a service id that this node did not
@@ -65,18 +66,16 @@ type Config struct {
 // Local is what one node announced. It is safe for concurrent use. What it
 // returns is shared and must not be changed.
 type Local struct {
-	store  *state.Store
-	node   state.Node
-	config Config
-	runner *check.Runner
-	wake   chan struct{} // has one element when a removal may have become due
+	store    *state.Store
+	node     state.Node
+	config   Config
+	runner   *check.Runner
+	removals *alarm.Clock[string] // when a check ends its service, by check id
 
 	mu       sync.Mutex
 	services map[string]*service
 	checks   map[string]*announcedCheck
-	doomed   map[*announcedCheck]bool // those that will end their service
-	reaping  time.Time                // when the reaper looks next; zero for not at all
-	changed  chan struct{}            // closed and replaced at each change
+	changed  chan struct{} // closed and replaced at each change
 }
 
 // service is a service with its checks and those who wait for it to change.
@@ -101,10 +100,9 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 		node:     node,
 		config:   config,
 		runner:   check.NewRunner(),
-		wake:     make(chan struct{}, 1),
+		removals: alarm.New[string](),
 		services: map[string]*service{},
 		checks:   map[string]*announcedCheck{},
-		doomed:   map[*announcedCheck]bool{},
 		changed:  make(chan struct{}),
 	}
 	if err := store.Write(l.announceNode); err != nil {

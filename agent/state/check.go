@@ -124,7 +124,8 @@ func (w *Writer) PutCheck(c Check) error {
 		c.ServiceName, c.ServiceTags = svc.Service, svc.Tags
 	}
 	c.CreateIndex, c.ModifyIndex = w.index, w.index
-	if old := w.Check(c.Node, c.CheckID); old != nil {
+	old := w.Check(c.Node, c.CheckID)
+	if old != nil {
 		if old.same(&c) {
 			return nil
 		}
@@ -133,6 +134,9 @@ func (w *Writer) PutCheck(c Check) error {
 	}
 	insert(w.tx, tableChecks, &c)
 	w.touchCheck(&c)
+	if c.Status == Critical && old != nil && old.Status != Critical {
+		w.endSessionsOf(&c)
+	}
 	return nil
 }
 
@@ -144,6 +148,7 @@ func (w *Writer) DeleteCheck(node, id string) {
 	}
 	remove(w.tx, tableChecks, check)
 	w.touchCheck(check)
+	w.endSessionsOf(check)
 }
 
 // relabelChecks gives the checks of a service the name and tags it has now.

@@ -1,6 +1,10 @@
 package state
 
-import "github.com/hashicorp/go-memdb"
+import (
+	"time"
+
+	"github.com/hashicorp/go-memdb"
+)
 
 // Snapshot is the state at one moment. It never changes and is safe for
 // concurrent use. Lists come in a steady order: by node, then by id.
@@ -12,6 +16,16 @@ type Snapshot struct {
 // belongs to the function it was given to and is not safe for concurrent use.
 type Writer struct {
 	Snapshot
-	index   uint64         // what everything written now is stamped with
-	touched map[Topic]bool // the topics that change; false for those that end
+	index   uint64                   // what everything written now is stamped with
+	touched map[Topic]bool           // the topics that change; false for those that end
+	graves  int                      // how many tombstones there are
+	delays  map[string]time.Duration // the lock-delays that this write imposes, by key
+}
+
+// delay keeps a key from being locked for d once the write is done.
+func (w *Writer) delay(key string, d time.Duration) {
+	if w.delays == nil {
+		w.delays = map[string]time.Duration{}
+	}
+	w.delays[key] = d
 }

@@ -27,7 +27,9 @@ var ErrUnknownService = errors.New("unknown service")
 // Store is the state of one registry. It is safe for concurrent use: any
 // number of snapshots may be read while one write goes on.
 type Store struct {
-	db *memdb.MemDB
+	db     *memdb.MemDB
+	graves int // tombstones there are; belongs to the write that goes on
+	delays delays
 }
 
 // New returns an empty store. Its first index is the number of microseconds
@@ -39,7 +41,7 @@ func New() *Store {
 	if err != nil {
 		panic(fmt.Sprintf("state: schema: %v", err)) // a programmer's mistake in schema.go
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, delays: delays{until: map[string]time.Time{}}}
 	tx := s.db.Txn(true)
 	began := uint64(time.Now().UnixMicro())
 	insert(tx, tableTopics, &topicRow{Topic: topicOrigin, Index: began})
@@ -61,7 +63,7 @@ func (s *Store) Snapshot() *Snapshot {
 func (s *Store) Write(change func(*Writer) error) error {
 	tx := s.db.Txn(true)
 	defer tx.Abort() // does nothing after a commit
-	w := &Writer{Snapshot: Snapshot{tx: tx}}
+	w := &Writer{Snapshot: Snapshot{tx: tx}, graves: s.graves}
 	w.index = w.row(Everything).Index + 1
 	if err := change(w); err != nil {
 		return err
@@ -71,6 +73,8 @@ func (s *Store) Write(change func(*Writer) error) error {
 	}
 	w.touch(Everything)
 	w.stamp()
+	s.graves = w.graves
+	s.delays.impose(w.delays)
 	tx.Commit()
 	return nil
 }

@@ -17,11 +17,15 @@ const (
 	AllNodes Topic = "nodes"
 	// AllServices covers the names of all services and their tags.
 	AllServices Topic = "services"
+	// AllSessions covers every session.
+	AllSessions Topic = "sessions"
 	// Everything covers every answer there is; its index is the last write's.
 	Everything Topic = "everything"
 
-	topicExtinct Topic = "extinct" // when a service last lost its last instance
-	topicOrigin  Topic = "origin"  // when the store began
+	topicEntries    Topic = "entries"    // any key
+	topicTombstones Topic = "tombstones" // when deleted keys were last forgotten
+	topicExtinct    Topic = "extinct"    // when a service last lost its last instance
+	topicOrigin     Topic = "origin"     // when the store began
 )
 
 // ServiceInstances covers the instances of a service, without their checks.
