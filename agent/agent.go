@@ -10,11 +10,11 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,6 +22,7 @@ import (
 
 	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/session"
 	"github.com/realjf/muster/agent/state"
 	"github.com/realjf/muster/internal/direct"
 	"github.com/realjf/muster/ui"
@@ -32,10 +33,11 @@ const consulVersion = "1.19.2"
 
 // Agent is a registry with bound doors. Run it once.
 type Agent struct {
-	logger *slog.Logger
-	local  *local.Local
-	http   net.Listener
-	door   http.Handler
+	logger   *slog.Logger
+	local    *local.Local
+	sessions *session.Keeper
+	http     net.Listener
+	door     http.Handler
 }
 
 // New validates the configuration, builds the registry and binds its port,
@@ -54,7 +56,8 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	v1 := api.New(store, announced, api.Config{Pretty: config.Pretty, Version: config.Version, Logger: config.Logger})
+	sessions := session.New(store, config.Logger)
+	v1 := api.New(store, announced, sessions, api.Config{Pretty: config.Pretty, Version: config.Version, Logger: config.Logger})
 	// The page is a client of the public API like any other; only its
 	// requests take the short way.
 	client, err := consul.NewClient(&consul.Config{
@@ -73,7 +76,7 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
 	}
-	return &Agent{logger: config.Logger, local: announced, http: listener, door: door}, nil
+	return &Agent{logger: config.Logger, local: announced, sessions: sessions, http: listener, door: door}, nil
 }
 
 // node is the machine as Consul's catalog describes one.
@@ -114,10 +117,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug),
 	}
-	checks := make(chan error, 1)
 	served := make(chan error, 1)
-	go func() { checks <- a.local.Run(ctx) }()     // ends with ctx; awaited below
 	go func() { served <- server.Serve(a.http) }() // ends with Shutdown; awaited below
+	var rooms sync.WaitGroup
+	rooms.Go(func() { _ = a.local.Run(ctx) }) // these end with ctx; awaited below
+	rooms.Go(func() { a.sessions.Run(ctx) })
 	a.logger.Info("registry is open", "http", a.HTTPAddr().String(), "node", a.local.Node().Node)
 
 	var failure error
@@ -134,9 +138,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		failure = fmt.Errorf("serve the API: %w", failure)
 		stop()
 	}
-	if err := <-checks; err != nil {
-		failure = errors.Join(failure, fmt.Errorf("run checks: %w", err))
-	}
+	rooms.Wait()
 	a.logger.Info("registry is closed")
 	return failure
 }

@@ -2,7 +2,10 @@ package api
 
 import (
 	"bytes"
+	"maps"
+	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 )
 
@@ -33,8 +36,14 @@ type answer struct {
 // and say the same share it: whoever waits for something new compares
 // pointers.
 type content struct {
-	body []byte
-	gzip func() []byte // nil for a body too small to compress
+	status int
+	header http.Header
+	body   []byte
+	gzip   func() []byte // nil for a body too small to compress
+}
+
+func (c *content) equal(d *content) bool {
+	return c.status == d.status && bytes.Equal(c.body, d.body) && maps.EqualFunc(c.header, d.header, slices.Equal)
 }
 
 // Beyond these, answers that nobody asked for lately make room.
@@ -65,7 +74,7 @@ func (s *answers) get(key string, q question, encode func(any) ([]byte, error)) 
 	if err != nil {
 		return nil, err
 	}
-	if place.answer != nil && bytes.Equal(place.answer.body, made.body) {
+	if place.answer != nil && made.equal(place.answer.content) {
 		made.content = place.answer.content
 	}
 	s.mu.Lock()
@@ -83,11 +92,16 @@ func produce(q question, encode func(any) ([]byte, error)) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := encode(found.value)
-	if err != nil {
-		return nil, err
+	header := http.Header{}
+	body, isRaw := found.value.(raw)
+	if !isRaw {
+		header.Set("Content-Type", "application/json")
+		if body, err = encode(found.value); err != nil {
+			return nil, err
+		}
 	}
-	made := &answer{found.index, found.changed, &content{body: body}}
+	maps.Copy(header, found.header)
+	made := &answer{found.index, found.changed, &content{status: found.status, header: header, body: body}}
 	if len(body) >= compressible {
 		made.gzip = sync.OnceValue(func() []byte { return compress(body) })
 	}

@@ -16,6 +16,7 @@ import (
 	"net/http"
 
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/session"
 	"github.com/realjf/muster/agent/state"
 )
 
@@ -33,20 +34,21 @@ type Config struct {
 // use. A request whose context ends is answered at once: to stop all blocked
 // reads, end the context that the server's requests come from.
 type API struct {
-	store   *state.Store
-	local   *local.Local
-	config  Config
-	answers *answers
-	mux     *http.ServeMux
+	store    *state.Store
+	local    *local.Local
+	sessions *session.Keeper
+	config   Config
+	answers  *answers
+	mux      *http.ServeMux
 }
 
-// New returns the API of a registry that knows what store holds and announced
-// what local holds.
-func New(store *state.Store, local *local.Local, config Config) *API {
+// New returns the API of a registry that knows what store holds, announced
+// what local holds, and keeps the sessions of sessions.
+func New(store *state.Store, local *local.Local, sessions *session.Keeper, config Config) *API {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &API{store: store, local: local, config: config, answers: newAnswers(), mux: http.NewServeMux()}
+	a := &API{store: store, local: local, sessions: sessions, config: config, answers: newAnswers(), mux: http.NewServeMux()}
 	for _, route := range a.routes() {
 		a.mux.Handle(route.path, a.serve(route))
 	}

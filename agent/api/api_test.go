@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/session"
 	"github.com/realjf/muster/agent/state"
 	"github.com/realjf/muster/internal/direct"
 )
@@ -35,7 +36,7 @@ func open(t *testing.T, config Config) door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return door{t, New(store, own, config), own}
+	return door{t, New(store, own, session.New(store, nil), config), own}
 }
 
 // response is what came back.
@@ -139,7 +140,7 @@ func TestTooLargeBodyChangesNothing(t *testing.T) {
 
 func TestUnservedPathsSaySo(t *testing.T) {
 	d := open(t, Config{})
-	for _, path := range []string{"/v1/kv/a", "/v1/session/list", "/v1/txn", "/v1/acl/tokens", "/v1/catalog/register"} {
+	for _, path := range []string{"/v1/query", "/v1/snapshot", "/v1/event/list", "/v1/acl/tokens", "/v1/config"} {
 		if got := d.get(path); got.status != http.StatusNotImplemented || !strings.Contains(got.body, "muster does not serve "+path) {
 			t.Errorf("%s: got %d %q", path, got.status, got.body)
 		}

@@ -27,10 +27,15 @@ type question struct {
 
 // finding is what a question found.
 type finding struct {
-	value   any
+	value   any // what is to be encoded; raw stays as it is
 	index   uint64
 	changed <-chan struct{} // closed when it may be out of date
+	status  int             // 0 means 200
+	header  http.Header     // besides what goes with the value; may be nil
 }
+
+// raw is a body that needs no encoding.
+type raw []byte
 
 // catalog returns the question whose answer look finds in the state, and
 // which changes with the topic.
@@ -43,11 +48,26 @@ func (a *API) catalog(r *http.Request, topic state.Topic, look func(*state.Snaps
 		ask: func() (finding, error) {
 			snapshot := a.store.Snapshot()
 			value, err := look(snapshot)
-			return finding{value, snapshot.Index(topic), snapshot.Watch(topic)}, err
+			return finding{value: value, index: snapshot.Index(topic), changed: snapshot.Watch(topic)}, err
 		},
 		indexed:     true,
 		consistency: options.consistency,
 		options:     options,
+	}, nil
+}
+
+// stored returns the question whose answer look finds in the state, with the
+// index and the channel that it has there. It says nothing of consistency, as
+// Consul does outside of the catalog.
+func (a *API) stored(r *http.Request, look func(*state.Snapshot) finding) (any, error) {
+	options, err := a.readOptions(r)
+	if err != nil {
+		return nil, err
+	}
+	return question{
+		ask:     func() (finding, error) { return look(a.store.Snapshot()), nil },
+		indexed: true,
+		options: options,
 	}, nil
 }
 
@@ -86,14 +106,15 @@ func (a *API) settle(r *http.Request, q question) (*reply, error) {
 			return nil, err
 		}
 	}
-	out := jsonReply(answer.body)
-	out.gzip = answer.gzip
+	out := &reply{status: answer.status, header: answer.header.Clone(), body: answer.body, gzip: answer.gzip}
 	if q.indexed {
 		out.header.Set("X-Consul-Index", strconv.FormatUint(answer.index, 10))
 		out.header.Set("X-Consul-Knownleader", "true")
 		out.header.Set("X-Consul-Lastcontact", "0")
 		out.header.Set("X-Consul-Query-Backend", "blocking-query")
-		out.header.Set("X-Consul-Effective-Consistency", q.consistency)
+		if q.consistency != "" {
+			out.header.Set("X-Consul-Effective-Consistency", q.consistency)
+		}
 	}
 	return out, nil
 }
@@ -170,12 +191,17 @@ func (a *API) checkPlace(query url.Values) error {
 		}
 	}
 	for _, name := range []string{"datacenter", "dc"} {
-		if dc := query.Get(name); dc != "" {
-			if dc != a.local.Node().Datacenter {
-				return &failure{http.StatusInternalServerError, "No path to datacenter"}
-			}
-			break
+		if query.Get(name) != "" {
+			return a.checkDatacenter(query.Get(name))
 		}
+	}
+	return nil
+}
+
+// checkDatacenter refuses a datacenter that is another than this.
+func (a *API) checkDatacenter(name string) error {
+	if name != "" && name != a.local.Node().Datacenter {
+		return &failure{http.StatusInternalServerError, "No path to datacenter"}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ type route struct {
 	path string
 	get  handler
 	put  handler
+	del  handler
 }
 
 // routes is the whole list of endpoints, in the order of Consul's API docs.
@@ -40,6 +41,8 @@ func (a *API) routes() []route {
 		{path: "/v1/agent/check/fail/{id...}", put: a.agentCheckFail},
 		{path: "/v1/agent/check/update/{id...}", put: a.agentCheckUpdate},
 
+		{path: "/v1/catalog/register", put: a.catalogRegister},
+		{path: "/v1/catalog/deregister", put: a.catalogDeregister},
 		{path: "/v1/catalog/datacenters", get: a.catalogDatacenters},
 		{path: "/v1/catalog/nodes", get: a.catalogNodes},
 		{path: "/v1/catalog/services", get: a.catalogServices},
@@ -52,6 +55,16 @@ func (a *API) routes() []route {
 		{path: "/v1/health/state/{state...}", get: a.healthState},
 		{path: "/v1/health/service/{service...}", get: a.healthService},
 
+		{path: "/v1/kv/{key...}", get: a.kvGet, put: a.kvPut, del: a.kvDelete},
+		{path: "/v1/txn", put: a.txn},
+
+		{path: "/v1/session/create", put: a.sessionCreate},
+		{path: "/v1/session/destroy/{id...}", put: a.sessionDestroy},
+		{path: "/v1/session/renew/{id...}", put: a.sessionRenew},
+		{path: "/v1/session/info/{id...}", get: a.sessionInfo},
+		{path: "/v1/session/node/{node...}", get: a.sessionNode},
+		{path: "/v1/session/list", get: a.sessionList},
+
 		{path: "/v1/status/leader", get: a.statusLeader},
 		{path: "/v1/status/peers", get: a.statusPeers},
 	}
@@ -62,9 +75,8 @@ func (a *API) routes() []route {
 var unserved = []string{
 	"/v1/acl/", "/v1/agent/connect/", "/v1/agent/force-leave/", "/v1/agent/host", "/v1/agent/join/",
 	"/v1/agent/leave", "/v1/agent/metrics", "/v1/agent/metrics/stream", "/v1/agent/monitor", "/v1/agent/reload",
-	"/v1/agent/token/", "/v1/agent/version", "/v1/catalog/connect/", "/v1/catalog/deregister",
-	"/v1/catalog/gateway-services/", "/v1/catalog/register", "/v1/config", "/v1/config/", "/v1/connect/",
-	"/v1/coordinate/", "/v1/discovery-chain/", "/v1/event/", "/v1/exported-services", "/v1/health/connect/",
-	"/v1/health/ingress/", "/v1/internal/", "/v1/kv/", "/v1/operator/", "/v1/peering/", "/v1/peerings",
-	"/v1/query", "/v1/query/", "/v1/session/", "/v1/snapshot", "/v1/txn",
+	"/v1/agent/token/", "/v1/agent/version", "/v1/catalog/connect/", "/v1/catalog/gateway-services/", "/v1/config",
+	"/v1/config/", "/v1/connect/", "/v1/coordinate/", "/v1/discovery-chain/", "/v1/event/", "/v1/exported-services",
+	"/v1/health/connect/", "/v1/health/ingress/", "/v1/internal/", "/v1/operator/", "/v1/peering/", "/v1/peerings",
+	"/v1/query", "/v1/query/", "/v1/snapshot",
 }

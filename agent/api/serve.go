@@ -21,22 +21,20 @@ type reply struct {
 // serve returns the handler of a route: it picks the method's, and writes
 // what that returns.
 func (a *API) serve(route route) http.Handler {
-	methods := map[string]handler{}
-	allowed := []string{http.MethodOptions}
-	if route.get != nil {
-		methods[http.MethodGet], allowed = route.get, append(allowed, http.MethodGet)
+	methods := map[string]handler{http.MethodGet: route.get, http.MethodPut: route.put, http.MethodDelete: route.del}
+	allow := http.MethodOptions
+	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
+		if methods[method] != nil {
+			allow += "," + method
+		}
 	}
-	if route.put != nil {
-		methods[http.MethodPut], allowed = route.put, append(allowed, http.MethodPut)
-	}
-	allow := strings.Join(allowed, ",")
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Vary", "Accept-Encoding")
 		header.Set("X-Consul-Default-Acl-Policy", "allow")
-		handle, ok := methods[r.Method]
-		if !ok {
+		handle := methods[r.Method]
+		if handle == nil {
 			header.Set("Allow", allow)
 			if r.Method != http.MethodOptions {
 				a.writeError(w, r, &failure{http.StatusMethodNotAllowed, "method " + r.Method + " not allowed"})

@@ -230,6 +230,33 @@ func (l *Local) Deregister(id string) error {
 	return nil
 }
 
+// Restore writes everything announced into the state again, where somebody
+// else removed or changed it: what an agent of Consul's does from time to time
+// (https://developer.hashicorp.com/consul/docs/architecture/anti-entropy).
+func (l *Local) Restore() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.store.Write(func(w *state.Writer) error {
+		if err := l.announceNode(w); err != nil {
+			return err
+		}
+		for _, s := range l.services {
+			if err := w.PutService(*s.definition); err != nil {
+				return err
+			}
+		}
+		for _, c := range l.checks {
+			if w.Check(l.node.Node, c.now.CheckID) != nil {
+				continue // there, perhaps with an older output
+			}
+			if err := w.PutCheck(*c.now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Service returns the service with the id, and a channel that is closed when
 // it changes or goes; false when there is no such service.
 func (l *Local) Service(id string) (*state.Service, <-chan struct{}, bool) {

@@ -21,7 +21,6 @@ const (
 	MinTTL           = 10 * time.Second
 	MaxTTL           = 24 * time.Hour
 	DefaultLockDelay = 15 * time.Second
-	MaxLockDelay     = 60 * time.Second
 )
 
 // Keeper keeps the sessions of a store. It is safe for concurrent use.
@@ -58,7 +57,6 @@ func (k *Keeper) Create(session state.Session) (string, error) {
 		return "", err
 	}
 	session.ID = uuid.NewString()
-	session.LockDelay = min(session.LockDelay, MaxLockDelay)
 	if err := k.store.Write(func(w *state.Writer) error { return w.PutSession(session) }); err != nil {
 		return "", err
 	}

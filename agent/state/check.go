@@ -109,7 +109,7 @@ func (s *Snapshot) checksOf(node, serviceID string) []*Check {
 }
 
 // PutCheck stores a copy of c. Its node, and its service if it names one,
-// must exist: [ErrUnknownNode], [ErrUnknownService]. The service's name and
+// must exist: [ErrUnknownNode], [UnknownService]. The service's name and
 // tags are filled in. It does nothing when the check is already so.
 func (w *Writer) PutCheck(c Check) error {
 	if w.Node(c.Node) == nil {
@@ -119,7 +119,7 @@ func (w *Writer) PutCheck(c Check) error {
 	if c.ServiceID != "" {
 		svc := w.Service(c.Node, c.ServiceID)
 		if svc == nil {
-			return fmt.Errorf("check %q: %w %q", c.CheckID, ErrUnknownService, c.ServiceID)
+			return UnknownService{c.ServiceID, c.CheckID}
 		}
 		c.ServiceName, c.ServiceTags = svc.Service, svc.Tags
 	}

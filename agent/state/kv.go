@@ -76,11 +76,12 @@ func (s *Snapshot) Entries(prefix string) ([]*Entry, uint64, <-chan struct{}) {
 }
 
 // Put sets the value and the flags of a key, whoever holds its lock. It
-// changes nothing when they are already so.
+// changes nothing when they are already so. Like Consul it counts the locks of
+// the key from 0 again: a holder that fences by LockIndex writes with Lock.
 func (w *Writer) Put(key string, value []byte, flags uint64) *Entry {
 	next := Entry{Key: key, Value: value, Flags: flags}
 	if old := w.entry(key); old != nil {
-		next.Session, next.LockIndex = old.Session, old.LockIndex
+		next.Session = old.Session
 	}
 	return w.put(next)
 }

@@ -21,8 +21,13 @@ import (
 // ErrUnknownNode reports a service or check for a node that is not there.
 var ErrUnknownNode = errors.New("unknown node")
 
-// ErrUnknownService reports a check for a service that is not on its node.
-var ErrUnknownService = errors.New("unknown service")
+// UnknownService is the error for a check of a service that is not on its
+// node. Its text is Consul's.
+type UnknownService struct{ Service, Check string }
+
+func (u UnknownService) Error() string {
+	return fmt.Sprintf("Unknown service ID '%s' for check ID '%s'", u.Service, u.Check)
+}
 
 // Store is the state of one registry. It is safe for concurrent use: any
 // number of snapshots may be read while one write goes on.

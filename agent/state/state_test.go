@@ -244,8 +244,8 @@ func TestCheckNeedsItsService(t *testing.T) {
 	err := s.Write(func(w *Writer) error {
 		return w.PutCheck(Check{Node: "n1", CheckID: "c", Status: Passing, ServiceID: "none"})
 	})
-	if !errors.Is(err, ErrUnknownService) {
-		t.Errorf("got %v, want %v", err, ErrUnknownService)
+	if want := (UnknownService{"none", "c"}); !errors.Is(err, want) {
+		t.Errorf("got %v, want %v", err, want)
 	}
 }
 

@@ -34,6 +34,8 @@ type request struct {
 	path    string
 	body    string
 	differs string // why muster's answer is meant to differ; mostly empty
+	keep    string // the name under which a field of the answer is kept
+	field   string // that field
 }
 
 func (r request) String() string {
@@ -47,40 +49,57 @@ func readRequests() ([]request, error) {
 		return nil, err
 	}
 	var requests []request
-	differs := ""
+	next := request{}
 	for n, line := range strings.Split(string(text), "\n") {
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
 			continue
 		case strings.HasPrefix(line, "! "):
-			differs = line[2:]
+			next.differs = line[2:]
+			continue
+		case strings.HasPrefix(line, "@ "):
+			if _, err := fmt.Sscanf(line, "@ %s %s", &next.keep, &next.field); err != nil {
+				return nil, fmt.Errorf("%s:%d: want @ NAME FIELD, got %q", requestsFile, n+1, line)
+			}
 			continue
 		}
 		fields := strings.SplitN(line, " ", 3)
 		if len(fields) < 2 {
 			return nil, fmt.Errorf("%s:%d: want METHOD PATH [BODY], got %q", requestsFile, n+1, line)
 		}
-		one := request{line: n + 1, method: fields[0], path: fields[1], differs: differs}
+		next.line, next.method, next.path = n+1, fields[0], fields[1]
 		if len(fields) == 3 {
-			one.body = fields[2]
+			next.body = fields[2]
 		}
-		requests, differs = append(requests, one), ""
+		requests, next = append(requests, next), request{}
 	}
 	return requests, nil
 }
 
-// ask sends a request to the registry at base and returns its answer in the
-// form of the transcript.
-func ask(client *http.Client, base string, r request) (string, error) {
-	var body io.Reader
-	if r.body != "" {
-		body = strings.NewReader(r.body)
+// registry is a registry that is asked, and what was kept of its answers.
+type registry struct {
+	client *http.Client
+	base   string
+	kept   map[string]string
+}
+
+// ask sends a request and returns the answer in the form of the transcript.
+// {name} in the request stands for what was kept of an earlier answer.
+func (g *registry) ask(r request) (string, error) {
+	path, text := r.path, r.body
+	for name, value := range g.kept {
+		path = strings.ReplaceAll(path, "{"+name+"}", value)
+		text = strings.ReplaceAll(text, "{"+name+"}", value)
 	}
-	wire, err := http.NewRequest(r.method, base+r.path, body)
+	var body io.Reader
+	if text != "" {
+		body = strings.NewReader(text)
+	}
+	wire, err := http.NewRequest(r.method, g.base+path, body)
 	if err != nil {
 		return "", fmt.Errorf("%s:%d: %w", requestsFile, r.line, err)
 	}
-	response, err := client.Do(wire)
+	response, err := g.client.Do(wire)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", r, err)
 	}
@@ -89,12 +108,19 @@ func ask(client *http.Client, base string, r request) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", r, err)
 	}
+	if r.keep != "" {
+		field := regexp.MustCompile(`"` + r.field + `": ?"?([^",}\s]+)`).FindSubmatch(content)
+		if field == nil {
+			return "", fmt.Errorf("%s: no field %s to keep in %s", r, r.field, content)
+		}
+		g.kept[r.keep] = string(field[1])
+	}
 	return normal(response.StatusCode, response.Header, content), nil
 }
 
 // seen are the headers that clients look at.
 var seen = []string{
-	"Allow", "Content-Type", "Vary", "X-Cache",
+	"Allow", "Content-Security-Policy", "Content-Type", "Vary", "X-Cache", "X-Content-Type-Options",
 	"X-Consul-Contenthash", "X-Consul-Default-Acl-Policy", "X-Consul-Effective-Consistency", "X-Consul-Index",
 	"X-Consul-Knownleader", "X-Consul-Lastcontact", "X-Consul-Query-Backend", "X-Consul-Reason",
 }
@@ -106,20 +132,21 @@ var volatile = []struct {
 	becomes string
 }{
 	{regexp.MustCompile(`"(Create|Modify)Index": ?[1-9][0-9]*`), `"${1}Index": INDEX`},
-	{regexp.MustCompile(`"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"`), `"UUID"`},
+	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), `UUID`},
+	{regexp.MustCompile(`modify index [0-9]+`), `modify index INDEX`},
 	{regexp.MustCompile(`^(\[\s*)?"127\.0\.0\.1:[0-9]+"`), `${1}"SERVER"`},
 }
 
-// normal writes an answer without what differs between any two registries.
-// The index of an answer becomes the word INDEX, or stays when it is 0 or 1,
-// which mean something.
+// normal writes an answer without what differs between any two registries. The
+// index of an answer becomes the word INDEX, or stays when it is 0, which no
+// answer may have.
 func normal(status int, header http.Header, body []byte) string {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%d %s\n", status, http.StatusText(status))
 	for _, name := range seen {
 		value := header.Get(name)
 		if name == "X-Consul-Index" {
-			if index, err := strconv.ParseUint(value, 10, 64); err == nil && index > 1 {
+			if index, err := strconv.ParseUint(value, 10, 64); err == nil && index > 0 {
 				value = "INDEX"
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/realjf/muster/test/registry"
+	processes "github.com/realjf/muster/test/registry"
 )
 
 var record = flag.Bool("record", false, "write the transcript of what Consul answers")
@@ -27,13 +27,13 @@ func startConsul(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kind := registry.Consul(path)
+	kind := processes.Consul(path)
 	args := kind.Args
 	kind.Args = func(port int) ([]string, error) {
 		all, err := args(port)
 		return append(all, "-node", nodeName), err
 	}
-	consul, err := registry.New(kind)
+	consul, err := processes.New(kind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,10 +57,10 @@ func TestTranscriptIsConsuls(t *testing.T) {
 	}
 	base := startConsul(t)
 	time.Sleep(4 * settle) // it answers before its own node is complete
-	wire := client(t)
+	asked := registry{client: client(t), base: base, kept: map[string]string{}}
 	answers := make([]string, len(requests))
 	for n, r := range requests {
-		if answers[n], err = ask(wire, base, r); err != nil {
+		if answers[n], err = asked.ask(r); err != nil {
 			t.Fatal(err)
 		}
 		if r.method == http.MethodPut && strings.HasPrefix(answers[n], "200") {

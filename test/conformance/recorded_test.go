@@ -31,11 +31,11 @@ func TestAnswersLikeConsul(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry := agenttest.Start(t, func(c *agent.Config) { c.Node = nodeName })
-	wire := client(t)
+	muster := agenttest.Start(t, func(c *agent.Config) { c.Node = nodeName })
+	asked := registry{client: client(t), base: "http://" + muster.Addr, kept: map[string]string{}}
 	agree, meant := 0, 0
 	for n, r := range requests {
-		got, err := ask(wire, "http://"+registry.Addr, r)
+		got, err := asked.ask(r)
 		switch {
 		case err != nil:
 			t.Fatal(err)
