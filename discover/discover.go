@@ -12,7 +12,7 @@
 //
 // The package never empties a list because a registry is out of reach, never
 // hides an error, and leaves no goroutine behind after a Close. It refuses to
-// choose an instance (see the balance package) or to call one.
+// choose an instance or to call one.
 package discover
 
 import (

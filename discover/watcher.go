@@ -18,9 +18,10 @@ type WatchConfig struct {
 }
 
 // Watcher keeps the latest good answer to one question. While the source
-// fails, the last good answer stays, with the reason in its Err. It also stays
-// for three seconds when the source, back after a failure, knows no instance
-// any more: a registry that lost its data gets that time to hear of them again.
+// fails, the last good answer stays, with the reason in its Err. An instance
+// that the source does not know when it is back after a failure stays for
+// three seconds more, with the reason in Err too: a registry that lost its
+// data gets that time to hear of everybody again.
 // Its methods may be called concurrently.
 type Watcher struct {
 	source Source
@@ -126,7 +127,7 @@ func (w *Watcher) run(ctx context.Context) {
 		after = uint64(0)
 		retry = backoff{first: firstDelay, last: lastDelay}
 		pace  = newLimiter()
-		doubt doubt
+		doubt = notInDoubt
 	)
 	for pace.Wait(ctx) == nil {
 		answer, err := doubt.next(ctx, w.source, w.query, after)
@@ -135,6 +136,7 @@ func (w *Watcher) run(ctx context.Context) {
 		}
 		if err != nil {
 			w.failed(err)
+			doubt = notInDoubt
 			// Ask for an answer at once next time: it ends the doubt about
 			// the list as soon as the source is back, and a registry that
 			// lost its data may take long to reach the old index.
@@ -149,11 +151,8 @@ func (w *Watcher) run(ctx context.Context) {
 		// next question goes on from it. 0 would not block.
 		after = max(answer.Index, 1)
 		answer.Index = after
-		if doubt.covers(*w.latest.Load(), answer) {
-			w.failed(errForgotten)
-			continue
-		}
-		w.succeeded(answer)
+		answer.Err = nil
+		w.succeeded(doubt.settle(*w.latest.Load(), answer))
 	}
 }
 
@@ -172,10 +171,9 @@ func (w *Watcher) failed(err error) {
 // are new.
 func (w *Watcher) succeeded(answer Snapshot) {
 	last := w.latest.Load()
-	if last.Err != nil {
+	if last.Err != nil && answer.Err == nil {
 		w.logger.Info("registry answers again", "instances", len(answer.Instances))
 	}
-	answer.Err = nil
 	if answer.Confirmed.IsZero() {
 		answer.Confirmed = time.Now()
 	}

@@ -141,13 +141,44 @@ func TestWatcherDoubtsARegistryThatForgot(t *testing.T) {
 			}
 			src.Set("web", discover.Instance{ID: "2"})
 			time.Sleep(200 * time.Millisecond)
+			if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" || s.Err == nil {
+				t.Errorf("one is back: got %q with error %v, want both, and why", ids(s.Instances), s.Err)
+			}
+			time.Sleep(3 * time.Second)
 			if s, _ := w.Snapshot(); ids(s.Instances) != "2" || s.Err != nil {
-				t.Errorf("an instance is back: got %q with error %v, want the registry's list", ids(s.Instances), s.Err)
+				t.Errorf("after a while: got %q with error %v, want the registry's list", ids(s.Instances), s.Err)
 			}
 			src.Set("web")
 			time.Sleep(200 * time.Millisecond)
 			if s, _ := w.Snapshot(); s.Known() != 0 {
 				t.Errorf("the last instance left: got %q, want an empty list at once", ids(s.Instances))
+			}
+		})
+	})
+	t.Run("all return", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			src, w := start(t)
+			restart(src)
+			src.Set("web", discover.Instance{ID: "1"}, discover.Instance{ID: "2"})
+			time.Sleep(200 * time.Millisecond)
+			if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" || s.Err != nil {
+				t.Errorf("got %q with error %v, want no doubt any more", ids(s.Instances), s.Err)
+			}
+			src.Set("web", discover.Instance{ID: "1"})
+			time.Sleep(200 * time.Millisecond)
+			if s, _ := w.Snapshot(); ids(s.Instances) != "1" {
+				t.Errorf("one left: got %q, want that at once", ids(s.Instances))
+			}
+		})
+	})
+	t.Run("the registry goes away again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			src, w := start(t)
+			restart(src) // it is back, and empty
+			src.Fail(errDown)
+			time.Sleep(time.Hour)
+			if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" || !errors.Is(s.Err, errDown) {
+				t.Errorf("got %q with error %v, want the last list for as long as nobody answers", ids(s.Instances), s.Err)
 			}
 		})
 	})

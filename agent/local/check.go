@@ -171,12 +171,15 @@ func (l *Local) announce(c Check, svc *service) *announcedCheck {
 
 // run starts a check of svc, or with nil of the node, that has been written,
 // in place of the one that had its id; the caller holds the mutex. A check that is announced again as it was
-// goes on in its own time.
+// goes on in its own time; a TTL gets its whole time again.
 func (l *Local) run(c *announcedCheck, svc *service) {
 	id := c.now.CheckID
 	old := l.checks[id]
 	if old != nil {
 		c.critical = old.critical
+		if owner := l.services[old.announced.ServiceID]; owner != nil && owner != svc {
+			delete(owner.checks, id) // the id has moved to another owner
+		}
 	}
 	c.written = time.Now()
 	l.checks[id] = c
@@ -187,7 +190,7 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 	if c.now.Type == "maintenance" {
 		return
 	}
-	if old != nil && reflect.DeepEqual(old.announced.Definition, c.announced.Definition) {
+	if old != nil && c.now.Type != "ttl" && reflect.DeepEqual(old.announced.Definition, c.announced.Definition) {
 		c.task = old.task
 		return
 	}

@@ -210,6 +210,11 @@ func (l *Local) Register(svc state.Service, checks []Check, replace bool) error 
 func (l *Local) Deregister(id string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.deregister(id)
+}
+
+// deregister is Deregister for a caller who holds the mutex.
+func (l *Local) deregister(id string) error {
 	old := l.services[id]
 	if old == nil {
 		return UnknownService(id)

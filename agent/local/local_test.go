@@ -275,3 +275,52 @@ func TestDeregisterTakesChecksAlong(t *testing.T) {
 		t.Errorf("%d checks outlived their service in the catalog", len(left))
 	}
 }
+
+// TestCheckIDChangesHands: a check that is announced under an id which another
+// owner has moves to the new owner, and lives and dies with that one.
+func TestCheckIDChangesHands(t *testing.T) {
+	l, store, stop := start(t)
+	defer stop()
+	shared := ttl(time.Hour)
+	shared.ID = "shared"
+	own := ttl(time.Hour)
+	register(t, l, "a", shared, own)
+	register(t, l, "b", shared)
+	if err := l.Deregister("a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.UpdateTTL("shared", state.Passing, ""); err != nil || status(store, "shared") != state.Passing {
+		t.Errorf("the check went with its former owner: %v", err)
+	}
+	node := shared
+	node.Name, node.ServiceID = "shared", ""
+	if err := l.RegisterCheck(node); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Deregister("b"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.DeregisterCheck("shared"); err != nil {
+		t.Errorf("the node's check went with a service: %v", err)
+	}
+	if mine, _ := l.Checks(); len(mine) != 0 || status(store, "shared") != "" {
+		t.Errorf("%d checks are left here, %q in the catalog", len(mine), status(store, "shared"))
+	}
+}
+
+func TestAnnouncingATTLAgainRenewsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, store, stop := start(t)
+		defer stop()
+		c := ttl(10 * time.Second)
+		c.Status = state.Passing
+		for range 5 {
+			register(t, l, "web-1", c)
+			time.Sleep(9 * time.Second)
+			synctest.Wait()
+			if got := status(store, "service:web-1"); got != state.Passing {
+				t.Fatalf("got %s, want that announcing it again is a sign of life", got)
+			}
+		}
+	})
+}

@@ -31,13 +31,15 @@ func (l *Local) mark(c *announcedCheck) {
 func (l *Local) reap(ctx context.Context) {
 	l.removals.Run(ctx, func(checkID string) {
 		l.mu.Lock()
+		defer l.mu.Unlock()
 		c := l.checks[checkID]
-		condemned := c != nil && c.now.Status == state.Critical && !l.removals.Waits(checkID)
-		l.mu.Unlock()
-		if condemned {
-			l.config.Logger.Warn("service removed: critical for too long", "service", c.announced.ServiceID)
-			// The one error is that somebody else removed it just now.
-			_ = l.Deregister(c.announced.ServiceID)
+		if c == nil || c.now.Status != state.Critical || l.removals.Waits(checkID) {
+			return // it recovered, or was announced again
+		}
+		id := c.announced.ServiceID
+		l.config.Logger.Warn("service removed: critical for too long", "service", id)
+		if err := l.deregister(id); err != nil {
+			l.config.Logger.Error("service could not be removed", "service", id, "error", err)
 		}
 	})
 }
