@@ -2,9 +2,11 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"syscall"
 
 	"github.com/urfave/cli/v3"
 
@@ -32,6 +34,9 @@ func agentCommand() *cli.Command {
 // runAgent runs a registry until ctx ends.
 func runAgent(ctx context.Context, cfg agent.Config, stdout io.Writer) error {
 	a, err := agent.New(cfg)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: a registry may be running there already; choose another port with -http-port", err)
+	}
 	if err != nil {
 		return err
 	}

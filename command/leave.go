@@ -11,6 +11,7 @@ import (
 // waits are the bounds of what a leaving instance waits for.
 type waits struct {
 	withdraw time.Duration // for the registry to take the withdrawal
+	gone     time.Duration // for the same while nothing listens where it was
 	absence  time.Duration // for a reader of the registry not to see it any more
 	settle   time.Duration // for the other readers to hear of it
 	drain    time.Duration // for open requests to end
@@ -18,6 +19,7 @@ type waits struct {
 
 var defaultWaits = waits{
 	withdraw: 10 * time.Second, // a Consul without a leader takes seven
+	gone:     3 * time.Second,
 	absence:  3 * time.Second,
 	settle:   time.Second,
 	drain:    10 * time.Second,
@@ -31,7 +33,9 @@ var defaultWaits = waits{
 func (i *instance) leave() error {
 	i.service.Leave()
 	err := i.withdraw()
-	i.awaitAbsence()
+	if err == nil {
+		i.awaitAbsence()
+	}
 	i.logger.Info("draining")
 	err = errors.Join(err, i.close())
 	if err == nil {
@@ -59,7 +63,12 @@ func (i *instance) withdraw() error {
 	if i.registrar == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), i.waits.withdraw)
+	patience := i.waits.withdraw
+	if i.registry.gone() {
+		patience = i.waits.gone
+		i.logger.Warn("the registry does not answer, giving it a moment to come back", "patience", patience)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return i.registrar.Withdraw(ctx)
 }

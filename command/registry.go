@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -92,6 +94,20 @@ func (r *registry) died() <-chan struct{} {
 		return nil
 	}
 	return r.embedded.done
+}
+
+// gone reports whether nothing listens where the registry was. When it is not
+// known, it is taken to be there.
+func (r *registry) gone() bool {
+	if r.hostPort == "" {
+		return false
+	}
+	conn, err := net.DialTimeout("tcp", r.hostPort, time.Second)
+	if err != nil {
+		return errors.Is(err, syscall.ECONNREFUSED)
+	}
+	_ = conn.Close() // it was only to see whether somebody is there
+	return false
 }
 
 // close ends an embedded registry and waits for it.

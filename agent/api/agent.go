@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -128,7 +129,8 @@ func (a *API) agentHealthByID(r *http.Request) (any, error) {
 	if !known {
 		return a.healthReply(r, http.StatusNotFound, fmt.Sprintf("ServiceId %s not found", id), serviceHealth{AggregatedStatus: state.Critical})
 	}
-	health := a.healthOf(svc)
+	checks, _ := a.local.Checks()
+	health := a.healthOf(svc, keep(checks, func(c *state.Check) bool { return c.ServiceID == "" || c.ServiceID == id }))
 	return a.healthReply(r, healthCode(health.AggregatedStatus), string(health.AggregatedStatus), health)
 }
 
@@ -140,6 +142,11 @@ func (a *API) agentHealthByName(r *http.Request) (any, error) {
 		return nil, &failure{http.StatusInternalServerError, "Missing service Name"}
 	}
 	services, _ := a.local.Services()
+	checks, _ := a.local.Checks()
+	byService := map[string][]*state.Check{} // the node's under ""
+	for _, check := range checks {
+		byService[check.ServiceID] = append(byService[check.ServiceID], check)
+	}
 	found := []serviceHealth{}
 	worst := state.Passing
 	rank := map[state.Status]int{state.Passing: 0, state.Warning: 1, state.Critical: 2, state.Maintenance: 3}
@@ -147,7 +154,7 @@ func (a *API) agentHealthByName(r *http.Request) (any, error) {
 		if !strings.EqualFold(svc.Service, name) {
 			continue
 		}
-		health := a.healthOf(svc)
+		health := a.healthOf(svc, slices.Concat(byService[""], byService[svc.ID]))
 		if rank[health.AggregatedStatus] > rank[worst] {
 			worst = health.AggregatedStatus
 		}
@@ -166,10 +173,8 @@ type serviceHealth struct {
 	Checks           []localCheck
 }
 
-// healthOf returns the health of an instance: its own checks' and the node's.
-func (a *API) healthOf(svc *state.Service) serviceHealth {
-	all, _ := a.local.Checks()
-	checks := keep(all, func(c *state.Check) bool { return c.ServiceID == "" || c.ServiceID == svc.ID })
+// healthOf returns the health of an instance by its own checks and the node's.
+func (a *API) healthOf(svc *state.Service, checks []*state.Check) serviceHealth {
 	shown := make([]localCheck, len(checks))
 	for n, check := range checks {
 		shown[n] = newLocalCheck(check)

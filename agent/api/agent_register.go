@@ -84,10 +84,11 @@ func (s *serviceRequest) definition() (state.Service, []local.Check, error) {
 		svc.Weights = *s.Weights
 	}
 	var checks []local.Check
-	for _, request := range append([]serviceCheckRequest{s.Check}, s.Checks...) {
-		if reflect.ValueOf(request).IsZero() {
-			continue
-		}
+	requests := s.Checks
+	if !reflect.ValueOf(s.Check).IsZero() {
+		requests = append([]serviceCheckRequest{s.Check}, requests...)
+	}
+	for _, request := range requests {
 		check, err := request.definition()
 		if err != nil {
 			return svc, nil, err

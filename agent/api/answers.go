@@ -15,7 +15,7 @@ import (
 type answers struct {
 	mu    sync.Mutex
 	byKey map[string]*slot
-	bytes int // of all bodies
+	bytes int // of all keys and bodies
 }
 
 // slot is the place of one question's answer. Its mutex is held while the
@@ -61,6 +61,7 @@ func (s *answers) get(key string, q question, encode func(any) ([]byte, error)) 
 	if place == nil {
 		place = &slot{}
 		s.byKey[key] = place
+		s.bytes += len(key)
 		s.shrink(key)
 	}
 	s.mu.Unlock()
@@ -134,21 +135,27 @@ func (s *answers) shrink(key string) {
 			return
 		}
 		if other != key {
-			s.bytes -= place.answer.size()
+			s.bytes -= len(other) + place.answer.size()
 			delete(s.byKey, other)
 		}
 	}
 }
 
-// answerKey tells questions apart: the path, and every parameter that can
-// change the answer, in a fixed order.
+// telling are the parameters that can change an answer; all others leave it
+// as it is, and do not tell questions apart.
+var telling = []string{"filter", "keys", "near", "node-meta", "passing", "pretty", "raw", "recurse", "separator", "seperator", "tag"}
+
+// answerKey tells questions apart: by the path, and by every parameter that
+// can change the answer, in a fixed order.
 func answerKey(u *url.URL) string {
 	if u.RawQuery == "" {
 		return u.Path
 	}
-	query := u.Query()
-	for _, name := range []string{"index", "wait", "stale", "consistent", "cached", "token", "dc", "datacenter"} {
-		query.Del(name)
+	asked, told := u.Query(), url.Values{}
+	for _, name := range telling {
+		if values, ok := asked[name]; ok {
+			told[name] = values
+		}
 	}
-	return u.Path + "?" + query.Encode()
+	return u.Path + "?" + told.Encode()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -227,7 +228,19 @@ func TestAnswersStayBounded(t *testing.T) {
 	if got := len(d.api.answers.byKey); got > maxAnswers {
 		t.Errorf("%d answers are kept, want at most %d", got, maxAnswers)
 	}
-	if got := d.api.answers.bytes; got < 0 || got > maxAnswerBytes {
-		t.Errorf("%d bytes are kept", got)
+	// Neither long questions nor parameters that mean nothing may pile up.
+	long := strings.Repeat("x", 900_000)
+	for n := range 80 {
+		if n < 5 {
+			d.get(fmt.Sprintf("/v1/health/service/a?bogus=%d%s", n, long))
+		}
+		d.get(fmt.Sprintf("/v1/health/service/a?tag=%d%s", n, long))
+	}
+	kept := 0
+	for key, place := range d.api.answers.byKey {
+		kept += len(key) + place.answer.size()
+	}
+	if got := d.api.answers.bytes; got != kept || got > maxAnswerBytes {
+		t.Errorf("%d bytes are kept and %d counted, want at most %d", kept, got, maxAnswerBytes)
 	}
 }

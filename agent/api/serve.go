@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // reply is an answer that is more than a JSON value.
@@ -40,6 +41,11 @@ func (a *API) serve(route route) http.Handler {
 				a.writeError(w, r, &failure{http.StatusMethodNotAllowed, "method " + r.Method + " not allowed"})
 			}
 			return
+		}
+		if r.Method == http.MethodPut {
+			// A body that trickles in may not hold a connection for ever. Not
+			// every writer can say so: those of tests and of the page cannot.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
 		}
 		answer, err := handle(r)
 		if err != nil {
@@ -119,6 +125,9 @@ func (a *API) encode(r *http.Request, value any) ([]byte, error) {
 	}
 	return body, nil
 }
+
+// bodyTime is how long the body of a request may take to arrive.
+const bodyTime = 30 * time.Second
 
 // compressible is the size above which Consul compresses an answer.
 const compressible = 1400

@@ -17,10 +17,9 @@ const maxOperations = 128
 // operation is one step of a transaction: exactly one of its parts is given.
 type operation struct {
 	KV      *kvOperation
-	Session *struct {
-		Verb    string
-		Session struct{ ID string }
-	}
+	Node    *nodeOperation
+	Service *serviceOperation
+	Check   *checkOperation
 }
 
 // kvOperation is a step on the key/value store.
@@ -33,9 +32,13 @@ type kvOperation struct {
 	Session string
 }
 
-// txnResult is what one operation gave; most give the entry without its value.
+// txnResult is what one operation gave: what it read or wrote, a key mostly
+// without its value.
 type txnResult struct {
-	KV *state.Entry
+	KV      *state.Entry   `json:",omitempty"`
+	Node    *state.Node    `json:",omitempty"`
+	Service *state.Service `json:",omitempty"`
+	Check   *state.Check   `json:",omitempty"`
 }
 
 // txnError says which operation failed, and why.
@@ -66,7 +69,10 @@ func (a *API) txn(r *http.Request) (any, error) {
 		return nil, &failure{http.StatusRequestEntityTooLarge,
 			fmt.Sprintf("Transaction contains too many operations (%d > %d)", len(operations), maxOperations)}
 	}
-	t := transaction{delayed: func(key string) bool { return a.store.LockDelay(key) > 0 }}
+	t := transaction{
+		datacenter: a.local.Node().Datacenter,
+		delayed:    func(key string) bool { return a.store.LockDelay(key) > 0 },
+	}
 	for n, op := range operations {
 		if op.KV != nil && len(op.KV.Value) > maxValue {
 			return nil, &failure{http.StatusRequestEntityTooLarge,
@@ -85,6 +91,14 @@ func (a *API) txn(r *http.Request) (any, error) {
 	if err != nil && !errors.Is(err, errTxnFailed) {
 		return nil, err
 	}
+	for _, op := range operations { // what this agent announced it announces again
+		if !op.writes() {
+			continue
+		}
+		if err := a.restore(op.node()); err != nil {
+			return nil, err
+		}
+	}
 	return t.reply(a, r)
 }
 
@@ -96,12 +110,25 @@ var verbs = map[string]bool{
 }
 
 // writes reports whether the operation may change something.
-func (o operation) writes() bool { return o.KV != nil && verbs[o.KV.Verb] || o.Session != nil }
+func (o operation) writes() bool {
+	switch {
+	case o.KV != nil:
+		return verbs[o.KV.Verb]
+	case o.Node != nil:
+		return o.Node.Verb != "get"
+	case o.Service != nil:
+		return o.Service.Verb != "get"
+	case o.Check != nil:
+		return o.Check.Verb != "get"
+	default:
+		return false
+	}
+}
 
 // fault returns why the operation cannot be tried, or nothing.
 func (o operation) fault() string {
 	if o.KV == nil {
-		return ""
+		return o.catalogFault()
 	}
 	if _, known := verbs[o.KV.Verb]; !known {
 		return "unknown KV operation: " + o.KV.Verb
@@ -114,11 +141,12 @@ func (o operation) fault() string {
 
 // transaction is one transaction being applied.
 type transaction struct {
-	writes  bool // it may change something
-	sound   bool // every operation can be tried
-	delayed func(key string) bool
-	results []txnResult
-	errors  []txnError
+	writes     bool // it may change something
+	sound      bool // every operation can be tried
+	datacenter string
+	delayed    func(key string) bool // whether a key may not be locked yet
+	results    []txnResult
+	errors     []txnError
 }
 
 // apply does all operations; on errors it collects them and fails.
@@ -129,10 +157,12 @@ func (t *transaction) apply(w *state.Writer, operations []operation) error {
 		switch {
 		case op.KV != nil:
 			err = t.applyKV(w, op.KV)
-		case op.Session != nil && op.Session.Verb == "delete":
-			w.DeleteSession(op.Session.Session.ID)
-		case op.Session != nil:
-			err = fmt.Errorf("unknown Session operation %q", op.Session.Verb)
+		case op.Node != nil:
+			err = t.applyCatalog(op.Node.subject(w, t.datacenter))
+		case op.Service != nil:
+			err = t.applyCatalog(op.Service.subject(w))
+		case op.Check != nil:
+			err = t.applyCatalog(op.Check.subject(w))
 		}
 		if err != nil {
 			t.errors = append(t.errors, txnError{n, err.Error()})
@@ -238,7 +268,7 @@ func (t *transaction) show(entry *state.Entry, withValue bool) {
 	if !withValue {
 		shown.Value = nil
 	}
-	t.results = append(t.results, txnResult{&shown})
+	t.results = append(t.results, txnResult{KV: &shown})
 }
 
 // reply is the answer to the transaction. Those that only read, and those that

@@ -9,6 +9,8 @@ var (
 	//lint:ignore ST1005 clients see Consul's text
 	ErrNoInterval = errors.New("Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks")
 	ErrNoTTL      = errors.New("TTL must be > 0 for TTL checks")
+	ErrOutputSize = errors.New("MaxOutputMaxSize must be positive")
+	ErrThresholds = errors.New("FailuresBeforeWarning can't be higher than FailuresBeforeCritical")
 )
 
 // kind is one way to find out. A new kind is a line in kinds and a file.
@@ -51,6 +53,10 @@ func (d Definition) Validate() error {
 		return ErrNoInterval
 	case !probes && d.TTL <= 0:
 		return ErrNoTTL
+	case d.OutputMaxSize < 0:
+		return ErrOutputSize
+	case d.FailuresBeforeWarning > d.FailuresBeforeCritical:
+		return ErrThresholds
 	default:
 		return nil
 	}

@@ -46,6 +46,8 @@ func TestValidate(t *testing.T) {
 		{"negative interval", Definition{HTTP: "http://x", Interval: -1}, ErrNoInterval},
 		{"both", Definition{TTL: 1, Interval: 1}, ErrIntervalAndTTL},
 		{"nothing", Definition{}, ErrNoTTL},
+		{"negative output size", Definition{TTL: 1, OutputMaxSize: -1}, ErrOutputSize},
+		{"warning after critical", Definition{TTL: 1, FailuresBeforeWarning: 3, FailuresBeforeCritical: 2}, ErrThresholds},
 		{"an interval and nothing to look at", Definition{Interval: 1}, ErrNoTTL},
 	} {
 		if got := tc.definition.Validate(); got != tc.want {

@@ -1,0 +1,168 @@
+package agent_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	consul "github.com/hashicorp/consul/api"
+
+	"github.com/realjf/muster/agent/agenttest"
+)
+
+// The tests here use Consul's own Go client for what it builds on top of the
+// API: locks, semaphores, session renewal and transactions.
+
+// TestElection lets contenders lead in turn, each until its session is
+// destroyed under it: never are there two leaders, every leader has a higher
+// fence than the one before, and all get their turn.
+func TestElection(t *testing.T) {
+	registry := agenttest.Start(t)
+	client := registry.Client()
+	const contenders, terms = 20, 15
+	var leading atomic.Int32
+	var fence, led atomic.Uint64
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	for n := range contenders {
+		all.Go(func() {
+			for {
+				session, _, err := client.Session().Create(&consul.SessionEntry{
+					Name: fmt.Sprintf("contender-%d", n), LockDelay: time.Nanosecond, TTL: "10s",
+				}, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				lock, err := client.LockOpts(&consul.LockOptions{Key: "leader", Session: session, MonitorRetries: 0})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				lost, err := lock.Lock(over)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if lost == nil {
+					return // the story is over
+				}
+				if leading.Add(1) != 1 {
+					t.Error("two lead at once")
+				}
+				entry, _, err := client.KV().Get("leader", nil)
+				switch {
+				case err != nil:
+					t.Error(err)
+				case entry == nil || entry.Session != session:
+					t.Errorf("the leader's key is %+v, want it held by %s", entry, session)
+				case entry.LockIndex <= fence.Load():
+					t.Errorf("the fence fell from %d to %d", fence.Load(), entry.LockIndex)
+				default:
+					fence.Store(entry.LockIndex)
+				}
+				last := led.Add(1) == terms
+				leading.Add(-1) // from here on another may lead
+				if _, err := client.Session().Destroy(session, nil); err != nil {
+					t.Error(err)
+				}
+				<-lost
+				if last {
+					close(over)
+				}
+				if led.Load() >= terms {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestSemaphoreAdmitsItsLimit(t *testing.T) {
+	client := agenttest.Start(t).Client()
+	const limit, wanting = 3, 8
+	var inside, most, served atomic.Int32
+	var all sync.WaitGroup
+	for range wanting {
+		all.Go(func() {
+			semaphore, err := client.SemaphoreOpts(&consul.SemaphoreOptions{Prefix: "sem", Limit: limit})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := semaphore.Acquire(nil); err != nil {
+				t.Error(err)
+				return
+			}
+			now := inside.Add(1)
+			for {
+				was := most.Load()
+				if now <= was || most.CompareAndSwap(was, now) {
+					break
+				}
+			}
+			served.Add(1)
+			inside.Add(-1)
+			if err := semaphore.Release(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if served.Load() != wanting || most.Load() > limit {
+		t.Errorf("%d of %d were served, %d at once; want all, and at most %d", served.Load(), wanting, most.Load(), limit)
+	}
+}
+
+func TestTransactionIsWholeOrNothing(t *testing.T) {
+	kv := agenttest.Start(t).Client().KV()
+	ok, answer, _, err := kv.Txn(consul.KVTxnOps{
+		{Verb: consul.KVSet, Key: "a", Value: []byte("1")},
+		{Verb: consul.KVCAS, Key: "b", Value: []byte("2"), Index: 7},
+	}, nil)
+	if err != nil || ok || len(answer.Errors) != 1 || answer.Errors[0].OpIndex != 1 {
+		t.Fatalf("got %t, %+v, %v; want that the second operation failed", ok, answer, err)
+	}
+	if entry, _, err := kv.Get("a", nil); err != nil || entry != nil {
+		t.Errorf("a failed transaction left %+v, %v", entry, err)
+	}
+	ok, answer, _, err = kv.Txn(consul.KVTxnOps{
+		{Verb: consul.KVSet, Key: "a", Value: []byte("1")},
+		{Verb: consul.KVGet, Key: "a"},
+	}, nil)
+	if err != nil || !ok || len(answer.Results) != 2 || string(answer.Results[1].Value) != "1" {
+		t.Errorf("got %t, %+v, %v; want both results", ok, answer, err)
+	}
+}
+
+// TestCatalogRemovalOfOwnServiceIsPutRight: who removes a service of the
+// agent's from the catalog finds it there again.
+func TestCatalogRemovalOfOwnServiceIsPutRight(t *testing.T) {
+	client := agenttest.Start(t).Client()
+	if err := client.Agent().ServiceRegister(&consul.AgentServiceRegistration{
+		Name: "web", Check: &consul.AgentServiceCheck{TTL: "1h", Status: "passing"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	self, err := client.Agent().NodeName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, removal := range []*consul.CatalogDeregistration{
+		{Node: self, ServiceID: "web"}, {Node: self, CheckID: "service:web"}, {Node: self},
+	} {
+		if _, err := client.Catalog().Deregister(removal, nil); err != nil {
+			t.Fatal(err)
+		}
+		found, _, err := client.Health().Service("web", "", true, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) != 1 || len(found[0].Checks) != 2 {
+			t.Errorf("after removing %+v: got %d instances, want it back with its checks", *removal, len(found))
+		}
+	}
+}
