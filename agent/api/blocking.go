@@ -46,9 +46,9 @@ func (a *API) catalog(r *http.Request, topic state.Topic, look func(*state.Snaps
 	}
 	return question{
 		ask: func() (finding, error) {
-			snapshot := a.store.Snapshot()
+			snapshot, index, changed := a.store.Look(topic)
 			value, err := look(snapshot)
-			return finding{value: value, index: snapshot.Index(topic), changed: snapshot.Watch(topic)}, err
+			return finding{value: value, index: index, changed: changed}, err
 		},
 		indexed:     true,
 		consistency: options.consistency,
@@ -56,16 +56,16 @@ func (a *API) catalog(r *http.Request, topic state.Topic, look func(*state.Snaps
 	}, nil
 }
 
-// stored returns the question whose answer look finds in the state, with the
-// index and the channel that it has there. It says nothing of consistency, as
-// Consul does outside of the catalog.
-func (a *API) stored(r *http.Request, look func(*state.Snapshot) finding) (any, error) {
+// stored returns the question whose answer look finds in the state, with its
+// index and its channel. It says nothing of consistency, as Consul does outside
+// of the catalog.
+func (a *API) stored(r *http.Request, look func() finding) (any, error) {
 	options, err := a.readOptions(r)
 	if err != nil {
 		return nil, err
 	}
 	return question{
-		ask:     func() (finding, error) { return look(a.store.Snapshot()), nil },
+		ask:     func() (finding, error) { return look(), nil },
 		indexed: true,
 		options: options,
 	}, nil

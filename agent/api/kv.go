@@ -23,10 +23,10 @@ func (a *API) kvGet(r *http.Request) (any, error) {
 	key, query := r.PathValue("key"), r.URL.Query()
 	switch {
 	case query.Has("keys"):
-		return a.stored(r, func(s *state.Snapshot) finding { return keysBelow(s, key, separator(query)) })
+		return a.stored(r, func() finding { return keysBelow(a.store.Snapshot(), key, separator(query)) })
 	case query.Has("recurse"):
-		return a.stored(r, func(s *state.Snapshot) finding {
-			entries, index, changed := s.Entries(key)
+		return a.stored(r, func() finding {
+			entries, index, changed := a.store.Snapshot().Entries(key)
 			if len(entries) == 0 {
 				return missing(index, changed)
 			}
@@ -35,8 +35,8 @@ func (a *API) kvGet(r *http.Request) (any, error) {
 	case key == "":
 		return nil, badRequest("Missing key name")
 	}
-	return a.stored(r, func(s *state.Snapshot) finding {
-		entry, index, changed := s.Entry(key)
+	return a.stored(r, func() finding {
+		entry, index, changed := a.store.Snapshot().Entry(key)
 		switch {
 		case entry == nil:
 			return missing(index, changed)

@@ -128,8 +128,9 @@ func (a *API) sessionList(r *http.Request) (any, error) {
 
 // sessionsThat is the question for a list of sessions.
 func (a *API) sessionsThat(r *http.Request, list func(*state.Snapshot) []*state.Session) (any, error) {
-	return a.stored(r, func(s *state.Snapshot) finding {
+	return a.stored(r, func() finding {
+		snapshot, index, changed := a.store.Look(state.AllSessions)
 		all := func(*state.Session) bool { return true }
-		return finding{value: keep(list(s), all), index: s.Index(state.AllSessions), changed: s.Watch(state.AllSessions)}
+		return finding{value: keep(list(snapshot), all), index: index, changed: changed}
 	})
 }

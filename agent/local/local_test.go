@@ -163,11 +163,11 @@ func TestHTTPCheckDecides(t *testing.T) {
 	defer server.Close()
 	l, store, stop := start(t)
 	defer stop()
-	watch := store.Snapshot().Watch(state.ServiceHealth("web"))
+	_, _, watch := store.Look(state.ServiceHealth("web"))
 	register(t, l, "web-1", Check{Definition: check.Definition{HTTP: server.URL, Interval: time.Hour}})
 	for status(store, "service:web-1") != state.Passing {
 		<-watch // the first probe comes at once
-		watch = store.Snapshot().Watch(state.ServiceHealth("web"))
+		_, _, watch = store.Look(state.ServiceHealth("web"))
 	}
 }
 
@@ -183,9 +183,9 @@ func TestOutputAloneDoesNotWakeReaders(t *testing.T) {
 			}
 		}
 		say("one")
-		index := store.Snapshot().Index(state.ServiceHealth("web"))
+		_, index, _ := store.Look(state.ServiceHealth("web"))
 		say("two")
-		if got := store.Snapshot().Index(state.ServiceHealth("web")); got != index {
+		if _, got, _ := store.Look(state.ServiceHealth("web")); got != index {
 			t.Error("a new output of the same status moved the index")
 		}
 		if mine, _ := l.Checks(); mine[0].Output != "two" {

@@ -48,7 +48,7 @@ func (s *Snapshot) Entry(key string) (*Entry, uint64, <-chan struct{}) {
 	if entry, ok := object.(*Entry); ok {
 		return entry, entry.ModifyIndex, changed
 	}
-	return nil, s.Index(topicEntries), changed
+	return nil, s.keys, changed
 }
 
 // Entries returns the entries whose keys have the prefix, sorted by key, the
@@ -60,7 +60,7 @@ func (s *Snapshot) Entries(prefix string) ([]*Entry, uint64, <-chan struct{}) {
 		panic(fmt.Sprintf("state: list keys %q: %v", prefix, err))
 	}
 	var entries []*Entry
-	index := s.row(topicTombstones).Index
+	index := s.forgotten
 	for object := rows.Next(); object != nil; object = rows.Next() {
 		entry := object.(*Entry)
 		entries = append(entries, entry)
@@ -70,7 +70,7 @@ func (s *Snapshot) Entries(prefix string) ([]*Entry, uint64, <-chan struct{}) {
 		index = max(index, gone.Index)
 	}
 	if len(entries) == 0 {
-		index = s.Index(topicEntries)
+		index = s.keys
 	}
 	return entries, index, rows.WatchCh()
 }
@@ -181,20 +181,20 @@ func (w *Writer) put(next Entry) *Entry {
 		next.CreateIndex = old.CreateIndex
 	}
 	insert(w.tx, tableEntries, &next)
-	w.touch(topicEntries)
+	w.touch(Topic{kind: entries})
 	return &next
 }
 
 // bury notes that a key, or all below a prefix, is gone.
 func (w *Writer) bury(key string) {
-	w.touch(topicEntries)
+	w.touch(Topic{kind: entries})
 	w.graves++
 	if w.graves > maxTombstones {
 		for _, grave := range all[*tombstone](w.tx, tableTombstones, "id") {
 			remove(w.tx, tableTombstones, grave)
 		}
 		w.graves = 0
-		w.touch(topicTombstones)
+		w.touch(Topic{kind: tombstones})
 		return
 	}
 	insert(w.tx, tableTombstones, &tombstone{Key: key, Index: w.index})

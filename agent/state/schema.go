@@ -16,7 +16,6 @@ const (
 	tableEntries    = "entries"
 	tableTombstones = "tombstones"
 	tableSessions   = "sessions"
-	tableTopics     = "topics"
 )
 
 var tables = map[string]*memdb.TableSchema{
@@ -43,9 +42,6 @@ var tables = map[string]*memdb.TableSchema{
 	tableSessions: table(tableSessions, map[string]memdb.Indexer{
 		"id":   exactly(func(s *Session) string { return s.ID }),
 		"node": key(func(s *Session) []string { return []string{s.Node} }),
-	}),
-	tableTopics: table(tableTopics, map[string]memdb.Indexer{
-		"id": key(func(t *topicRow) []string { return []string{string(t.Topic)} }),
 	}),
 }
 

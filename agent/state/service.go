@@ -157,7 +157,7 @@ func (w *Writer) leave(service string) {
 		w.touch(ServiceInstances(service), ServiceHealth(service))
 		return
 	}
-	w.touch(topicExtinct)
+	w.touch(Topic{kind: extinct})
 	w.forget(ServiceInstances(service))
 	w.forget(ServiceHealth(service))
 }

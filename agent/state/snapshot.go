@@ -10,6 +10,8 @@ import (
 // concurrent use. Lists come in a steady order: by node, then by id.
 type Snapshot struct {
 	tx *memdb.Txn
+	// When any key last changed, and when deleted ones were last forgotten.
+	keys, forgotten uint64
 }
 
 // Writer is a snapshot that can be changed: it sees what it did so far. It
@@ -17,7 +19,7 @@ type Snapshot struct {
 type Writer struct {
 	Snapshot
 	index   uint64                   // what everything written now is stamped with
-	touched map[Topic]bool           // the topics that change; false for those that end
+	touched []touch                  // the topics that change, in order
 	graves  int                      // how many tombstones there are
 	delays  map[string]time.Duration // the lock-delays that this write imposes, by key
 }

@@ -13,6 +13,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-memdb"
@@ -33,7 +34,12 @@ func (u UnknownService) Error() string {
 // number of snapshots may be read while one write goes on.
 type Store struct {
 	db     *memdb.MemDB
-	graves int // tombstones there are; belongs to the write that goes on
+	topics *topics
+
+	writing sync.Mutex // held throughout a write
+	index   uint64     // the last write's
+	graves  int        // tombstones there are
+
 	delays delays
 }
 
@@ -46,19 +52,24 @@ func New() *Store {
 	if err != nil {
 		panic(fmt.Sprintf("state: schema: %v", err)) // a programmer's mistake in schema.go
 	}
-	s := &Store{db: db, delays: delays{until: map[string]time.Time{}}}
-	tx := s.db.Txn(true)
 	began := uint64(time.Now().UnixMicro())
-	insert(tx, tableTopics, &topicRow{Topic: topicOrigin, Index: began})
-	insert(tx, tableTopics, &topicRow{Topic: Everything, Index: began})
-	tx.Commit()
-	return s
+	return &Store{db: db, topics: newTopics(began), index: began, delays: delays{until: map[string]time.Time{}}}
+}
+
+// Look returns the state as it is now, when what t covers last changed in it,
+// and a channel that is closed when it changes after. The index is at least 1
+// and never falls; the channel may also be closed, seldom, when t did not
+// change. It costs no goroutine and needs no cleaning up.
+func (s *Store) Look(t Topic) (snapshot *Snapshot, index uint64, changed <-chan struct{}) {
+	index, changed = s.topics.watch(t)
+	return s.Snapshot(), index, changed
 }
 
 // Snapshot returns the state as it is now. It costs next to nothing and may
 // be kept as long as it is useful.
 func (s *Store) Snapshot() *Snapshot {
-	return &Snapshot{tx: s.db.Txn(false)}
+	keys, forgotten := s.topics.index(Topic{kind: entries}), s.topics.index(Topic{kind: tombstones})
+	return &Snapshot{tx: s.db.Txn(false), keys: keys, forgotten: forgotten}
 }
 
 // Write calls change with a Writer and applies what it did in one step, at
@@ -66,10 +77,11 @@ func (s *Store) Snapshot() *Snapshot {
 // and its index stay as they were. Writes wait for each other; change must
 // not keep the Writer nor call the store.
 func (s *Store) Write(change func(*Writer) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	tx := s.db.Txn(true)
 	defer tx.Abort() // does nothing after a commit
-	w := &Writer{Snapshot: Snapshot{tx: tx}, graves: s.graves}
-	w.index = w.row(Everything).Index + 1
+	w := &Writer{Snapshot: Snapshot{tx: tx}, index: s.index + 1, graves: s.graves}
 	if err := change(w); err != nil {
 		return err
 	}
@@ -77,10 +89,10 @@ func (s *Store) Write(change func(*Writer) error) error {
 		return nil
 	}
 	w.touch(Everything)
-	w.stamp()
-	s.graves = w.graves
+	s.index, s.graves = w.index, w.graves
 	s.delays.impose(w.delays)
-	tx.Commit()
+	tx.Commit() // the tables first, then whoever waits: see topics
+	s.topics.apply(w.touched, w.index)
 	return nil
 }
 

@@ -2,6 +2,8 @@ package state
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 )
 
@@ -46,7 +48,7 @@ func changed(ch <-chan struct{}) bool {
 
 func TestWriteIsWholeOrNothing(t *testing.T) {
 	s := aNode(t)
-	before := s.Snapshot().Index(Everything)
+	before := s.topics.index(Everything)
 	err := s.Write(func(w *Writer) error {
 		if err := w.PutService(Service{Node: "n1", ID: "a", Service: "a"}); err != nil {
 			t.Errorf("put service: %v", err)
@@ -59,7 +61,7 @@ func TestWriteIsWholeOrNothing(t *testing.T) {
 	if got := s.Snapshot().Service("n1", "a"); got != nil {
 		t.Errorf("a refused write left %+v behind", got)
 	}
-	if got := s.Snapshot().Index(Everything); got != before {
+	if got := s.topics.index(Everything); got != before {
 		t.Errorf("a refused write moved the index from %d to %d", before, got)
 	}
 }
@@ -67,10 +69,10 @@ func TestWriteIsWholeOrNothing(t *testing.T) {
 func TestIdenticalWriteChangesNothing(t *testing.T) {
 	s := aNode(t)
 	put(t, s, "web-1", "web", Passing)
-	snapshot := s.Snapshot()
-	index, watch := snapshot.Index(Everything), snapshot.Watch(ServiceHealth("web"))
+	index := s.topics.index(Everything)
+	_, _, watch := s.Look(ServiceHealth("web"))
 	put(t, s, "web-1", "web", Passing)
-	if got := s.Snapshot().Index(Everything); got != index {
+	if got := s.topics.index(Everything); got != index {
 		t.Errorf("index went from %d to %d", index, got)
 	}
 	if changed(watch) {
@@ -124,21 +126,21 @@ func TestTouchedTopics(t *testing.T) {
 			s := aNode(t)
 			put(t, s, "web-1", "web", Passing)
 			put(t, s, "db-1", "db", Critical)
-			before := s.Snapshot()
-			write(t, s, tc.change)
-			after := s.Snapshot()
-
 			want := map[Topic]bool{}
 			for _, topic := range tc.want {
 				want[topic] = true
 			}
+			woken, before := map[Topic]<-chan struct{}{}, map[Topic]uint64{}
 			for _, topic := range topics {
-				if got := changed(before.Watch(topic)); got != want[topic] {
-					t.Errorf("%s: woken is %t, want %t", topic, got, want[topic])
+				_, before[topic], woken[topic] = s.Look(topic)
+			}
+			write(t, s, tc.change)
+			for _, topic := range topics {
+				if got := changed(woken[topic]); got != want[topic] {
+					t.Errorf("%v: woken is %t, want %t", topic, got, want[topic])
 				}
-				if got := after.Index(topic) > before.Index(topic); got != want[topic] {
-					t.Errorf("%s: index moved is %t (%d to %d), want %t",
-						topic, got, before.Index(topic), after.Index(topic), want[topic])
+				if now := s.topics.index(topic); now > before[topic] != want[topic] {
+					t.Errorf("%v: index went from %d to %d, want that it moved is %t", topic, before[topic], now, want[topic])
 				}
 			}
 		})
@@ -151,7 +153,7 @@ func TestIndexNeverFalls(t *testing.T) {
 	var last uint64
 	see := func(step string) {
 		t.Helper()
-		index := s.Snapshot().Index(ServiceHealth("web"))
+		index := s.topics.index(ServiceHealth("web"))
 		if index < last {
 			t.Errorf("%s: index fell from %d to %d", step, last, index)
 		}
@@ -171,14 +173,14 @@ func TestIndexNeverFalls(t *testing.T) {
 	write(t, s, func(w *Writer) error { w.DeleteNode("n1"); return nil })
 	see("node gone")
 
-	if restarted := New().Snapshot().Index(ServiceHealth("web")); restarted < last {
+	if restarted := New().topics.index(ServiceHealth("web")); restarted < last {
 		t.Errorf("a restarted store is at %d, behind the %d it gave out", restarted, last)
 	}
 }
 
 func TestMissingServiceWakesWhenItComes(t *testing.T) {
 	s := aNode(t)
-	watch := s.Snapshot().Watch(ServiceHealth("web"))
+	_, _, watch := s.Look(ServiceHealth("web"))
 	put(t, s, "web-1", "WEB", Passing)
 	if !changed(watch) {
 		t.Error("the reader of a missing service was not woken by its first instance")
@@ -264,5 +266,47 @@ func TestWorst(t *testing.T) {
 		if got := Worst(tc.checks); got != tc.want {
 			t.Errorf("%s: got %s, want %s", tc.name, got, tc.want)
 		}
+	}
+}
+
+// TestLookIsNeverOlderThanItsIndex runs readers beside a writer: an answer may
+// be newer than the index that goes with it, but a change that the index
+// counts is in it, and every change closes the channel.
+func TestLookIsNeverOlderThanItsIndex(t *testing.T) {
+	s := aNode(t)
+	put(t, s, "web-1", "web", Passing)
+	const writes = 2000
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for port := 0; port < writes; {
+				snapshot, index, changed := s.Look(ServiceHealth("web"))
+				svc := snapshot.Service("n1", "web-1")
+				if svc.ModifyIndex < index {
+					t.Errorf("the answer at %d holds a service of %d", index, svc.ModifyIndex)
+					return
+				}
+				if port = svc.Port; port < writes {
+					<-changed // or the last change was missed, and this hangs
+				}
+			}
+		})
+	}
+	for port := 1; port <= writes; port++ {
+		write(t, s, func(w *Writer) error {
+			return w.PutService(Service{Node: "n1", ID: "web-1", Service: "web", Tags: []string{}, Port: port})
+		})
+	}
+	readers.Wait()
+}
+
+func TestQuestionsAboutWhatIsNotThereCostNoMemory(t *testing.T) {
+	s := New()
+	before := len(s.topics.rows)
+	for n := range 10_000 {
+		s.Look(ServiceHealth(fmt.Sprintf("none-%d", n)))
+	}
+	if got := len(s.topics.rows); got != before {
+		t.Errorf("%d topics are kept, want the %d that there were", got, before)
 	}
 }

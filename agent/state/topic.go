@@ -1,121 +1,196 @@
 package state
 
 import (
-	"fmt"
+	"hash/maphash"
 	"strings"
+	"sync"
 )
 
 // Topic names answers that change together. Every write touches the topics
 // whose answers it changes, and every read names the one topic it depends on:
 // so a blocked reader waits on a single channel and wakes only for a write
 // that can change its answer.
-type Topic string
+type Topic struct {
+	kind topicKind
+	name string // in lower case; empty for the topics without a name
+}
+
+type topicKind uint8
+
+const (
+	allNodes topicKind = iota
+	allServices
+	allSessions
+	everything
+	entries    // any key
+	tombstones // when deleted keys were last forgotten
+	extinct    // when a service last lost its last instance
+	origin     // when the store began
+	serviceInstances
+	serviceHealth
+	nodeServices
+	nodeChecks
+	checksIn
+)
 
 // The topics without a name of their own.
-const (
+var (
 	// AllNodes covers the list of nodes.
-	AllNodes Topic = "nodes"
+	AllNodes = Topic{kind: allNodes}
 	// AllServices covers the names of all services and their tags.
-	AllServices Topic = "services"
+	AllServices = Topic{kind: allServices}
 	// AllSessions covers every session.
-	AllSessions Topic = "sessions"
+	AllSessions = Topic{kind: allSessions}
 	// Everything covers every answer there is; its index is the last write's.
-	Everything Topic = "everything"
-
-	topicEntries    Topic = "entries"    // any key
-	topicTombstones Topic = "tombstones" // when deleted keys were last forgotten
-	topicExtinct    Topic = "extinct"    // when a service last lost its last instance
-	topicOrigin     Topic = "origin"     // when the store began
+	Everything = Topic{kind: everything}
 )
 
 // ServiceInstances covers the instances of a service, without their checks.
-func ServiceInstances(service string) Topic { return topic("instances/", service) }
+func ServiceInstances(service string) Topic { return named(serviceInstances, service) }
 
 // ServiceHealth covers the instances of a service with their nodes and checks.
-func ServiceHealth(service string) Topic { return topic("health/", service) }
+func ServiceHealth(service string) Topic { return named(serviceHealth, service) }
 
 // NodeServices covers a node and the services on it.
-func NodeServices(node string) Topic { return topic("node-services/", node) }
+func NodeServices(node string) Topic { return named(nodeServices, node) }
 
 // NodeChecks covers the checks of a node and of the services on it.
-func NodeChecks(node string) Topic { return topic("node-checks/", node) }
+func NodeChecks(node string) Topic { return named(nodeChecks, node) }
 
 // ChecksIn covers the checks in one status, or all of them for [AnyStatus].
-func ChecksIn(status Status) Topic { return topic("checks/", string(status)) }
+func ChecksIn(status Status) Topic { return named(checksIn, string(status)) }
 
-func topic(kind, name string) Topic { return Topic(kind + strings.ToLower(name)) }
+func named(kind topicKind, name string) Topic { return Topic{kind, strings.ToLower(name)} }
 
-// topicRow says when a topic last changed. The row's own watch channel tells
-// those who wait.
-type topicRow struct {
-	Topic Topic
-	Index uint64
+// heir returns the topic that speaks for t while t has no row: t was never
+// touched, or its service or node is gone, and then counts as changed when the
+// last of its kind went, so that an index never falls. Every line of heirs
+// ends at the origin, which always has a row.
+func (t Topic) heir() Topic {
+	switch t.kind {
+	case serviceInstances, serviceHealth:
+		return Topic{kind: extinct}
+	case nodeServices, nodeChecks:
+		return AllNodes
+	default:
+		return Topic{kind: origin}
+	}
 }
 
-// row returns when t last changed. A topic without a row was never touched,
-// or its service or node is gone: it then counts as changed when the last of
-// its kind went, so that an index never falls.
-func (s *Snapshot) row(t Topic) *topicRow {
+// topics knows when each topic last changed, and tells those who wait. It
+// stands beside the tables and not in them: every write touches several, and
+// nobody needs them as they were. A reader looks here first and takes its
+// snapshot then, a writer commits first and touches then: so an answer may be
+// newer than the index that goes with it, which costs a reader one look too
+// many, but never older, which would cost it a change.
+type topics struct {
+	mu   sync.Mutex
+	rows map[Topic]topicRow
+	// Those who wait for a topic without a row wait together with all whose
+	// topic has the same hash, so that questions about what is not there cost
+	// no memory.
+	absent [1024]chan struct{}
+	seed   maphash.Seed
+}
+
+// topicRow says when a topic last changed.
+type topicRow struct {
+	index   uint64
+	changed chan struct{} // closed at the next change; nil while nobody waits
+}
+
+// touch is what a write did to one topic.
+type touch struct {
+	topic Topic
+	ends  bool // it has no row any more
+}
+
+// newTopics returns the topics of a store that begins at index.
+func newTopics(index uint64) *topics {
+	row := topicRow{index: index}
+	return &topics{
+		rows: map[Topic]topicRow{{kind: origin}: row, Everything: row},
+		seed: maphash.MakeSeed(),
+	}
+}
+
+// index returns when t last changed.
+func (s *topics) index(t Topic) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.indexOf(t)
+}
+
+// indexOf is index for a caller who holds the mutex.
+func (s *topics) indexOf(t Topic) uint64 {
 	for {
-		if row := first[*topicRow](s.tx, tableTopics, "id", string(t)); row != nil {
-			return row
+		if row, ok := s.rows[t]; ok {
+			return row.index
 		}
 		t = t.heir()
 	}
 }
 
-// heir returns the topic that speaks for t while t has no row. Every line of
-// heirs ends at topicOrigin, which always has one.
-func (t Topic) heir() Topic {
-	switch kind, _, _ := strings.Cut(string(t), "/"); kind {
-	case "instances", "health":
-		return topicExtinct
-	case "node-services", "node-checks":
-		return AllNodes
-	default:
-		return topicOrigin
+// watch returns when t last changed and a channel that is closed when it next
+// does, or, seldom, when another topic did.
+func (s *topics) watch(t Topic) (index uint64, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row, ok := s.rows[t]
+	if !ok {
+		place := s.place(t)
+		if *place == nil {
+			*place = make(chan struct{})
+		}
+		return s.indexOf(t), *place
+	}
+	if row.changed == nil {
+		row.changed = make(chan struct{})
+		s.rows[t] = row
+	}
+	return row.index, row.changed
+}
+
+// place is where those wait whose topic has no row.
+func (s *topics) place(t Topic) *chan struct{} {
+	return &s.absent[maphash.Comparable(s.seed, t)%uint64(len(s.absent))]
+}
+
+// apply notes what a committed write touched, in order, and wakes those who
+// wait.
+func (s *topics) apply(touched []touch, index uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range touched {
+		row, ok := s.rows[t.topic]
+		if !ok {
+			wake(s.place(t.topic))
+		}
+		wake(&row.changed)
+		if t.ends {
+			delete(s.rows, t.topic)
+		} else {
+			s.rows[t.topic] = topicRow{index: index}
+		}
 	}
 }
 
-// Index returns the index at which the answers that t covers last changed. It
-// is at least 1 and never falls.
-func (s *Snapshot) Index(t Topic) uint64 { return s.row(t).Index }
-
-// Watch returns a channel that is closed when t changes after the snapshot
-// was taken. It may also be closed, seldom, when t did not change: compare
-// the index. It costs no goroutine and needs no cleaning up.
-func (s *Snapshot) Watch(t Topic) <-chan struct{} {
-	changed, _, err := s.tx.FirstWatch(tableTopics, "id", string(t))
-	if err != nil {
-		panic(fmt.Sprintf("state: watch %s: %v", t, err))
+func wake(waiting *chan struct{}) {
+	if *waiting != nil {
+		close(*waiting)
+		*waiting = nil
 	}
-	return changed
 }
 
-// touch marks the topics as changed by this write.
+// touch marks topics as changed by this write.
 func (w *Writer) touch(topics ...Topic) {
 	for _, t := range topics {
-		if w.touched == nil {
-			w.touched = make(map[Topic]bool, 8)
-		}
-		w.touched[t] = true
+		w.touched = append(w.touched, touch{topic: t})
 	}
 }
 
-// forget ends a topic whose service or node is gone; its fallback (see row)
-// is touched instead.
+// forget ends a topic whose service or node is gone; its heir is touched by
+// whoever ends it.
 func (w *Writer) forget(t Topic) {
-	w.touch(t)
-	w.touched[t] = false
-}
-
-// stamp gives every touched topic the write's index.
-func (w *Writer) stamp() {
-	for t, lives := range w.touched {
-		if lives {
-			insert(w.tx, tableTopics, &topicRow{Topic: t, Index: w.index})
-		} else if row := first[*topicRow](w.tx, tableTopics, "id", string(t)); row != nil {
-			remove(w.tx, tableTopics, row)
-		}
-	}
+	w.touched = append(w.touched, touch{topic: t, ends: true})
 }
