@@ -93,7 +93,7 @@ func (a *API) catalogRegister(r *http.Request) (any, error) {
 	if err := request.validate(); err != nil {
 		return nil, err
 	}
-	if err := a.store.Write(request.write(a.local.Node().Datacenter)); err != nil {
+	if err := a.store.Try(request.write(a.local.Node().Datacenter)); err != nil {
 		return nil, err
 	}
 	return true, a.restore(request.Node)

@@ -87,7 +87,7 @@ func (a *API) txn(r *http.Request) (any, error) {
 		return t.reply(a, r)
 	}
 	t.sound = true
-	err := a.store.Write(func(w *state.Writer) error { return t.apply(w, operations) })
+	err := a.store.Try(func(w *state.Writer) error { return t.apply(w, operations) })
 	if err != nil && !errors.Is(err, errTxnFailed) {
 		return nil, err
 	}

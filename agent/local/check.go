@@ -1,6 +1,7 @@
 package local
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -55,14 +56,17 @@ type announcedCheck struct {
 // [NoSuchService]. One that was there already keeps its status and output
 // until the next result.
 func (l *Local) RegisterCheck(c Check) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	return l.change(func(w *state.Writer) error { return l.registerCheck(w, c) })
+}
+
+// registerCheck is RegisterCheck within a change.
+func (l *Local) registerCheck(w *state.Writer, c Check) error {
 	svc := l.services[c.ServiceID]
 	if c.ServiceID != "" && svc == nil {
 		return NoSuchService(c.ServiceID)
 	}
 	announced := l.announce(c, svc)
-	if err := l.store.Write(func(w *state.Writer) error { return w.PutCheck(*announced.now) }); err != nil {
+	if err := w.PutCheck(*announced.now); err != nil {
 		return fmt.Errorf("register check %q: %w", c.ID, err)
 	}
 	l.run(announced, svc)
@@ -72,18 +76,15 @@ func (l *Local) RegisterCheck(c Check) error {
 
 // DeregisterCheck withdraws a check: [UnknownCheck].
 func (l *Local) DeregisterCheck(id string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	return l.change(func(w *state.Writer) error { return l.deregisterCheck(w, id) })
+}
+
+// deregisterCheck is DeregisterCheck within a change.
+func (l *Local) deregisterCheck(w *state.Writer, id string) error {
 	if l.checks[id] == nil {
 		return UnknownCheck(id)
 	}
-	err := l.store.Write(func(w *state.Writer) error {
-		w.DeleteCheck(l.node.Node, id)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("deregister check %q: %w", id, err)
-	}
+	w.DeleteCheck(l.node.Node, id)
 	l.drop(id)
 	l.tell()
 	return nil
@@ -91,20 +92,60 @@ func (l *Local) DeregisterCheck(id string) error {
 
 // UpdateTTL reports how a TTL check fares: [UnknownCheck], [NotTTL].
 func (l *Local) UpdateTTL(id string, status state.Status, output string) error {
+	result, news, err := l.beat(id, check.Result{Status: status, Output: output})
+	if err != nil || !news {
+		return err
+	}
+	return l.report(id, func(c *announcedCheck) (check.Result, bool) { return result, true })
+}
+
+// beat renews a TTL check. What is no news to the catalog it notes at once.
+func (l *Local) beat(id string, told check.Result) (result check.Result, news bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.checks[id]
 	if c == nil {
-		return UnknownCheck(id)
+		return told, false, UnknownCheck(id)
 	}
 	if c.task == nil {
-		return NotTTL(id)
+		return told, false, NotTTL(id)
 	}
-	kept, isTTL := c.task.Beat(output)
+	kept, isTTL := c.task.Beat(told.Output)
 	if !isTTL {
-		return NotTTL(id)
+		return told, false, NotTTL(id)
 	}
-	return l.update(c, check.Result{Status: status, Output: kept})
+	told.Output = kept
+	if l.newsworthy(c, told) {
+		return told, true, nil
+	}
+	l.note(c, told)
+	return told, false, nil
+}
+
+// report takes in what is known of a check by now, if that is anything:
+// [UnknownCheck].
+func (l *Local) report(id string, known func(*announcedCheck) (check.Result, bool)) error {
+	var was, is *state.Check
+	err := l.change(func(w *state.Writer) error {
+		c := l.checks[id]
+		if c == nil {
+			return UnknownCheck(id)
+		}
+		result, ok := known(c)
+		if !ok {
+			return nil
+		}
+		was = c.now
+		err := l.update(w, c, result)
+		is = c.now
+		return err
+	})
+	// Not within the change: a log may be slow.
+	if err == nil && is != nil && was.Status != is.Status {
+		l.config.Logger.Info("check changed", "check", id, "service", is.ServiceID,
+			"from", was.Status, "to", is.Status, "output", is.Output)
+	}
+	return err
 }
 
 // SetMaintenance takes an announced service out of service, or puts it back:
@@ -128,20 +169,19 @@ func (l *Local) SetNodeMaintenance(on bool, reason string) error {
 }
 
 func (l *Local) setMaintenance(c Check, on bool) error {
-	l.mu.Lock()
-	_, is := l.checks[c.ID]
-	known := c.ServiceID == "" || l.services[c.ServiceID] != nil
-	l.mu.Unlock()
-	switch {
-	case !known:
-		return UnknownService(c.ServiceID)
-	case on && !is:
-		return l.RegisterCheck(c)
-	case !on && is:
-		return l.DeregisterCheck(c.ID)
-	default:
-		return nil
-	}
+	return l.change(func(w *state.Writer) error {
+		_, is := l.checks[c.ID]
+		switch {
+		case c.ServiceID != "" && l.services[c.ServiceID] == nil:
+			return UnknownService(c.ServiceID)
+		case on && !is:
+			return l.registerCheck(w, c)
+		case !on && is:
+			return l.deregisterCheck(w, c.ID)
+		default:
+			return nil
+		}
+	})
 }
 
 // announce returns the check as it stands now that it is announced so, on svc
@@ -200,16 +240,12 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 	// Reports name the check by its id: the task may outlive this record.
 	var task *check.Task
 	task = l.runner.Start(c.announced.Definition, func(result check.Result) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		current := l.checks[id]
-		if current == nil || current.task != task {
-			return // withdrawn or replaced meanwhile
-		}
-		if current.now.Type == "ttl" && !task.Lapsed() {
-			return // renewed meanwhile
-		}
-		if err := l.update(current, result); err != nil {
+		err := l.report(id, func(current *announcedCheck) (check.Result, bool) {
+			replaced := current.task != task
+			renewed := current.now.Type == "ttl" && !task.Lapsed()
+			return result, !replaced && !renewed
+		})
+		if err != nil && !errors.As(err, new(UnknownCheck)) { // withdrawn meanwhile
 			l.config.Logger.Error("check result lost", "check", id, "error", err)
 		}
 	})
@@ -229,32 +265,44 @@ func (l *Local) drop(id string) {
 	}
 }
 
-// update takes in a result; the caller holds the mutex. A new status goes
-// into the catalog at once; an output alone only when the catalog's is old,
-// so that a chatty check does not wake every reader.
-func (l *Local) update(c *announcedCheck, result check.Result) error {
+// newsworthy reports whether a result is to be written into the catalog at
+// once; the caller holds the mutex. A new status is; an output alone only when
+// the catalog's is old, so that a chatty check does not wake every reader. The
+// first bad result is even where the check began as bad: whoever looks must be
+// able to read why.
+func (l *Local) newsworthy(c *announcedCheck, result check.Result) bool {
 	if c.now.Status == result.Status && c.now.Output == result.Output {
-		return nil
+		return false
 	}
-	next := *c.now
-	next.Status, next.Output = result.Status, result.Output
-	// The first bad result is told at once even where the check began as bad:
-	// whoever looks must be able to read why.
-	reason := c.now.Output == "" && next.Status != state.Passing
-	if changed := next.Status != c.now.Status; changed || reason || time.Since(c.written) >= l.config.OutputInterval {
-		if err := l.store.Write(func(w *state.Writer) error { return w.PutCheck(next) }); err != nil {
+	return c.now.Status != result.Status ||
+		c.now.Output == "" && result.Status != state.Passing ||
+		time.Since(c.written) >= l.config.OutputInterval
+}
+
+// update takes in a result within a change.
+func (l *Local) update(w *state.Writer, c *announcedCheck, result check.Result) error {
+	if l.newsworthy(c, result) {
+		next := *c.now
+		next.Status, next.Output = result.Status, result.Output
+		if err := w.PutCheck(next); err != nil {
 			return fmt.Errorf("update check %q: %w", next.CheckID, err)
 		}
 		c.written = time.Now()
-		if changed {
-			l.config.Logger.Info("check changed", "check", next.CheckID, "service", next.ServiceID,
-				"from", c.now.Status, "to", next.Status, "output", next.Output)
-		}
 	}
+	l.note(c, result)
+	return nil
+}
+
+// note takes a result into the agent's own view; the caller holds the mutex.
+func (l *Local) note(c *announcedCheck, result check.Result) {
+	if c.now.Status == result.Status && c.now.Output == result.Output {
+		return
+	}
+	next := *c.now
+	next.Status, next.Output = result.Status, result.Output
 	c.now = &next
 	l.mark(c)
 	l.tell()
-	return nil
 }
 
 // relabel gives the check the name and tags of its service.

@@ -127,6 +127,17 @@ func (l *Local) announceNode(w *state.Writer) error {
 	})
 }
 
+// change makes one change here and in the state, at the same place among all
+// changes of both. It takes the mutex, so it must not be called with it; op
+// must fail before it changes anything, or not at all.
+func (l *Local) change(op func(*state.Writer) error) error {
+	return l.store.Write(func(w *state.Writer) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return op(w)
+	})
+}
+
 // Run runs the checks and removals until ctx ends, waits for the checks under
 // way, and returns nil.
 func (l *Local) Run(ctx context.Context) error {
@@ -149,9 +160,11 @@ func (l *Local) Register(svc state.Service, checks []Check, replace bool) error 
 	for n := range checks {
 		checks[n].nameFor(svc, n, len(checks))
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	return l.change(func(w *state.Writer) error { return l.register(w, svc, checks, replace) })
+}
 
+// register is Register within a change.
+func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, replace bool) error {
 	now := &service{definition: &svc, checks: map[string]*announcedCheck{}, changed: make(chan struct{})}
 	named := map[string]bool{}
 	announced := make([]*announcedCheck, len(checks))
@@ -172,22 +185,16 @@ func (l *Local) Register(svc state.Service, checks []Check, replace bool) error 
 			}
 		}
 	}
-	err := l.store.Write(func(w *state.Writer) error {
-		if err := w.PutService(svc); err != nil {
-			return err
-		}
-		for _, id := range obsolete {
-			w.DeleteCheck(l.node.Node, id)
-		}
-		for _, c := range announced {
-			if err := w.PutCheck(*c.now); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := w.PutService(svc); err != nil {
 		return fmt.Errorf("register service %q: %w", svc.ID, err)
+	}
+	for _, id := range obsolete {
+		w.DeleteCheck(l.node.Node, id)
+	}
+	for _, c := range announced {
+		if err := w.PutCheck(*c.now); err != nil { // its node and service are there
+			return fmt.Errorf("register service %q: %w", svc.ID, err)
+		}
 	}
 	if old != nil {
 		close(old.changed)
@@ -208,24 +215,16 @@ func (l *Local) Register(svc state.Service, checks []Check, replace bool) error 
 
 // Deregister withdraws a service with its checks: [UnknownService].
 func (l *Local) Deregister(id string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.deregister(id)
+	return l.change(func(w *state.Writer) error { return l.deregister(w, id) })
 }
 
-// deregister is Deregister for a caller who holds the mutex.
-func (l *Local) deregister(id string) error {
+// deregister is Deregister within a change.
+func (l *Local) deregister(w *state.Writer, id string) error {
 	old := l.services[id]
 	if old == nil {
 		return UnknownService(id)
 	}
-	err := l.store.Write(func(w *state.Writer) error {
-		w.DeleteService(l.node.Node, id)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("deregister service %q: %w", id, err)
-	}
+	w.DeleteService(l.node.Node, id)
 	for check := range old.checks {
 		l.drop(check)
 	}
@@ -239,9 +238,7 @@ func (l *Local) deregister(id string) error {
 // else removed or changed it: what an agent of Consul's does from time to time
 // (https://developer.hashicorp.com/consul/docs/architecture/anti-entropy).
 func (l *Local) Restore() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.store.Write(func(w *state.Writer) error {
+	return l.change(func(w *state.Writer) error {
 		if err := l.announceNode(w); err != nil {
 			return err
 		}

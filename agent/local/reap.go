@@ -30,16 +30,20 @@ func (l *Local) mark(c *announcedCheck) {
 // its time, until ctx ends.
 func (l *Local) reap(ctx context.Context) {
 	l.removals.Run(ctx, func(checkID string) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		c := l.checks[checkID]
-		if c == nil || c.now.Status != state.Critical || l.removals.Waits(checkID) {
-			return // it recovered, or was announced again
-		}
-		id := c.announced.ServiceID
-		l.config.Logger.Warn("service removed: critical for too long", "service", id)
-		if err := l.deregister(id); err != nil {
-			l.config.Logger.Error("service could not be removed", "service", id, "error", err)
+		removed := ""
+		err := l.change(func(w *state.Writer) error {
+			c := l.checks[checkID]
+			if c == nil || c.now.Status != state.Critical || l.removals.Waits(checkID) {
+				return nil // it recovered, or was announced again
+			}
+			removed = c.announced.ServiceID
+			return l.deregister(w, removed)
+		})
+		switch {
+		case err != nil:
+			l.config.Logger.Error("service could not be removed", "check", checkID, "error", err)
+		case removed != "":
+			l.config.Logger.Warn("service removed: critical for too long", "service", removed)
 		}
 	})
 }

@@ -13,7 +13,6 @@ package state
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-memdb"
@@ -36,9 +35,9 @@ type Store struct {
 	db     *memdb.MemDB
 	topics *topics
 
-	writing sync.Mutex // held throughout a write
-	index   uint64     // the last write's
-	graves  int        // tombstones there are
+	commits commits
+	index   uint64 // the last write's; belongs to the commit that goes on
+	graves  int    // tombstones there are; likewise
 
 	delays delays
 }
@@ -70,30 +69,6 @@ func (s *Store) Look(t Topic) (snapshot *Snapshot, index uint64, changed <-chan 
 func (s *Store) Snapshot() *Snapshot {
 	keys, forgotten := s.topics.index(Topic{kind: entries}), s.topics.index(Topic{kind: tombstones})
 	return &Snapshot{tx: s.db.Txn(false), keys: keys, forgotten: forgotten}
-}
-
-// Write calls change with a Writer and applies what it did in one step, at
-// the next index. When change returns an error, or changed nothing, the store
-// and its index stay as they were. Writes wait for each other; change must
-// not keep the Writer nor call the store.
-func (s *Store) Write(change func(*Writer) error) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	tx := s.db.Txn(true)
-	defer tx.Abort() // does nothing after a commit
-	w := &Writer{Snapshot: Snapshot{tx: tx}, index: s.index + 1, graves: s.graves}
-	if err := change(w); err != nil {
-		return err
-	}
-	if len(w.touched) == 0 {
-		return nil
-	}
-	w.touch(Everything)
-	s.index, s.graves = w.index, w.graves
-	s.delays.impose(w.delays)
-	tx.Commit() // the tables first, then whoever waits: see topics
-	s.topics.apply(w.touched, w.index)
-	return nil
 }
 
 // insert and remove wrap calls that fail only when an object does not fit the

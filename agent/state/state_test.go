@@ -46,10 +46,10 @@ func changed(ch <-chan struct{}) bool {
 	}
 }
 
-func TestWriteIsWholeOrNothing(t *testing.T) {
+func TestTryIsWholeOrNothing(t *testing.T) {
 	s := aNode(t)
 	before := s.topics.index(Everything)
-	err := s.Write(func(w *Writer) error {
+	err := s.Try(func(w *Writer) error {
 		if err := w.PutService(Service{Node: "n1", ID: "a", Service: "a"}); err != nil {
 			t.Errorf("put service: %v", err)
 		}
@@ -308,5 +308,46 @@ func TestQuestionsAboutWhatIsNotThereCostNoMemory(t *testing.T) {
 	}
 	if got := len(s.topics.rows); got != before {
 		t.Errorf("%d topics are kept, want the %d that there were", got, before)
+	}
+}
+
+// TestWritesTogether runs many writers at once, some of which fail: each has
+// its own index, sees those before it, and leaves all or nothing.
+func TestWritesTogether(t *testing.T) {
+	s := aNode(t)
+	put(t, s, "counter", "counter", Passing)
+	const writers, each = 16, 50
+	failed := errors.New("failed")
+	var all sync.WaitGroup
+	for n := range writers {
+		all.Go(func() {
+			for range each {
+				count := func(w *Writer) error {
+					svc := *w.Service("n1", "counter")
+					svc.Port++
+					return w.PutService(svc)
+				}
+				if err := s.Write(count); err != nil {
+					t.Error(err)
+				}
+				if n%4 != 0 {
+					continue
+				}
+				if err := s.Write(func(*Writer) error { return failed }); err != failed {
+					t.Errorf("got %v, want the write's own error", err)
+				}
+				if err := s.Try(func(w *Writer) error { return errors.Join(count(w), failed) }); !errors.Is(err, failed) {
+					t.Errorf("got %v, want the trial's own error", err)
+				}
+			}
+		})
+	}
+	before := s.topics.index(Everything)
+	all.Wait()
+	if got := s.Snapshot().Service("n1", "counter").Port; got != writers*each {
+		t.Errorf("counted %d, want %d", got, writers*each)
+	}
+	if got := s.topics.index(Everything) - before; got > writers*each {
+		t.Errorf("the index moved by %d for at most %d writes", got, writers*each)
 	}
 }

@@ -102,6 +102,7 @@ type topicRow struct {
 // touch is what a write did to one topic.
 type touch struct {
 	topic Topic
+	index uint64
 	ends  bool // it has no row any more
 }
 
@@ -156,9 +157,9 @@ func (s *topics) place(t Topic) *chan struct{} {
 	return &s.absent[maphash.Comparable(s.seed, t)%uint64(len(s.absent))]
 }
 
-// apply notes what a committed write touched, in order, and wakes those who
+// apply notes what committed writes touched, in order, and wakes those who
 // wait.
-func (s *topics) apply(touched []touch, index uint64) {
+func (s *topics) apply(touched []touch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range touched {
@@ -170,7 +171,7 @@ func (s *topics) apply(touched []touch, index uint64) {
 		if t.ends {
 			delete(s.rows, t.topic)
 		} else {
-			s.rows[t.topic] = topicRow{index: index}
+			s.rows[t.topic] = topicRow{index: t.index}
 		}
 	}
 }
@@ -185,12 +186,12 @@ func wake(waiting *chan struct{}) {
 // touch marks topics as changed by this write.
 func (w *Writer) touch(topics ...Topic) {
 	for _, t := range topics {
-		w.touched = append(w.touched, touch{topic: t})
+		w.touched = append(w.touched, touch{topic: t, index: w.index})
 	}
 }
 
 // forget ends a topic whose service or node is gone; its heir is touched by
 // whoever ends it.
 func (w *Writer) forget(t Topic) {
-	w.touched = append(w.touched, touch{topic: t, ends: true})
+	w.touched = append(w.touched, touch{topic: t, index: w.index, ends: true})
 }
