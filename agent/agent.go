@@ -38,6 +38,7 @@ type Agent struct {
 	sessions *session.Keeper
 	http     net.Listener
 	door     http.Handler
+	left     chan struct{} // closed when a client asked the agent to leave
 }
 
 // New validates the configuration, builds the registry and binds its port,
@@ -57,7 +58,11 @@ func New(config Config) (*Agent, error) {
 		return nil, err
 	}
 	sessions := session.New(store, config.Logger)
-	v1 := api.New(store, announced, sessions, api.Config{Pretty: config.Pretty, Version: config.Version, Logger: config.Logger})
+	left := make(chan struct{})
+	v1 := api.New(store, announced, sessions, api.Config{
+		Pretty: config.Pretty, Version: config.Version, Logger: config.Logger,
+		Leave: sync.OnceFunc(func() { close(left) }),
+	})
 	// The page is a client of the public API like any other; only its
 	// requests take the short way.
 	client, err := consul.NewClient(&consul.Config{
@@ -76,7 +81,7 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
 	}
-	return &Agent{logger: config.Logger, local: announced, sessions: sessions, http: listener, door: door}, nil
+	return &Agent{logger: config.Logger, local: announced, sessions: sessions, http: listener, door: door, left: left}, nil
 }
 
 // node is the machine as Consul's catalog describes one.
@@ -103,9 +108,9 @@ func (a *Agent) HTTPAddr() net.Addr { return a.http.Addr() }
 // Close releases the port of an agent that was never run.
 func (a *Agent) Close() error { return a.http.Close() }
 
-// Run serves until ctx ends, then answers blocked reads, closes the port,
-// waits for everything it started, and returns nil. It returns an error when
-// serving fails.
+// Run serves until ctx ends or a client asks the agent to leave, then answers
+// blocked reads, closes the port, waits for everything it started, and returns
+// nil. It returns an error when serving fails.
 func (a *Agent) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -122,6 +127,14 @@ func (a *Agent) Run(ctx context.Context) error {
 	var rooms sync.WaitGroup
 	rooms.Go(func() { _ = a.local.Run(ctx) }) // these end with ctx; awaited below
 	rooms.Go(func() { a.sessions.Run(ctx) })
+	rooms.Go(func() {
+		select {
+		case <-a.left:
+			a.logger.Info("registry was asked to leave")
+			stop()
+		case <-ctx.Done():
+		}
+	})
 	a.logger.Info("registry is open", "http", a.HTTPAddr().String(), "node", a.local.Node().Node)
 
 	var failure error

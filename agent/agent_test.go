@@ -117,3 +117,32 @@ func TestManyReadersHearOfOneChange(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+// TestLeaveEndsTheAgent shows that who asks an agent to leave is answered, and
+// that Run then returns as if it had been stopped.
+func TestLeaveEndsTheAgent(t *testing.T) {
+	config := agent.DevConfig()
+	config.HTTPAddr = "127.0.0.1:0"
+	a, err := agent.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(t.Context()) }() // ends by leaving, or with the test; awaited below
+
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	client, err := consul.NewClient(&consul.Config{Address: a.HTTPAddr().String(), HttpClient: &http.Client{Transport: transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Agent().Leave(); err != nil {
+		t.Errorf("leave: %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("the agent ended with %v", err)
+	}
+	if _, err := client.Status().Leader(); err == nil {
+		t.Error("an agent that left still answers")
+	}
+}

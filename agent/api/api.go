@@ -7,14 +7,15 @@
 // wait until its answer changes. Answers are encoded once per change, however
 // many ask (answers.go).
 //
-// The package keeps no state of its own but encoded answers, and decides
-// nothing about health.
+// The package keeps no state of its own but encoded answers and the events that
+// were fired, and decides nothing about health.
 package api
 
 import (
 	"log/slog"
 	"net/http"
 
+	"github.com/realjf/muster/agent/event"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/session"
 	"github.com/realjf/muster/agent/state"
@@ -26,6 +27,9 @@ type Config struct {
 	Pretty bool
 	// Version is muster's own, as /v1/agent/self tells it.
 	Version string
+	// Leave ends the agent when a client asks for it. It may be called more
+	// than once and must not wait for the end. Nil means that clients may not.
+	Leave func()
 	// Logger hears of answers that could not be made. Nil means silence.
 	Logger *slog.Logger
 }
@@ -37,6 +41,7 @@ type API struct {
 	store    *state.Store
 	local    *local.Local
 	sessions *session.Keeper
+	events   *event.Log
 	config   Config
 	answers  *answers
 	mux      *http.ServeMux
@@ -48,7 +53,7 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &API{store: store, local: local, sessions: sessions, config: config, answers: newAnswers(), mux: http.NewServeMux()}
+	a := &API{store: store, local: local, sessions: sessions, events: &event.Log{}, config: config, answers: newAnswers(), mux: http.NewServeMux()}
 	for _, route := range a.routes() {
 		a.mux.Handle(route.path, a.serve(route))
 	}

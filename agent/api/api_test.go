@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -140,11 +141,50 @@ func TestTooLargeBodyChangesNothing(t *testing.T) {
 
 func TestUnservedPathsSaySo(t *testing.T) {
 	d := open(t, Config{})
-	for _, path := range []string{"/v1/query", "/v1/snapshot", "/v1/event/list", "/v1/acl/tokens", "/v1/config"} {
+	for _, path := range []string{"/v1/query", "/v1/snapshot", "/v1/exported-services", "/v1/config"} {
 		if got := d.get(path); got.status != http.StatusNotImplemented || !strings.Contains(got.body, "muster does not serve "+path) {
 			t.Errorf("%s: got %d %q", path, got.status, got.body)
 		}
 	}
+}
+
+// TestAllOfAccessControlIsOff guards the table: a method too few would be 405.
+func TestAllOfAccessControlIsOff(t *testing.T) {
+	d := open(t, Config{})
+	for _, ask := range []string{"PUT bootstrap", "POST login", "GET token/self", "DELETE policy/x", "POST templated-policy/preview/x"} {
+		method, path, _ := strings.Cut(ask, " ")
+		got, err := d.ask(t.Context(), method, "/v1/acl/"+path, "")
+		if err != nil || got.status != http.StatusUnauthorized || got.body != "ACL support disabled" {
+			t.Errorf("%s: got %d %q, %v", ask, got.status, got.body, err)
+		}
+	}
+}
+
+// TestWhoWaitsHearsOfAnEvent shows that an event wakes those who wait for its
+// name, and no others.
+func TestWhoWaitsHearsOfAnEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t, Config{})
+		first := d.get("/v1/event/list?name=deploy")
+		answered := make(chan response, 1)
+		go func() { // ends with the event or the wait; awaited below
+			answered <- d.get(fmt.Sprintf("/v1/event/list?name=deploy&wait=1h&index=%d", first.index()))
+		}()
+		synctest.Wait()
+		d.put("/v1/event/fire/other", "")
+		d.put("/v1/event/fire/deploy?node=elsewhere", "")
+		synctest.Wait()
+		select {
+		case got := <-answered:
+			t.Fatalf("woken for nothing: %s", got.body)
+		default:
+		}
+		d.put("/v1/event/fire/deploy", "v2")
+		got := <-answered
+		if !strings.Contains(got.body, `"Payload":"djI="`) || got.index() == first.index() {
+			t.Errorf("got %s at index %d", got.body, got.index())
+		}
+	})
 }
 
 // TestFilteredListsFollowEveryChange guards the topics of reads that choose by

@@ -19,6 +19,8 @@ type question struct {
 	ask func() (finding, error)
 	// indexed answers carry X-Consul-Index and can be waited for.
 	indexed bool
+	// alone says that the answer is this agent's own, and speaks of no leader.
+	alone bool
 	// consistency says which X-Consul-Effective-Consistency the answer has;
 	// empty for none.
 	consistency string
@@ -109,6 +111,8 @@ func (a *API) settle(r *http.Request, q question) (*reply, error) {
 	out := &reply{status: answer.status, header: answer.header.Clone(), body: answer.body, gzip: answer.gzip}
 	if q.indexed {
 		out.header.Set("X-Consul-Index", strconv.FormatUint(answer.index, 10))
+	}
+	if q.indexed && !q.alone {
 		out.header.Set("X-Consul-Knownleader", "true")
 		out.header.Set("X-Consul-Lastcontact", "0")
 		out.header.Set("X-Consul-Query-Backend", "blocking-query")
@@ -142,15 +146,8 @@ func (a *API) readOptions(r *http.Request) (readOptions, error) {
 	if err := a.checkPlace(query); err != nil {
 		return options, err
 	}
-	wait, err := parseWait(query)
-	if err != nil {
+	if err := options.parseBlocking(query); err != nil {
 		return options, err
-	}
-	options.wait = wait
-	if text := query.Get("index"); text != "" {
-		if options.index, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return options, badRequest("Invalid index")
-		}
 	}
 	stale, consistent, cached := query.Has("stale"), query.Has("consistent"), query.Has("cached")
 	switch {
@@ -164,6 +161,19 @@ func (a *API) readOptions(r *http.Request) (readOptions, error) {
 		options.consistency = "consistent"
 	}
 	return options, nil
+}
+
+// parseBlocking parses what a read may be asked to wait for.
+func (o *readOptions) parseBlocking(query url.Values) (err error) {
+	if o.wait, err = parseWait(query); err != nil {
+		return err
+	}
+	if text := query.Get("index"); text != "" {
+		if o.index, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return badRequest("Invalid index")
+		}
+	}
+	return nil
 }
 
 // parseWait returns how long a read may wait: what was asked, within Consul's

@@ -14,16 +14,22 @@ type handler func(*http.Request) (any, error)
 type route struct {
 	path string
 	get  handler
+	post handler
 	put  handler
 	del  handler
 }
 
 // routes is the whole list of endpoints, in the order of Consul's API docs.
 func (a *API) routes() []route {
-	return []route{
+	return append([]route{
 		{path: "/v1/agent/self", get: a.agentSelf},
 		{path: "/v1/agent/members", get: a.agentMembers},
 		{path: "/v1/agent/maintenance", put: a.agentMaintenance},
+
+		{path: "/v1/agent/version", get: a.agentVersion},
+		{path: "/v1/agent/reload", put: a.agentReload},
+		{path: "/v1/agent/leave", put: a.agentLeave},
+		{path: "/v1/agent/force-leave/{node...}", put: a.agentForceLeave},
 
 		{path: "/v1/agent/services", get: a.agentServices},
 		{path: "/v1/agent/service/{id...}", get: a.agentService},
@@ -65,18 +71,21 @@ func (a *API) routes() []route {
 		{path: "/v1/session/node/{node...}", get: a.sessionNode},
 		{path: "/v1/session/list", get: a.sessionList},
 
+		{path: "/v1/event/fire/{name...}", put: a.eventFire},
+		{path: "/v1/event/list", get: a.eventList},
+
 		{path: "/v1/status/leader", get: a.statusLeader},
 		{path: "/v1/status/peers", get: a.statusPeers},
-	}
+	}, aclRoutes...)
 }
 
 // unserved is the rest of Consul's API: paths that a Consul would know and
 // this registry does not serve yet.
 var unserved = []string{
-	"/v1/acl/", "/v1/agent/connect/", "/v1/agent/force-leave/", "/v1/agent/host", "/v1/agent/join/",
-	"/v1/agent/leave", "/v1/agent/metrics", "/v1/agent/metrics/stream", "/v1/agent/monitor", "/v1/agent/reload",
-	"/v1/agent/token/", "/v1/agent/version", "/v1/catalog/connect/", "/v1/catalog/gateway-services/", "/v1/config",
-	"/v1/config/", "/v1/connect/", "/v1/coordinate/", "/v1/discovery-chain/", "/v1/event/", "/v1/exported-services",
+	"/v1/agent/connect/", "/v1/agent/host", "/v1/agent/join/",
+	"/v1/agent/metrics", "/v1/agent/metrics/stream", "/v1/agent/monitor",
+	"/v1/catalog/connect/", "/v1/catalog/gateway-services/", "/v1/config",
+	"/v1/config/", "/v1/connect/", "/v1/coordinate/", "/v1/discovery-chain/", "/v1/exported-services",
 	"/v1/health/connect/", "/v1/health/ingress/", "/v1/internal/", "/v1/operator/", "/v1/peering/", "/v1/peerings",
 	"/v1/query", "/v1/query/", "/v1/snapshot",
 }

@@ -22,9 +22,11 @@ type reply struct {
 // serve returns the handler of a route: it picks the method's, and writes
 // what that returns.
 func (a *API) serve(route route) http.Handler {
-	methods := map[string]handler{http.MethodGet: route.get, http.MethodPut: route.put, http.MethodDelete: route.del}
+	methods := map[string]handler{
+		http.MethodGet: route.get, http.MethodPost: route.post, http.MethodPut: route.put, http.MethodDelete: route.del,
+	}
 	allow := http.MethodOptions
-	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if methods[method] != nil {
 			allow += "," + method
 		}

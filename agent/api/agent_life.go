@@ -1,0 +1,38 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// agentVersion tells which Consul's contract is kept; muster's own version
+// stands in /v1/agent/self.
+func (a *API) agentVersion(*http.Request) (any, error) {
+	return struct{ SHA, BuildDate, HumanVersion, FIPS string }{
+		BuildDate: "1970-01-01T00:00:01Z", HumanVersion: a.local.Node().Meta["consul-version"],
+	}, nil
+}
+
+// agentReload reads the configuration again, of which nothing can change yet.
+func (a *API) agentReload(*http.Request) (any, error) { return nil, nil }
+
+// agentLeave ends the agent. The answer still leaves.
+func (a *API) agentLeave(*http.Request) (any, error) {
+	if a.config.Leave == nil {
+		return nil, &failure{http.StatusNotImplemented, "this registry ends with the program that it is in"}
+	}
+	a.config.Leave()
+	return nil, nil
+}
+
+// agentForceLeave lets a member of the cluster leave that failed. The only
+// member is this node, which did not; what else is in the catalog was never
+// one, and is deregistered there.
+func (a *API) agentForceLeave(r *http.Request) (any, error) {
+	name := r.PathValue("node")
+	if strings.EqualFold(name, a.local.Node().Node) {
+		return nil, nil
+	}
+	return nil, &failure{http.StatusInternalServerError, fmt.Sprintf("agent: No node found with name '%s'", name)}
+}

@@ -1,0 +1,62 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/realjf/muster/agent/event"
+)
+
+// eventFire fires an event; the body is its payload.
+func (a *API) eventFire(r *http.Request) (any, error) {
+	name, err := pathName(r, "name", "Missing name")
+	if err != nil {
+		return nil, err
+	}
+	query := r.URL.Query()
+	if err := a.checkPlace(query); err != nil {
+		return nil, err
+	}
+	payload, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return nil, &failure{http.StatusRequestEntityTooLarge, fmt.Sprintf("the payload is larger than %d bytes", maxBody)}
+	}
+	if err != nil {
+		return nil, badRequest("Request read failed: " + err.Error())
+	}
+	if len(payload) == 0 {
+		payload = nil // and null in JSON
+	}
+	fired, err := event.New(name, payload, query.Get("node"), query.Get("service"), query.Get("tag"))
+	if err != nil {
+		return nil, &failure{http.StatusInternalServerError, err.Error()}
+	}
+	services, _ := a.local.Services()
+	a.events.Fire(fired, fired.Concerns(a.local.Node().Node, services))
+	return fired, nil
+}
+
+// eventList lists the last events that concern this node, whatever ?dc= says.
+func (a *API) eventList(r *http.Request) (any, error) {
+	name := r.URL.Query().Get("name")
+	var options readOptions
+	if err := options.parseBlocking(r.URL.Query()); err != nil {
+		return nil, err
+	}
+	return question{
+		ask: func() (finding, error) {
+			events, changed := a.events.Look()
+			events = keep(events, func(e event.Event) bool { return name == "" || e.Name == name })
+			index := uint64(1)
+			if len(events) > 0 {
+				index = events[len(events)-1].Index()
+			}
+			return finding{value: events, index: index, changed: changed}, nil
+		},
+		indexed: true,
+		alone:   true,
+		options: options,
+	}, nil
+}
