@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // answers keeps encoded answers while they are true, so that a change is
@@ -19,16 +20,18 @@ type answers struct {
 }
 
 // slot is the place of one question's answer. Its mutex is held while the
-// answer is made, so that readers who come meanwhile share it.
+// answer is made, so that readers who come meanwhile share it. A reader who
+// waits keeps the slot, and looks there without any lock.
 type slot struct {
 	mu     sync.Mutex
-	answer *answer
+	answer atomic.Pointer[answer] // stored with the mutex of answers held
 }
 
 // answer is an encoded finding. It never changes.
 type answer struct {
 	index   uint64
 	changed <-chan struct{}
+	headers http.Header // those of the content, and those that tell the index
 	*content
 }
 
@@ -54,9 +57,10 @@ const (
 
 func newAnswers() *answers { return &answers{byKey: map[string]*slot{}} }
 
-// get returns the answer to q as it is now. key tells questions apart.
-func (s *answers) get(key string, q question, encode func(any) ([]byte, error)) (*answer, error) {
+// slot returns the place of the answer to the question that key tells apart.
+func (s *answers) slot(key string) *slot {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	place := s.byKey[key]
 	if place == nil {
 		place = &slot{}
@@ -64,26 +68,33 @@ func (s *answers) get(key string, q question, encode func(any) ([]byte, error)) 
 		s.bytes += len(key)
 		s.shrink(key)
 	}
-	s.mu.Unlock()
+	return place
+}
 
+// get returns the answer to q, whose place and key these are, as it is now.
+func (s *answers) get(place *slot, key string, q question, encode func(any) ([]byte, error)) (*answer, error) {
+	if kept := place.answer.Load(); kept.current() {
+		return kept, nil
+	}
 	place.mu.Lock()
 	defer place.mu.Unlock()
-	if place.answer != nil && place.answer.current() {
-		return place.answer, nil
+	kept := place.answer.Load()
+	if kept.current() {
+		return kept, nil // made by somebody else meanwhile
 	}
 	made, err := produce(q, encode)
 	if err != nil {
 		return nil, err
 	}
-	if place.answer != nil && made.equal(place.answer.content) {
-		made.content = place.answer.content
+	if kept != nil && made.equal(kept.content) {
+		made.content = kept.content
 	}
 	s.mu.Lock()
-	if s.byKey[key] == place {
-		s.bytes += len(made.body) - place.answer.size()
+	defer s.mu.Unlock()
+	if s.byKey[key] == place { // else it has been forgotten, and does not count
+		s.bytes += len(made.body) - kept.size()
 	}
-	place.answer = made
-	s.mu.Unlock()
+	place.answer.Store(made)
 	return made, nil
 }
 
@@ -102,15 +113,21 @@ func produce(q question, encode func(any) ([]byte, error)) (*answer, error) {
 		}
 	}
 	maps.Copy(header, found.header)
-	made := &answer{found.index, found.changed, &content{status: found.status, header: header, body: body}}
+	made := &answer{
+		index: found.index, changed: found.changed, headers: q.headers(header, found.index),
+		content: &content{status: found.status, header: header, body: body},
+	}
 	if len(body) >= compressible {
 		made.gzip = sync.OnceValue(func() []byte { return compress(body) })
 	}
 	return made, nil
 }
 
-// current reports whether the answer still holds.
+// current reports whether there is an answer, and it still holds.
 func (a *answer) current() bool {
+	if a == nil {
+		return false
+	}
 	select {
 	case <-a.changed:
 		return false
@@ -135,7 +152,7 @@ func (s *answers) shrink(key string) {
 			return
 		}
 		if other != key {
-			s.bytes -= len(other) + place.answer.size()
+			s.bytes -= len(other) + place.answer.Load().size()
 			delete(s.byKey, other)
 		}
 	}

@@ -14,6 +14,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/realjf/muster/agent/event"
 	"github.com/realjf/muster/agent/local"
@@ -42,6 +43,7 @@ type API struct {
 	local    *local.Local
 	sessions *session.Keeper
 	events   *event.Log
+	began    time.Time
 	config   Config
 	answers  *answers
 	mux      *http.ServeMux
@@ -53,7 +55,10 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &API{store: store, local: local, sessions: sessions, events: &event.Log{}, config: config, answers: newAnswers(), mux: http.NewServeMux()}
+	a := &API{
+		store: store, local: local, sessions: sessions, events: &event.Log{},
+		began: time.Now().UTC(), config: config, answers: newAnswers(), mux: http.NewServeMux(),
+	}
 	for _, route := range a.routes() {
 		a.mux.Handle(route.path, a.serve(route))
 	}

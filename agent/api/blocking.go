@@ -88,8 +88,9 @@ func own(look func() (any, <-chan struct{}, error)) question {
 // registry and is answered at once: to wait for it could take for ever.
 func (a *API) settle(r *http.Request, q question) (*reply, error) {
 	key := answerKey(r.URL)
+	place := a.answers.slot(key)
 	current := func() (*answer, error) {
-		return a.answers.get(key, q, func(value any) ([]byte, error) { return a.encode(r, value) })
+		return a.answers.get(place, key, q, func(value any) ([]byte, error) { return a.encode(r, value) })
 	}
 	answer, err := current()
 	if err != nil {
@@ -108,19 +109,23 @@ func (a *API) settle(r *http.Request, q question) (*reply, error) {
 			return nil, err
 		}
 	}
-	out := &reply{status: answer.status, header: answer.header.Clone(), body: answer.body, gzip: answer.gzip}
+	return &reply{
+		status: answer.status, header: answer.headers, consistency: q.consistency, body: answer.body, gzip: answer.gzip,
+	}, nil
+}
+
+// headers returns the headers of an answer with this content and index.
+func (q question) headers(content http.Header, index uint64) http.Header {
+	all := content.Clone()
 	if q.indexed {
-		out.header.Set("X-Consul-Index", strconv.FormatUint(answer.index, 10))
+		all.Set("X-Consul-Index", strconv.FormatUint(index, 10))
 	}
 	if q.indexed && !q.alone {
-		out.header.Set("X-Consul-Knownleader", "true")
-		out.header.Set("X-Consul-Lastcontact", "0")
-		out.header.Set("X-Consul-Query-Backend", "blocking-query")
-		if q.consistency != "" {
-			out.header.Set("X-Consul-Effective-Consistency", q.consistency)
-		}
+		all.Set("X-Consul-Knownleader", "true")
+		all.Set("X-Consul-Lastcontact", "0")
+		all.Set("X-Consul-Query-Backend", "blocking-query")
 	}
-	return out, nil
+	return all
 }
 
 // errGone ends a blocked read whose client, or whose registry, goes away.

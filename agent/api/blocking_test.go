@@ -195,7 +195,7 @@ func TestOneChangeIsEncodedOnce(t *testing.T) {
 			var readers sync.WaitGroup
 			for range 1000 {
 				readers.Go(func() {
-					if _, err := d.api.answers.get("k", q(), count); err != nil {
+					if _, err := d.api.answers.get(d.api.answers.slot("k"), "k", q(), count); err != nil {
 						t.Error(err)
 					}
 				})
@@ -238,7 +238,7 @@ func TestAnswersStayBounded(t *testing.T) {
 	}
 	kept := 0
 	for key, place := range d.api.answers.byKey {
-		kept += len(key) + place.answer.size()
+		kept += len(key) + place.answer.Load().size()
 	}
 	if got := d.api.answers.bytes; got != kept || got > maxAnswerBytes {
 		t.Errorf("%d bytes are kept and %d counted, want at most %d", kept, got, maxAnswerBytes)

@@ -29,6 +29,7 @@ func (a *API) routes() []route {
 		{path: "/v1/agent/version", get: a.agentVersion},
 		{path: "/v1/agent/reload", put: a.agentReload},
 		{path: "/v1/agent/leave", put: a.agentLeave},
+		{path: "/v1/agent/join/{address...}", put: clusterOnly},
 		{path: "/v1/agent/force-leave/{node...}", put: a.agentForceLeave},
 
 		{path: "/v1/agent/services", get: a.agentServices},
@@ -74,6 +75,15 @@ func (a *API) routes() []route {
 		{path: "/v1/event/fire/{name...}", put: a.eventFire},
 		{path: "/v1/event/list", get: a.eventList},
 
+		{path: "/v1/operator/raft/configuration", get: a.raftConfiguration},
+		{path: "/v1/operator/raft/transfer-leader", post: clusterOnly},
+		{path: "/v1/operator/raft/peer", del: clusterOnly},
+		{path: "/v1/operator/autopilot/configuration", get: a.autopilotConfiguration, put: clusterOnly},
+		{path: "/v1/operator/autopilot/health", get: a.autopilotHealth},
+		{path: "/v1/operator/autopilot/state", get: a.autopilotState},
+		{path: "/v1/operator/keyring", get: clusterOnly, post: clusterOnly, put: clusterOnly, del: clusterOnly},
+		{path: "/v1/operator/usage", get: a.operatorUsage},
+
 		{path: "/v1/status/leader", get: a.statusLeader},
 		{path: "/v1/status/peers", get: a.statusPeers},
 	}, aclRoutes...)
@@ -82,10 +92,10 @@ func (a *API) routes() []route {
 // unserved is the rest of Consul's API: paths that a Consul would know and
 // this registry does not serve yet.
 var unserved = []string{
-	"/v1/agent/connect/", "/v1/agent/host", "/v1/agent/join/",
+	"/v1/agent/connect/", "/v1/agent/host",
 	"/v1/agent/metrics", "/v1/agent/metrics/stream", "/v1/agent/monitor",
 	"/v1/catalog/connect/", "/v1/catalog/gateway-services/", "/v1/config",
 	"/v1/config/", "/v1/connect/", "/v1/coordinate/", "/v1/discovery-chain/", "/v1/exported-services",
-	"/v1/health/connect/", "/v1/health/ingress/", "/v1/internal/", "/v1/operator/", "/v1/peering/", "/v1/peerings",
+	"/v1/health/connect/", "/v1/health/ingress/", "/v1/internal/", "/v1/peering/", "/v1/peerings",
 	"/v1/query", "/v1/query/", "/v1/snapshot",
 }

@@ -13,10 +13,11 @@ import (
 
 // reply is an answer that is more than a JSON value.
 type reply struct {
-	status int
-	header http.Header
-	body   []byte
-	gzip   func() []byte // returns body compressed; nil when it is not worth it
+	status      int
+	header      http.Header // shared: it is never changed
+	consistency string      // of a read of the catalog; empty for all others
+	body        []byte
+	gzip        func() []byte // returns body compressed; nil when it is not worth it
 }
 
 // serve returns the handler of a route: it picks the method's, and writes
@@ -85,6 +86,9 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 	header := w.Header()
 	for name, values := range out.header {
 		header[name] = values
+	}
+	if out.consistency != "" {
+		header.Set("X-Consul-Effective-Consistency", out.consistency)
 	}
 	body := out.body
 	if out.gzip != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
