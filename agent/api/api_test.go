@@ -148,6 +148,17 @@ func TestUnservedPathsSaySo(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyAClusterCanDoSaysSo(t *testing.T) {
+	d := open(t, Config{})
+	for _, ask := range []string{"PUT agent/join/10.0.0.1", "POST operator/raft/transfer-leader", "GET operator/keyring"} {
+		method, path, _ := strings.Cut(ask, " ")
+		got, err := d.ask(t.Context(), method, "/v1/"+path, "")
+		if err != nil || got.status != http.StatusNotImplemented || !strings.Contains(got.body, "Consul cluster") {
+			t.Errorf("%s: got %d %q, %v", ask, got.status, got.body, err)
+		}
+	}
+}
+
 // TestAllOfAccessControlIsOff guards the table: a method too few would be 405.
 func TestAllOfAccessControlIsOff(t *testing.T) {
 	d := open(t, Config{})

@@ -126,12 +126,14 @@ var seen = []string{
 }
 
 // volatile are the parts of a body that differ between any two registries:
-// indexes that are set, ids that are made up, and ports that were free.
+// indexes that are set, ids that are made up, times, and ports that were free.
 var volatile = []struct {
 	pattern *regexp.Regexp
 	becomes string
 }{
-	{regexp.MustCompile(`"(Create|Modify)Index": ?[1-9][0-9]*`), `"${1}Index": INDEX`},
+	{regexp.MustCompile(`"((?:Create|Modify|Last|)Index|LastTerm)": ?[1-9][0-9]*`), `"${1}": INDEX`},
+	{regexp.MustCompile(`"StableSince": ?"[^"]*"`), `"StableSince": "TIME"`},
+	{regexp.MustCompile(`"Address": ?"127\.0\.0\.1:[0-9]+"`), `"Address": "SERVER"`},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), `UUID`},
 	{regexp.MustCompile(`modify index [0-9]+`), `modify index INDEX`},
 	{regexp.MustCompile(`^(\[\s*)?"127\.0\.0\.1:[0-9]+"`), `${1}"SERVER"`},
