@@ -7,6 +7,7 @@ require (
 	github.com/google/uuid v1.6.0
 	github.com/hashicorp/consul/api v1.34.3
 	github.com/hashicorp/go-bexpr v0.1.2
+	github.com/hashicorp/go-connlimit v0.3.0
 	github.com/hashicorp/go-memdb v1.3.5
 	github.com/mitchellh/hashstructure v1.1.0
 	github.com/prometheus/client_golang v1.25.0

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 	consul "github.com/hashicorp/consul/api"
+	connlimit "github.com/hashicorp/go-connlimit"
 
 	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
@@ -37,6 +38,7 @@ type Agent struct {
 	local    *local.Local
 	sessions *session.Keeper
 	http     net.Listener
+	limit    *connlimit.Limiter // of connections per client
 	door     http.Handler
 	left     chan struct{} // closed when a client asked the agent to leave
 }
@@ -81,7 +83,9 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
 	}
-	return &Agent{logger: config.Logger, local: announced, sessions: sessions, http: listener, door: door, left: left}, nil
+	return &Agent{logger: config.Logger, local: announced, sessions: sessions, http: listener,
+		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
+		door:  door, left: left}, nil
 }
 
 // node is the machine as Consul's catalog describes one.
@@ -121,6 +125,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug),
+		ConnState:         a.limit.HTTPConnStateFuncWithDefault429Handler(10 * time.Millisecond),
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(a.http) }() // ends with Shutdown; awaited below

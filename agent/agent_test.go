@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -55,6 +56,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{"no port", func(c *agent.Config) { c.HTTPAddr = "127.0.0.1" }, `HTTP address "127.0.0.1"`},
 		{"a host name", func(c *agent.Config) { c.HTTPAddr = "localhost:1" }, "must be an IP address"},
+		{"a negative limit", func(c *agent.Config) { c.MaxConnsPerClient = -1 }, "connections per client -1"},
 		{"no node name", func(c *agent.Config) { c.Node = "" }, "node name"},
 		{"an unprintable node name", func(c *agent.Config) { c.Node = "a\x00b" }, "node name"},
 		{"a node address that is none", func(c *agent.Config) { c.NodeAddress = "here" }, `node address "here"`},
@@ -144,5 +146,36 @@ func TestLeaveEndsTheAgent(t *testing.T) {
 	}
 	if _, err := client.Status().Leader(); err == nil {
 		t.Error("an agent that left still answers")
+	}
+}
+
+// TestConnectionsPerClientAreLimited: one more than the limit is told so.
+func TestConnectionsPerClientAreLimited(t *testing.T) {
+	const limit = 5
+	registry := agenttest.Start(t, func(c *agent.Config) { c.MaxConnsPerClient = limit })
+	get := func() (*http.Response, error) {
+		transport := &http.Transport{} // a connection of its own
+		t.Cleanup(transport.CloseIdleConnections)
+		return (&http.Client{Transport: transport}).Get("http://" + registry.Addr + "/v1/status/leader")
+	}
+	var held []*http.Response
+	for range limit {
+		response, err := get()
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("within the limit: got %v, %v", response, err)
+		}
+		held = append(held, response)
+	}
+	response, err := get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	if err != nil || response.StatusCode != http.StatusTooManyRequests || !strings.HasPrefix(string(body), "Your IP is issuing too many concurrent connections") {
+		t.Errorf("over the limit: got %d %q, %v", response.StatusCode, body, err)
+	}
+	for _, response := range held {
+		response.Body.Close()
 	}
 }

@@ -24,6 +24,11 @@ type Config struct {
 	NodeAddress string
 	// Datacenter is the name of the only datacenter there is.
 	Datacenter string
+	// MaxConnsPerClient is how many connections a client's address may have
+	// open at once; one more is answered 429. 0 is no bound. A waiting read
+	// holds a connection: more lets one client wait for more services, and
+	// take more of the agent's memory.
+	MaxConnsPerClient int
 	// Pretty indents JSON answers: easier to read, about twice as large.
 	Pretty bool
 	// Version is muster's own, as it is told to those who ask.
@@ -47,6 +52,8 @@ func DevConfig() Config {
 		Datacenter:  "dc1",
 		Pretty:      true,
 		Version:     "dev",
+
+		MaxConnsPerClient: 200, // Consul's
 	}
 }
 
@@ -60,6 +67,9 @@ func (c Config) Validate() error {
 	}
 	if _, err := netip.ParseAddr(c.NodeAddress); err != nil {
 		faults = append(faults, fmt.Errorf("node address %q: must be an IP address", c.NodeAddress))
+	}
+	if c.MaxConnsPerClient < 0 {
+		faults = append(faults, fmt.Errorf("connections per client %d: want 0, for no bound, or more", c.MaxConnsPerClient))
 	}
 	if !isName(c.Node) {
 		faults = append(faults, fmt.Errorf("node name %q: must be printable and not empty", c.Node))

@@ -38,6 +38,8 @@ func AgentFlags() ([]cli.Flag, func() (Agent, error)) {
 			Usage: "IP `ADDRESS` of this machine in the catalog", Sources: env("AGENT_ADVERTISE")},
 		&cli.StringFlag{Name: "datacenter", Value: a.Registry.Datacenter, Destination: &a.Registry.Datacenter,
 			Usage: "`NAME` of the datacenter", Sources: env("AGENT_DATACENTER")},
+		&cli.IntFlag{Name: "http-max-conns-per-client", Value: a.Registry.MaxConnsPerClient, Destination: &a.Registry.MaxConnsPerClient,
+			Usage: "`NUMBER` of connections that one client address may have open; 0 for no bound", Sources: env("AGENT_HTTP_MAX_CONNS_PER_CLIENT")},
 		&cli.StringFlag{Name: "log-level", Value: "info", Destination: &logLevel,
 			Usage: "least `LEVEL` to log: debug, info, warn or error", Sources: env("LOG_LEVEL")},
 		&cli.BoolFlag{Name: "log-json", Destination: &logJSON,

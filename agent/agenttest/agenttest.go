@@ -34,6 +34,7 @@ func Start(t testing.TB, adjust ...func(*agent.Config)) *Agent {
 	t.Helper()
 	config := agent.DevConfig()
 	config.HTTPAddr = "127.0.0.1:0"
+	config.MaxConnsPerClient = 0 // all of a test comes from one address
 	for _, change := range adjust {
 		change(&config)
 	}

@@ -16,7 +16,7 @@ func Agent(muster string) Kind {
 		Name: "muster-agent",
 		Path: muster,
 		Args: func(port int) ([]string, error) {
-			return []string{"agent", "-dev", "-http-port", strconv.Itoa(port)}, nil
+			return []string{"agent", "-dev", "-http-port", strconv.Itoa(port), "-http-max-conns-per-client", "0"}, nil
 		},
 		ReapEvery: time.Second,
 	}
