@@ -198,6 +198,33 @@ func TestWhoWaitsHearsOfAnEvent(t *testing.T) {
 	})
 }
 
+// TestNearFollowsTheCoordinates guards the topic of ordered lists.
+func TestNearFollowsTheCoordinates(t *testing.T) {
+	d := open(t, Config{})
+	for _, node := range []string{"a", "b"} {
+		d.put("/v1/catalog/register", fmt.Sprintf(`{"Node":%q,"Address":"10.0.0.1","Service":{"Service":"web"}}`, node))
+	}
+	place := func(node string, x float64) {
+		d.put("/v1/coordinate/update", fmt.Sprintf(`{"Node":%q,"Coord":{"Vec":[%g,0,0,0,0,0,0,0]}}`, node, x))
+	}
+	first := func() string {
+		var found []struct{ Node string }
+		if err := json.Unmarshal([]byte(d.get("/v1/catalog/service/web?near=_agent").body), &found); err != nil || len(found) != 2 {
+			t.Fatalf("got %v, %v", found, err)
+		}
+		return found[0].Node
+	}
+	place("a", 0.2)
+	place("b", 0.1)
+	if got := first(); got != "b" {
+		t.Errorf("the nearest is %s, want b", got)
+	}
+	place("b", 0.3)
+	if got := first(); got != "a" {
+		t.Errorf("after b moved away the nearest is %s, want a", got)
+	}
+}
+
 // TestFilteredListsFollowEveryChange guards the topics of reads that choose by
 // what their unfiltered form does not show.
 func TestFilteredListsFollowEveryChange(t *testing.T) {

@@ -14,9 +14,10 @@ func (a *API) catalogDatacenters(*http.Request) (any, error) {
 
 func (a *API) catalogNodes(r *http.Request) (any, error) {
 	meta, filter := nodeMeta(r), r.URL.Query().Get("filter")
-	return a.catalog(r, state.AllNodes, func(s *state.Snapshot) (any, error) {
+	near, topic := a.near(r.URL.Query(), state.AllNodes)
+	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		nodes := keep(s.Nodes(), func(n *state.Node) bool { return meta.matches(n) })
-		return filtered(filter, nodes)
+		return filtered(filter, nearest(s, near, nodes, func(n *state.Node) string { return n.Node }))
 	})
 }
 
@@ -61,15 +62,17 @@ func (a *API) catalogService(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tags, meta, filter := r.URL.Query()["tag"], nodeMeta(r), r.URL.Query().Get("filter")
-	return a.catalog(r, state.ServiceInstances(service), func(s *state.Snapshot) (any, error) {
+	query := r.URL.Query()
+	tags, meta, filter := query["tag"], nodeMeta(r), query.Get("filter")
+	near, topic := a.near(query, state.ServiceInstances(service))
+	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		entries := make([]catalogEntry, 0)
 		for _, instance := range s.Instances(service) {
 			if meta.matches(instance.Node) && hasTags(instance.Service, tags) {
 				entries = append(entries, newCatalogEntry(instance.Node, instance.Service))
 			}
 		}
-		return filtered(filter, entries)
+		return filtered(filter, nearest(s, near, entries, func(e catalogEntry) string { return e.Node }))
 	})
 }
 

@@ -38,11 +38,13 @@ func (a *API) healthState(r *http.Request) (any, error) {
 // checks is the question for a list of checks.
 func (a *API) checks(r *http.Request, topic state.Topic, list func(*state.Snapshot) []*state.Check) (any, error) {
 	meta, filter := nodeMeta(r), r.URL.Query().Get("filter")
+	near, topic := a.near(r.URL.Query(), topic)
 	if len(meta) > 0 {
 		topic = state.Everything // the nodes decide too
 	}
 	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
-		return filtered(filter, keep(list(s), func(c *state.Check) bool { return meta.matches(s.Node(c.Node)) }))
+		checks := keep(list(s), func(c *state.Check) bool { return meta.matches(s.Node(c.Node)) })
+		return filtered(filter, nearest(s, near, checks, func(c *state.Check) string { return c.Node }))
 	})
 }
 
@@ -60,10 +62,12 @@ func (a *API) healthService(r *http.Request) (any, error) {
 		}
 	}
 	tags, meta, filter := query["tag"], nodeMeta(r), query.Get("filter")
-	return a.catalog(r, state.ServiceHealth(service), func(s *state.Snapshot) (any, error) {
-		return filtered(filter, keep(s.Instances(service), func(i state.Instance) bool {
+	near, topic := a.near(query, state.ServiceHealth(service))
+	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
+		instances := keep(s.Instances(service), func(i state.Instance) bool {
 			return meta.matches(i.Node) && hasTags(i.Service, tags) &&
 				(!passing || state.Worst(i.Checks) == state.Passing)
-		}))
+		})
+		return filtered(filter, nearest(s, near, instances, func(i state.Instance) string { return i.Node.Node }))
 	})
 }

@@ -72,6 +72,11 @@ func (a *API) routes() []route {
 		{path: "/v1/session/node/{node...}", get: a.sessionNode},
 		{path: "/v1/session/list", get: a.sessionList},
 
+		{path: "/v1/coordinate/datacenters", get: a.coordinateDatacenters},
+		{path: "/v1/coordinate/nodes", get: a.coordinateNodes},
+		{path: "/v1/coordinate/node/{node...}", get: a.coordinateNode},
+		{path: "/v1/coordinate/update", put: a.coordinateUpdate},
+
 		{path: "/v1/event/fire/{name...}", put: a.eventFire},
 		{path: "/v1/event/list", get: a.eventList},
 
@@ -95,7 +100,7 @@ var unserved = []string{
 	"/v1/agent/connect/", "/v1/agent/host",
 	"/v1/agent/metrics", "/v1/agent/metrics/stream", "/v1/agent/monitor",
 	"/v1/catalog/connect/", "/v1/catalog/gateway-services/", "/v1/config",
-	"/v1/config/", "/v1/connect/", "/v1/coordinate/", "/v1/discovery-chain/", "/v1/exported-services",
+	"/v1/config/", "/v1/connect/", "/v1/discovery-chain/", "/v1/exported-services",
 	"/v1/health/connect/", "/v1/health/ingress/", "/v1/internal/", "/v1/peering/", "/v1/peerings",
 	"/v1/query", "/v1/query/", "/v1/snapshot",
 }

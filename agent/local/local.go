@@ -114,6 +114,9 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 // announceNode writes what the catalog holds of a Consul server itself.
 func (l *Local) announceNode(w *state.Writer) error {
 	w.PutNode(l.node)
+	if w.Coordinate(l.node.Node) == nil {
+		w.PutCoordinate(state.Coordinate{Node: l.node.Node, Coord: state.Origin()})
+	}
 	if err := w.PutService(state.Service{
 		Node: l.node.Node, ID: "consul", Service: "consul", Tags: []string{}, Port: 8300,
 		Meta:    map[string]string{"version": l.node.Meta["consul-version"], "non_voter": "false", "read_replica": "false"},

@@ -61,6 +61,7 @@ func (w *Writer) DeleteNode(name string) {
 	for _, check := range w.ChecksOn(name) {
 		w.DeleteCheck(name, check.CheckID)
 	}
+	w.deleteCoordinate(name)
 	w.endSessions(name, func(*Session) bool { return true })
 	remove(w.tx, tableNodes, node)
 	w.touch(AllNodes)

@@ -16,6 +16,8 @@ const (
 	tableEntries    = "entries"
 	tableTombstones = "tombstones"
 	tableSessions   = "sessions"
+
+	tableCoordinates = "coordinates"
 )
 
 var tables = map[string]*memdb.TableSchema{
@@ -38,6 +40,9 @@ var tables = map[string]*memdb.TableSchema{
 	}),
 	tableTombstones: table(tableTombstones, map[string]memdb.Indexer{
 		"id": exactly(func(t *tombstone) string { return t.Key }),
+	}),
+	tableCoordinates: table(tableCoordinates, map[string]memdb.Indexer{
+		"id": key(func(c *Coordinate) []string { return []string{c.Node} }),
 	}),
 	tableSessions: table(tableSessions, map[string]memdb.Indexer{
 		"id":   exactly(func(s *Session) string { return s.ID }),

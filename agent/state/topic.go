@@ -21,6 +21,7 @@ const (
 	allNodes topicKind = iota
 	allServices
 	allSessions
+	allCoordinates
 	everything
 	entries    // any key
 	tombstones // when deleted keys were last forgotten
@@ -41,6 +42,8 @@ var (
 	AllServices = Topic{kind: allServices}
 	// AllSessions covers every session.
 	AllSessions = Topic{kind: allSessions}
+	// AllCoordinates covers where every node lies.
+	AllCoordinates = Topic{kind: allCoordinates}
 	// Everything covers every answer there is; its index is the last write's.
 	Everything = Topic{kind: everything}
 )
