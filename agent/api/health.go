@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/realjf/muster/agent/state"
@@ -55,11 +56,9 @@ func (a *API) healthService(r *http.Request) (any, error) {
 		return nil, err
 	}
 	query := r.URL.Query()
-	passing := query.Has("passing")
-	if text := query.Get("passing"); text != "" {
-		if passing, err = strconv.ParseBool(text); err != nil {
-			return nil, badRequest("Invalid value for ?passing")
-		}
+	passing, err := passingOnly(query)
+	if err != nil {
+		return nil, err
 	}
 	tags, meta, filter := query["tag"], nodeMeta(r), query.Get("filter")
 	near, topic := a.near(query, state.ServiceHealth(service))
@@ -70,4 +69,17 @@ func (a *API) healthService(r *http.Request) (any, error) {
 		})
 		return filtered(filter, nearest(s, near, instances, func(i state.Instance) string { return i.Node.Node }))
 	})
+}
+
+// passingOnly returns what ?passing says; without a value it means true.
+func passingOnly(query url.Values) (bool, error) {
+	text := query.Get("passing")
+	if text == "" {
+		return query.Has("passing"), nil
+	}
+	passing, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, badRequest("Invalid value for ?passing")
+	}
+	return passing, nil
 }

@@ -24,6 +24,7 @@ func (a *API) routes() []route {
 	return append([]route{
 		{path: "/v1/agent/self", get: a.agentSelf},
 		{path: "/v1/agent/members", get: a.agentMembers},
+		{path: "/v1/agent/metrics", get: a.agentMetrics},
 		{path: "/v1/agent/maintenance", put: a.agentMaintenance},
 
 		{path: "/v1/agent/version", get: a.agentVersion},
@@ -56,11 +57,15 @@ func (a *API) routes() []route {
 		{path: "/v1/catalog/service/{service...}", get: a.catalogService},
 		{path: "/v1/catalog/node/{node...}", get: a.catalogNode},
 		{path: "/v1/catalog/node-services/{node...}", get: a.catalogNodeServices},
+		{path: "/v1/catalog/connect/{service...}", get: a.catalogConnect},
+		{path: "/v1/catalog/gateway-services/{service...}", get: a.catalogGatewayServices},
 
 		{path: "/v1/health/node/{node...}", get: a.healthNode},
 		{path: "/v1/health/checks/{service...}", get: a.healthChecks},
 		{path: "/v1/health/state/{state...}", get: a.healthState},
 		{path: "/v1/health/service/{service...}", get: a.healthService},
+		{path: "/v1/health/connect/{service...}", get: a.healthConnect},
+		{path: "/v1/health/ingress/{service...}", get: a.healthIngress},
 
 		{path: "/v1/kv/{key...}", get: a.kvGet, put: a.kvPut, del: a.kvDelete},
 		{path: "/v1/txn", put: a.txn},
@@ -98,9 +103,9 @@ func (a *API) routes() []route {
 // this registry does not serve yet.
 var unserved = []string{
 	"/v1/agent/connect/", "/v1/agent/host",
-	"/v1/agent/metrics", "/v1/agent/metrics/stream", "/v1/agent/monitor",
-	"/v1/catalog/connect/", "/v1/catalog/gateway-services/", "/v1/config",
+	"/v1/agent/metrics/stream", "/v1/agent/monitor",
+	"/v1/config",
 	"/v1/config/", "/v1/connect/", "/v1/discovery-chain/", "/v1/exported-services",
-	"/v1/health/connect/", "/v1/health/ingress/", "/v1/internal/", "/v1/peering/", "/v1/peerings",
+	"/v1/internal/", "/v1/peering/", "/v1/peerings",
 	"/v1/query", "/v1/query/", "/v1/snapshot",
 }

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+// The service mesh, as it is where no service belongs to one: there are no
+// proxies and no gateways, so nobody is to be reached through them.
+
+// healthConnect lists the instances through which a service is reached in the
+// mesh.
+func (a *API) healthConnect(r *http.Request) (any, error) {
+	if _, err := passingOnly(r.URL.Query()); err != nil {
+		return nil, err
+	}
+	return nobody[state.Instance](a, r, "Missing service name")
+}
+
+// healthIngress lists the ingress gateways of a service.
+func (a *API) healthIngress(r *http.Request) (any, error) { return a.healthConnect(r) }
+
+// catalogConnect is healthConnect without the health.
+func (a *API) catalogConnect(r *http.Request) (any, error) {
+	return nobody[catalogEntry](a, r, "Missing service name")
+}
+
+// gatewayService is a service behind a gateway.
+type gatewayService struct{}
+
+// catalogGatewayServices lists the services behind a gateway.
+func (a *API) catalogGatewayServices(r *http.Request) (any, error) {
+	return nobody[gatewayService](a, r, "Missing gateway name")
+}
+
+// nobody is the question for a list of the mesh about the service in the path:
+// it is empty, and a filter must fit what it would hold.
+func nobody[T any](a *API, r *http.Request, missing string) (any, error) {
+	service, err := pathName(r, "service", missing)
+	if err != nil {
+		return nil, err
+	}
+	filter := r.URL.Query().Get("filter")
+	return a.catalog(r, state.ServiceInstances(service), func(*state.Snapshot) (any, error) {
+		return filtered(filter, []T{})
+	})
+}
