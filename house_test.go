@@ -47,6 +47,7 @@ var house = map[string]struct {
 	"discover":              {1, library},
 	"agent/state":           {1, agency},
 	"ui":                    {1, shared},
+	"agent/telemetry":       {2, agency},
 	"agent/session":         {2, agency},
 	"internal/alarm":        {0, shared},
 	"internal/direct":       {0, shared},

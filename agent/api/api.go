@@ -20,6 +20,7 @@ import (
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/session"
 	"github.com/realjf/muster/agent/state"
+	"github.com/realjf/muster/agent/telemetry"
 )
 
 // Config has what may be chosen. The zero value works.
@@ -39,14 +40,15 @@ type Config struct {
 // use. A request whose context ends is answered at once: to stop all blocked
 // reads, end the context that the server's requests come from.
 type API struct {
-	store    *state.Store
-	local    *local.Local
-	sessions *session.Keeper
-	events   *event.Log
-	began    time.Time
-	config   Config
-	answers  *answers
-	mux      *http.ServeMux
+	store     *state.Store
+	local     *local.Local
+	sessions  *session.Keeper
+	events    *event.Log
+	telemetry *telemetry.Telemetry
+	began     time.Time
+	config    Config
+	answers   *answers
+	mux       *http.ServeMux
 }
 
 // New returns the API of a registry that knows what store holds, announced
@@ -56,7 +58,7 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	a := &API{
-		store: store, local: local, sessions: sessions, events: &event.Log{},
+		store: store, local: local, sessions: sessions, events: &event.Log{}, telemetry: telemetry.New(store, local.Node()),
 		began: time.Now().UTC(), config: config, answers: newAnswers(), mux: http.NewServeMux(),
 	}
 	for _, route := range a.routes() {

@@ -94,6 +94,11 @@ func (a *API) routes() []route {
 		{path: "/v1/operator/keyring", get: clusterOnly, post: clusterOnly, put: clusterOnly, del: clusterOnly},
 		{path: "/v1/operator/usage", get: a.operatorUsage},
 
+		{path: "/v1/internal/ui/services", get: a.uiServices},
+		{path: "/v1/internal/ui/nodes", get: a.uiNodes},
+		{path: "/v1/internal/ui/node/{node...}", get: a.uiNode},
+		{path: "/v1/internal/ui/catalog-overview", get: a.uiCatalogOverview},
+
 		{path: "/v1/status/leader", get: a.statusLeader},
 		{path: "/v1/status/peers", get: a.statusPeers},
 	}, aclRoutes...)
@@ -102,10 +107,7 @@ func (a *API) routes() []route {
 // unserved is the rest of Consul's API: paths that a Consul would know and
 // this registry does not serve yet.
 var unserved = []string{
-	"/v1/agent/connect/", "/v1/agent/host",
-	"/v1/agent/metrics/stream", "/v1/agent/monitor",
-	"/v1/config",
-	"/v1/config/", "/v1/connect/", "/v1/discovery-chain/", "/v1/exported-services",
-	"/v1/internal/", "/v1/peering/", "/v1/peerings",
-	"/v1/query", "/v1/query/", "/v1/snapshot",
+	"/v1/agent/connect/", "/v1/agent/host", "/v1/agent/metrics", "/v1/agent/metrics/stream", "/v1/agent/monitor",
+	"/v1/config", "/v1/config/", "/v1/connect/", "/v1/discovery-chain/", "/v1/exported-services", "/v1/internal/",
+	"/v1/peering/", "/v1/peerings", "/v1/query", "/v1/query/", "/v1/snapshot",
 }

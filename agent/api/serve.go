@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/realjf/muster/agent/telemetry"
 )
 
 // reply is an answer that is more than a JSON value.
@@ -26,10 +28,12 @@ func (a *API) serve(route route) http.Handler {
 	methods := map[string]handler{
 		http.MethodGet: route.get, http.MethodPost: route.post, http.MethodPut: route.put, http.MethodDelete: route.del,
 	}
+	series := map[string]*telemetry.Series{}
 	allow := http.MethodOptions
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if methods[method] != nil {
 			allow += "," + method
+			series[method] = a.telemetry.Series("consul.api.http", map[string]string{"method": method, "path": seriesPath(route.path)})
 		}
 	}
 
@@ -45,6 +49,8 @@ func (a *API) serve(route route) http.Handler {
 			}
 			return
 		}
+		began := time.Now()
+		defer func() { series[r.Method].Took(time.Since(began)) }()
 		if r.Method == http.MethodPut {
 			// A body that trickles in may not hold a connection for ever. Not
 			// every writer can say so: those of tests and of the page cannot.

@@ -1,0 +1,32 @@
+package api
+
+import "net/http"
+
+// agentMetrics tells how the agent fares, in Consul's JSON or for Prometheus.
+func (a *API) agentMetrics(r *http.Request) (any, error) {
+	if r.URL.Query().Get("format") != "prometheus" {
+		return a.telemetry.Report(), nil
+	}
+	text, err := a.telemetry.Prometheus()
+	if err != nil {
+		return nil, err
+	}
+	return &reply{header: http.Header{"Content-Type": {"text/plain; version=0.0.4; charset=utf-8"}}, body: text}, nil
+}
+
+// seriesPath is what the metrics call a path, as Consul's do: without the
+// names in it.
+func seriesPath(path string) string {
+	name := make([]byte, 0, len(path))
+	for n := 1; n < len(path); n++ {
+		switch c := path[n]; c {
+		case '/':
+			name = append(name, '_')
+		case '{':
+			return string(name)
+		default:
+			name = append(name, c)
+		}
+	}
+	return string(name)
+}

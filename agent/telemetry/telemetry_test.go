@@ -1,0 +1,64 @@
+package telemetry
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+func TestReport(t *testing.T) {
+	store := state.New()
+	if err := store.Write(func(w *state.Writer) error {
+		w.PutNode(state.Node{Node: "n1.example", Address: "10.0.0.1"})
+		w.Put("a", nil, 0)
+		w.Put("b", nil, 0)
+		return w.PutService(state.Service{Node: "n1.example", ID: "web-1", Service: "web", Tags: []string{}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	telemetry := New(store, state.Node{Node: "n1.example", Datacenter: "dc1"})
+	asked := telemetry.Series("consul.api.http", map[string]string{"method": "GET", "path": "v1_status_leader"})
+	telemetry.Series("consul.api.http", map[string]string{"method": "PUT", "path": "v1_never"})
+	for _, ms := range []int{10, 20, 30} {
+		asked.Took(time.Duration(ms) * time.Millisecond)
+	}
+
+	report := telemetry.Report()
+	if len(report.Samples) != 1 {
+		t.Fatalf("got %d series, want the one that was seen", len(report.Samples))
+	}
+	got := report.Samples[0]
+	if got.Count != 3 || got.Sum != 60 || got.Min != 10 || got.Max != 30 || got.Mean != 20 || math.Abs(got.Stddev-8.165) > 0.001 {
+		t.Errorf("got %+v", got)
+	}
+	gauges := map[string]float64{}
+	for _, gauge := range report.Gauges {
+		gauges[gauge.Name] = gauge.Value
+	}
+	for name, want := range map[string]float64{"consul.state.nodes": 1, "consul.state.services": 1, "consul.state.service_instances": 1, "consul.state.kv_entries": 2} {
+		if gauges[name] != want {
+			t.Errorf("%s is %v, want %v", name, gauges[name], want)
+		}
+	}
+	if gauges["consul.n1.example.runtime.alloc_bytes"] <= 0 {
+		t.Errorf("there is no memory in use: %v", gauges)
+	}
+
+	text, err := telemetry.Prometheus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`consul_api_http_count{method="GET",path="v1_status_leader"} 3`,
+		`consul_api_http_sum{method="GET",path="v1_status_leader"} 60`,
+		`consul_state_kv_entries{datacenter="dc1"} 2`,
+		"consul_runtime_num_goroutines ", "process_open_fds ", "go_goroutines ",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("Prometheus is not told %q", want)
+		}
+	}
+}
