@@ -107,7 +107,7 @@ func (a *API) routes() []route {
 // unserved is the rest of Consul's API: paths that a Consul would know and
 // this registry does not serve yet.
 var unserved = []string{
-	"/v1/agent/connect/", "/v1/agent/host", "/v1/agent/metrics", "/v1/agent/metrics/stream", "/v1/agent/monitor",
+	"/v1/agent/connect/", "/v1/agent/host", "/v1/agent/metrics/stream", "/v1/agent/monitor",
 	"/v1/config", "/v1/config/", "/v1/connect/", "/v1/discovery-chain/", "/v1/exported-services", "/v1/internal/",
 	"/v1/peering/", "/v1/peerings", "/v1/query", "/v1/query/", "/v1/snapshot",
 }
