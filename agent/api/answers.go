@@ -25,6 +25,7 @@ type answers struct {
 type slot struct {
 	mu     sync.Mutex
 	answer atomic.Pointer[answer] // stored with the mutex of answers held
+	cached atomic.Bool            // somebody asked with ?cached before
 }
 
 // answer is an encoded finding. It never changes.

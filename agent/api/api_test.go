@@ -198,6 +198,34 @@ func TestWhoWaitsHearsOfAnEvent(t *testing.T) {
 	})
 }
 
+// TestCachedTellsAndIsNeverOld shows that ?cached changes what is said of an
+// answer, and not the answer.
+func TestCachedTellsAndIsNeverOld(t *testing.T) {
+	d := open(t, Config{})
+	const path = "/v1/health/service/web?cached"
+	if got := d.get(path); got.header.Get("X-Cache") != "MISS" || got.header.Get("Age") != "" {
+		t.Errorf("the first to ask got X-Cache %q and Age %q", got.header.Get("X-Cache"), got.header.Get("Age"))
+	}
+	d.register("web", "web-1")
+	got := d.get(path)
+	if got.header.Get("X-Cache") != "HIT" || got.header.Get("Age") != "0" {
+		t.Errorf("the second to ask got X-Cache %q and Age %q", got.header.Get("X-Cache"), got.header.Get("Age"))
+	}
+	if !strings.Contains(got.body, "web-1") {
+		t.Errorf("an answer from before the registration: %s", got.body)
+	}
+	if got := d.get("/v1/health/service/web").header.Get("X-Cache"); got != "" {
+		t.Errorf("who did not ask for a cache was told %q", got)
+	}
+}
+
+func TestCoordinateUpdateWithoutOne(t *testing.T) {
+	d := open(t, Config{})
+	if got := d.put("/v1/coordinate/update", `{"Node":"n1"}`); got.status != http.StatusInternalServerError || got.body != "invalid coordinate" {
+		t.Errorf("got %d %q", got.status, got.body)
+	}
+}
+
 // TestNearFollowsTheCoordinates guards the topic of ordered lists.
 func TestNearFollowsTheCoordinates(t *testing.T) {
 	d := open(t, Config{})

@@ -21,6 +21,8 @@ type question struct {
 	indexed bool
 	// alone says that the answer is this agent's own, and speaks of no leader.
 	alone bool
+	// cacheable answers may be asked for with ?cached.
+	cacheable bool
 	// consistency says which X-Consul-Effective-Consistency the answer has;
 	// empty for none.
 	consistency string
@@ -110,7 +112,7 @@ func (a *API) settle(r *http.Request, q question) (*reply, error) {
 		}
 	}
 	return &reply{
-		status: answer.status, header: answer.headers, consistency: q.consistency, body: answer.body, gzip: answer.gzip,
+		status: answer.status, header: answer.headers, consistency: q.consistency, cache: q.fromCache(place), body: answer.body, gzip: answer.gzip,
 	}, nil
 }
 
@@ -136,6 +138,7 @@ type readOptions struct {
 	index       uint64 // of the answer that the client has; 0 for none
 	wait        time.Duration
 	consistency string
+	cached      bool
 }
 
 // Consul's limits on how long a read waits.
@@ -147,18 +150,18 @@ const (
 // readOptions parses the parameters that every read has, in Consul's order.
 func (a *API) readOptions(r *http.Request) (readOptions, error) {
 	query := r.URL.Query()
-	options := readOptions{consistency: "leader"}
+	options := readOptions{consistency: "leader", cached: query.Has("cached")}
 	if err := a.checkPlace(query); err != nil {
 		return options, err
 	}
 	if err := options.parseBlocking(query); err != nil {
 		return options, err
 	}
-	stale, consistent, cached := query.Has("stale"), query.Has("consistent"), query.Has("cached")
+	stale, consistent := query.Has("stale"), query.Has("consistent")
 	switch {
 	case stale && consistent:
 		return options, badRequest("Cannot specify ?stale with ?consistent, conflicting semantics.")
-	case cached && consistent:
+	case options.cached && consistent:
 		return options, badRequest("Cannot specify ?cached with ?consistent, conflicting semantics.")
 	case stale:
 		options.consistency = "stale"

@@ -8,8 +8,12 @@ import (
 )
 
 // catalogDatacenters lists the datacenters: this one.
-func (a *API) catalogDatacenters(*http.Request) (any, error) {
-	return []string{a.local.Node().Datacenter}, nil
+func (a *API) catalogDatacenters(r *http.Request) (any, error) {
+	return question{
+		ask:       func() (finding, error) { return finding{value: []string{a.local.Node().Datacenter}}, nil },
+		cacheable: true,
+		options:   readOptions{cached: r.URL.Query().Has("cached")},
+	}, nil
 }
 
 func (a *API) catalogNodes(r *http.Request) (any, error) {
@@ -28,7 +32,7 @@ func (a *API) catalogServices(r *http.Request) (any, error) {
 	if len(meta) > 0 || filter != "" {
 		topic = state.Everything // what is chosen by may be anything
 	}
-	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
+	return cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		entries := make([]catalogEntry, 0)
 		for _, svc := range s.Services() {
 			if node := s.Node(svc.Node); meta.matches(node) {
@@ -53,7 +57,7 @@ func (a *API) catalogServices(r *http.Request) (any, error) {
 			tags[entry.ServiceName] = known
 		}
 		return tags, nil
-	})
+	}))
 }
 
 // catalogService lists the instances of a service, whatever their health.
@@ -65,7 +69,7 @@ func (a *API) catalogService(r *http.Request) (any, error) {
 	query := r.URL.Query()
 	tags, meta, filter := query["tag"], nodeMeta(r), query.Get("filter")
 	near, topic := a.near(query, state.ServiceInstances(service))
-	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
+	return cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		entries := make([]catalogEntry, 0)
 		for _, instance := range s.Instances(service) {
 			if meta.matches(instance.Node) && hasTags(instance.Service, tags) {
@@ -73,7 +77,7 @@ func (a *API) catalogService(r *http.Request) (any, error) {
 			}
 		}
 		return filtered(filter, nearest(s, near, entries, func(e catalogEntry) string { return e.Node }))
-	})
+	}))
 }
 
 // catalogNode gives a node with its services by id; null when it is unknown.

@@ -62,13 +62,13 @@ func (a *API) healthService(r *http.Request) (any, error) {
 	}
 	tags, meta, filter := query["tag"], nodeMeta(r), query.Get("filter")
 	near, topic := a.near(query, state.ServiceHealth(service))
-	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
+	return cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		instances := keep(s.Instances(service), func(i state.Instance) bool {
 			return meta.matches(i.Node) && hasTags(i.Service, tags) &&
 				(!passing || state.Worst(i.Checks) == state.Passing)
 		})
 		return filtered(filter, nearest(s, near, instances, func(i state.Instance) string { return i.Node.Node }))
-	})
+	}))
 }
 
 // passingOnly returns what ?passing says; without a value it means true.

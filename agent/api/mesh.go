@@ -15,7 +15,7 @@ func (a *API) healthConnect(r *http.Request) (any, error) {
 	if _, err := passingOnly(r.URL.Query()); err != nil {
 		return nil, err
 	}
-	return nobody[state.Instance](a, r, "Missing service name")
+	return cacheable(nobody[state.Instance](a, r, "Missing service name"))
 }
 
 // healthIngress lists the ingress gateways of a service.
@@ -23,7 +23,7 @@ func (a *API) healthIngress(r *http.Request) (any, error) { return a.healthConne
 
 // catalogConnect is healthConnect without the health.
 func (a *API) catalogConnect(r *http.Request) (any, error) {
-	return nobody[catalogEntry](a, r, "Missing service name")
+	return cacheable(nobody[catalogEntry](a, r, "Missing service name"))
 }
 
 // gatewayService is a service behind a gateway.

@@ -18,6 +18,7 @@ type reply struct {
 	status      int
 	header      http.Header // shared: it is never changed
 	consistency string      // of a read of the catalog; empty for all others
+	cache       cached      // of a read that may come from a cache
 	body        []byte
 	gzip        func() []byte // returns body compressed; nil when it is not worth it
 }
@@ -96,6 +97,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 	if out.consistency != "" {
 		header.Set("X-Consul-Effective-Consistency", out.consistency)
 	}
+	out.cache.tell(header)
 	body := out.body
 	if out.gzip != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		body = out.gzip()

@@ -120,7 +120,7 @@ func (g *registry) ask(r request) (string, error) {
 
 // seen are the headers that clients look at.
 var seen = []string{
-	"Allow", "Content-Security-Policy", "Content-Type", "Vary", "X-Cache", "X-Content-Type-Options",
+	"Age", "Allow", "Content-Security-Policy", "Content-Type", "Vary", "X-Cache", "X-Content-Type-Options",
 	"X-Consul-Contenthash", "X-Consul-Default-Acl-Policy", "X-Consul-Effective-Consistency", "X-Consul-Index",
 	"X-Consul-Knownleader", "X-Consul-Lastcontact", "X-Consul-Query-Backend", "X-Consul-Reason",
 }

@@ -1,0 +1,48 @@
+package api
+
+import "net/http"
+
+// cached is what an answer says of the cache that it was asked from. All
+// answers here come from memory and are as new as the registry itself: who
+// asks with ?cached is told so in Consul's headers, and gets nothing older.
+// https://developer.hashicorp.com/consul/api-docs/features/caching
+type cached uint8
+
+const (
+	notCached cached = iota // nobody asked for it
+	cacheMiss               // the first to ask
+	cacheHit
+)
+
+// tell sets the headers.
+func (c cached) tell(header http.Header) {
+	switch c {
+	case cacheMiss:
+		header.Set("X-Cache", "MISS")
+	case cacheHit:
+		header.Set("X-Cache", "HIT")
+		header.Set("Age", "0")
+	}
+}
+
+// cacheable marks a question as one that may be asked with ?cached. It takes
+// what a handler returns.
+func cacheable(answer any, err error) (any, error) {
+	if q, ok := answer.(question); ok {
+		q.cacheable = true
+		return q, err
+	}
+	return answer, err
+}
+
+// fromCache says of the answer in place what was asked about the cache.
+func (q question) fromCache(place *slot) cached {
+	switch {
+	case !q.cacheable || !q.options.cached:
+		return notCached
+	case place.cached.Swap(true):
+		return cacheHit
+	default:
+		return cacheMiss
+	}
+}
