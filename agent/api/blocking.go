@@ -48,31 +48,33 @@ func (a *API) catalog(r *http.Request, topic state.Topic, look func(*state.Snaps
 	if err != nil {
 		return nil, err
 	}
-	return question{
-		ask: func() (finding, error) {
-			snapshot, index, changed := a.store.Look(topic)
-			value, err := look(snapshot)
-			return finding{value: value, index: index, changed: changed}, err
-		},
-		indexed:     true,
-		consistency: options.consistency,
-		options:     options,
-	}, nil
+	ask := func() (finding, error) {
+		snapshot, index, changed := a.store.Look(topic)
+		value, err := look(snapshot)
+		return finding{value: value, index: index, changed: changed}, err
+	}
+	return question{ask: ask, indexed: true, consistency: options.consistency, options: options}, nil
 }
 
 // stored returns the question whose answer look finds in the state, with its
 // index and its channel. It says nothing of consistency, as Consul does outside
 // of the catalog.
-func (a *API) stored(r *http.Request, look func() finding) (any, error) {
+func (a *API) stored(r *http.Request, look func() (finding, error)) (any, error) {
 	options, err := a.readOptions(r)
 	if err != nil {
 		return nil, err
 	}
-	return question{
-		ask:     func() (finding, error) { return look(), nil },
-		indexed: true,
-		options: options,
-	}, nil
+	return question{ask: look, indexed: true, options: options}, nil
+}
+
+// told returns the question whose answer, and its status, look finds in the
+// state, and which changes with the topic. It says nothing of consistency.
+func (a *API) told(r *http.Request, topic state.Topic, look func(*state.Snapshot) (value any, status int, err error)) (any, error) {
+	return a.stored(r, func() (finding, error) {
+		snapshot, index, changed := a.store.Look(topic)
+		value, status, err := look(snapshot)
+		return finding{value: value, status: status, index: index, changed: changed}, err
+	})
 }
 
 // own returns the question whose answer look finds in what this node

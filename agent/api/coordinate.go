@@ -34,13 +34,12 @@ func (a *API) coordinateNode(r *http.Request) (any, error) {
 // when there are none.
 func (a *API) coordinates(r *http.Request, none int, list func(*state.Snapshot) []*state.Coordinate) (any, error) {
 	segments := r.URL.Query()["segment"]
-	return a.stored(r, func() finding {
-		snapshot, index, changed := a.store.Look(state.AllCoordinates)
-		found := keep(list(snapshot), func(c *state.Coordinate) bool { return len(segments) == 0 || segments[0] == c.Segment })
+	return a.told(r, state.AllCoordinates, func(s *state.Snapshot) (any, int, error) {
+		found := keep(list(s), func(c *state.Coordinate) bool { return len(segments) == 0 || segments[0] == c.Segment })
 		if len(found) == 0 && none != http.StatusOK {
-			return finding{value: raw(nil), status: none, index: index, changed: changed}
+			return raw(nil), none, nil
 		}
-		return finding{value: found, index: index, changed: changed}
+		return found, http.StatusOK, nil
 	})
 }
 

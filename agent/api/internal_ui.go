@@ -73,7 +73,7 @@ func include(list []string, text string) []string {
 // uiServices sums up every service.
 func (a *API) uiServices(r *http.Request) (any, error) {
 	filter := r.URL.Query().Get("filter")
-	return a.summed(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
+	return a.told(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
 		instances, err := filtered(filter, everyInstance(s))
 		if err != nil {
 			return nil, 0, err
@@ -131,7 +131,7 @@ func newNodeSummary(s *state.Snapshot, n *state.Node) nodeSummary {
 // uiNodes sums up every node.
 func (a *API) uiNodes(r *http.Request) (any, error) {
 	filter := r.URL.Query().Get("filter")
-	return a.summed(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
+	return a.told(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
 		sums := []nodeSummary{}
 		for _, node := range s.Nodes() {
 			sums = append(sums, newNodeSummary(s, node))
@@ -147,30 +147,12 @@ func (a *API) uiNode(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.summed(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
+	return a.told(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
 		if node := s.Node(name); node != nil {
 			return newNodeSummary(s, node), 0, nil
 		}
 		return raw(nil), http.StatusNotFound, nil
 	})
-}
-
-// summed is the question whose answer, and its status, sum finds. It says
-// nothing of consistency.
-func (a *API) summed(r *http.Request, topic state.Topic, sum func(*state.Snapshot) (any, int, error)) (any, error) {
-	options, err := a.readOptions(r)
-	if err != nil {
-		return nil, err
-	}
-	return question{
-		ask: func() (finding, error) {
-			snapshot, index, changed := a.store.Look(topic)
-			value, code, err := sum(snapshot)
-			return finding{value: value, status: code, index: index, changed: changed}, err
-		},
-		indexed: true,
-		options: options,
-	}, nil
 }
 
 // healthCount is how many of something there are, by how they fare.

@@ -23,27 +23,27 @@ func (a *API) kvGet(r *http.Request) (any, error) {
 	key, query := r.PathValue("key"), r.URL.Query()
 	switch {
 	case query.Has("keys"):
-		return a.stored(r, func() finding { return keysBelow(a.store.Snapshot(), key, separator(query)) })
+		return a.stored(r, func() (finding, error) { return keysBelow(a.store.Snapshot(), key, separator(query)), nil })
 	case query.Has("recurse"):
-		return a.stored(r, func() finding {
+		return a.stored(r, func() (finding, error) {
 			entries, index, changed := a.store.Snapshot().Entries(key)
 			if len(entries) == 0 {
-				return missing(index, changed)
+				return missing(index, changed), nil
 			}
-			return finding{value: entries, index: index, changed: changed}
+			return finding{value: entries, index: index, changed: changed}, nil
 		})
 	case key == "":
 		return nil, badRequest("Missing key name")
 	}
-	return a.stored(r, func() finding {
+	return a.stored(r, func() (finding, error) {
 		entry, index, changed := a.store.Snapshot().Entry(key)
 		switch {
 		case entry == nil:
-			return missing(index, changed)
+			return missing(index, changed), nil
 		case query.Has("raw"):
-			return finding{value: raw(entry.Value), index: index, changed: changed, header: rawHeader}
+			return finding{value: raw(entry.Value), index: index, changed: changed, header: rawHeader}, nil
 		}
-		return finding{value: []*state.Entry{entry}, index: index, changed: changed}
+		return finding{value: []*state.Entry{entry}, index: index, changed: changed}, nil
 	})
 }
 

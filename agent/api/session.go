@@ -128,9 +128,7 @@ func (a *API) sessionList(r *http.Request) (any, error) {
 
 // sessionsThat is the question for a list of sessions.
 func (a *API) sessionsThat(r *http.Request, list func(*state.Snapshot) []*state.Session) (any, error) {
-	return a.stored(r, func() finding {
-		snapshot, index, changed := a.store.Look(state.AllSessions)
-		all := func(*state.Session) bool { return true }
-		return finding{value: keep(list(snapshot), all), index: index, changed: changed}
+	return a.told(r, state.AllSessions, func(s *state.Snapshot) (any, int, error) {
+		return keep(list(s), func(*state.Session) bool { return true }), http.StatusOK, nil
 	})
 }
