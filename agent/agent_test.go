@@ -1,9 +1,11 @@
 package agent_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -149,33 +151,71 @@ func TestLeaveEndsTheAgent(t *testing.T) {
 	}
 }
 
-// TestConnectionsPerClientAreLimited: one more than the limit is told so.
+// TestConnectionsPerClientAreLimited: one connection more than the limit is
+// told so before it asked anything, and one that ends makes room for another.
 func TestConnectionsPerClientAreLimited(t *testing.T) {
 	const limit = 5
 	registry := agenttest.Start(t, func(c *agent.Config) { c.MaxConnsPerClient = limit })
-	get := func() (*http.Response, error) {
-		transport := &http.Transport{} // a connection of its own
-		t.Cleanup(transport.CloseIdleConnections)
-		return (&http.Client{Transport: transport}).Get("http://" + registry.Addr + "/v1/status/leader")
-	}
-	var held []*http.Response
-	for range limit {
-		response, err := get()
-		if err != nil || response.StatusCode != http.StatusOK {
-			t.Fatalf("within the limit: got %v, %v", response, err)
+	// dial connects, asks if it is to, and returns the answer's status. It does
+	// without an HTTP client, which would not read an answer to no question.
+	dial := func(asks bool) (net.Conn, int) {
+		t.Helper()
+		conn, err := net.Dial("tcp", registry.Addr)
+		if err != nil {
+			t.Fatal(err)
 		}
-		held = append(held, response)
+		t.Cleanup(func() { _ = conn.Close() })
+		if asks {
+			if _, err := io.WriteString(conn, "GET /v1/status/leader HTTP/1.1\r\nHost: registry\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		return conn, response.StatusCode
 	}
-	response, err := get()
-	if err != nil {
+	var held []net.Conn
+	for range limit {
+		conn, code := dial(true)
+		if code != http.StatusOK {
+			t.Fatalf("within the limit: got %d", code)
+		}
+		held = append(held, conn)
+	}
+	if _, code := dial(false); code != http.StatusTooManyRequests {
+		t.Errorf("over the limit: got %d, want 429", code)
+	}
+	if err := held[0].Close(); err != nil {
 		t.Fatal(err)
 	}
-	body, err := io.ReadAll(response.Body)
-	response.Body.Close()
-	if err != nil || response.StatusCode != http.StatusTooManyRequests || !strings.HasPrefix(string(body), "Your IP is issuing too many concurrent connections") {
-		t.Errorf("over the limit: got %d %q, %v", response.StatusCode, body, err)
+	if code := eventually(t, func() (int, bool) {
+		conn, err := net.Dial("tcp", registry.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		// An accepted connection hears nothing; a refused one its answer.
+		if err := conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		n, _ := conn.Read(make([]byte, 1))
+		return n, n == 0
+	}); code != 0 {
+		t.Error("a connection that ended made no room for another")
 	}
-	for _, response := range held {
-		response.Body.Close()
+}
+
+// eventually repeats try until it says that this is what was waited for, but
+// not for ever, and returns what it last gave.
+func eventually(t *testing.T, try func() (int, bool)) int {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		got, done := try()
+		if done || time.Now().After(deadline) {
+			return got
+		}
 	}
 }
