@@ -171,3 +171,31 @@ func TestCatalogRemovalOfOwnServiceIsPutRight(t *testing.T) {
 		}
 	}
 }
+
+// TestCatalogChangeOfOwnServiceIsPutRight: the same for who changes it there.
+func TestCatalogChangeOfOwnServiceIsPutRight(t *testing.T) {
+	client := agenttest.Start(t).Client()
+	if err := client.Agent().ServiceRegister(&consul.AgentServiceRegistration{
+		Name: "web", Port: 80, Check: &consul.AgentServiceCheck{TTL: "1h", Status: "passing"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	self, err := client.Agent().NodeName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Catalog().Register(&consul.CatalogRegistration{
+		Node: self, SkipNodeUpdate: true,
+		Service: &consul.AgentService{ID: "web", Service: "web", Port: 81},
+		Check:   &consul.AgentCheck{CheckID: "service:web", Name: "web", Status: "critical", ServiceID: "web"},
+	}, nil); err != nil {
+		t.Fatal(err)
+	}
+	found, _, err := client.Health().Service("web", "", true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 || found[0].Service.Port != 80 {
+		t.Errorf("got %d passing instances, want the one that the agent announced", len(found))
+	}
+}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -113,8 +114,8 @@ func (s *serviceRequest) validate() error {
 		return badRequest("Invalid service name or ID: it holds characters that cannot be printed")
 	case s.Port < 0 || s.Port > 65535:
 		return badRequest(fmt.Sprintf("Invalid service port %d: must be between 0 and 65535", s.Port))
-	case s.Kind != "" || !isEmptyJSON(s.Proxy) || !isEmptyJSON(s.Connect):
-		return &failure{http.StatusNotImplemented, "muster does not serve proxies and Connect yet; run a Consul agent for service kinds and sidecars"}
+	case s.Kind != "" || !isPlain(s.Proxy, &state.Proxy{}) || !isPlain(s.Connect, &struct{}{}):
+		return errNoMesh
 	}
 	if reason := metaFault(s.Meta); reason != "" {
 		return badRequest("Invalid Service Meta: " + reason)
@@ -127,9 +128,17 @@ func (s *serviceRequest) validate() error {
 	return nil
 }
 
-func isEmptyJSON(raw json.RawMessage) bool {
-	text := string(raw)
-	return text == "" || text == "null" || text == "{}"
+var errNoMesh = &failure{http.StatusNotImplemented, "muster does not serve proxies and Connect yet; run a Consul agent for service kinds and sidecars"}
+
+// isPlain reports whether part of a service says no more than shape can hold,
+// which is what a service without a mesh says.
+func isPlain(part json.RawMessage, shape any) bool {
+	if len(part) == 0 {
+		return true
+	}
+	decoder := json.NewDecoder(bytes.NewReader(part))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(shape) == nil
 }
 
 // metaFault returns how metadata breaks Consul's limits, or nothing.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -36,6 +37,9 @@ type catalogServiceRequest struct {
 	Weights           *state.Weights
 	EnableTagOverride bool
 	Locality          *state.Locality
+	Proxy             json.RawMessage
+	Connect           json.RawMessage
+	PeerName          string
 	CreateIndex       uint64
 	ModifyIndex       uint64
 }
@@ -54,7 +58,9 @@ type catalogCheckRequest struct {
 	Type        string
 	Interval    string
 	Timeout     string
+	ExposedPort int
 	Definition  catalogCheckDefinition
+	PeerName    string
 	CreateIndex uint64
 	ModifyIndex uint64
 }
@@ -128,13 +134,10 @@ func (c *catalogRequest) validate() error {
 			text = "Must provide service name (Service.Service) when service ID is provided"
 		case s.Address == "0.0.0.0" || s.Address == "::" || s.Address == "[::]":
 			text = "Invalid service address"
+		case !isPlain(s.Proxy, &state.Proxy{}) || !isPlain(s.Connect, &struct{}{}):
+			return errNoMesh
 		case hasUnprintable(s.ID) || hasUnprintable(s.Service):
 			return badRequest("Invalid service name or ID: it holds characters that cannot be printed")
-		}
-		if text == "" && s.Weights != nil {
-			if fault := weightsFault(*s.Weights); fault != "" {
-				text = "Invalid Weights: " + fault
-			}
 		}
 	}
 	if text != "" {
@@ -180,7 +183,7 @@ func (s *catalogServiceRequest) on(node string) state.Service {
 	if svc.Tags == nil {
 		svc.Tags = []string{}
 	}
-	if s.Weights != nil {
+	if s.Weights != nil && s.Weights.Passing > 0 { // clients that mean the default say 0
 		svc.Weights = *s.Weights
 	}
 	return svc
@@ -190,7 +193,7 @@ func (s *catalogServiceRequest) on(node string) state.Service {
 func (c *catalogCheckRequest) on(node string) state.Check {
 	check := state.Check{
 		Node: node, CheckID: c.CheckID, Name: c.Name, Status: c.Status, Notes: c.Notes, Output: c.Output,
-		ServiceID: c.ServiceID, Type: c.Type, Interval: c.Interval, Timeout: c.Timeout,
+		ServiceID: c.ServiceID, Type: c.Type, Interval: c.Interval, Timeout: c.Timeout, ExposedPort: c.ExposedPort,
 	}
 	if check.CheckID == "" {
 		check.CheckID = c.Name

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 )
@@ -16,19 +15,12 @@ const maxBody = 512 << 10
 // decode reads a request's JSON body into target, which may not leave any
 // field of the body unknown. Text after the value is ignored, as by Consul.
 func decode(r *http.Request, target any) error {
-	body := &countingReader{from: http.MaxBytesReader(nil, r.Body, maxBody)}
-	decoder := json.NewDecoder(body)
+	decoder := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(target)
-	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLarge):
-		size := r.ContentLength
-		if size < 0 {
-			size = body.count
-		}
-		return &failure{http.StatusRequestEntityTooLarge,
-			fmt.Sprintf("Request body(%d bytes) too large, max size: %d bytes.", size, maxBody)}
+	case isTooLarge(err):
+		return tooLarge(r, "")
 	case err != nil:
 		return badRequest("Request decode failed: " + err.Error())
 	default:
@@ -36,16 +28,22 @@ func decode(r *http.Request, target any) error {
 	}
 }
 
-// countingReader counts what was read through it.
-type countingReader struct {
-	from  io.Reader
-	count int64
-}
+// isTooLarge reports whether a body broke off because it has more than maxBody
+// bytes.
+func isTooLarge(err error) bool { return errors.As(err, new(*http.MaxBytesError)) }
 
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.from.Read(p)
-	c.count += int64(n)
-	return n, err
+// tooLarge is the error for a body with more than maxBody bytes; setting names
+// what bounds it in Consul's configuration, if something does.
+func tooLarge(r *http.Request, setting string) error {
+	size := r.ContentLength
+	if size < 0 { // nobody said, and nobody read on
+		size = maxBody + 1
+	}
+	text := fmt.Sprintf("Request body(%d bytes) too large, max size: %d bytes.", size, maxBody)
+	if setting != "" {
+		text += " See https://developer.hashicorp.com/docs/agent/config/config-files#" + setting + "."
+	}
+	return &failure{http.StatusRequestEntityTooLarge, text}
 }
 
 // duration is a time span in a body: "10s", or a number of nanoseconds.

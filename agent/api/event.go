@@ -1,8 +1,6 @@
 package api
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 
@@ -20,8 +18,8 @@ func (a *API) eventFire(r *http.Request) (any, error) {
 		return nil, err
 	}
 	payload, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		return nil, &failure{http.StatusRequestEntityTooLarge, fmt.Sprintf("the payload is larger than %d bytes", maxBody)}
+	if isTooLarge(err) {
+		return nil, tooLarge(r, "")
 	}
 	if err != nil {
 		return nil, badRequest("Request read failed: " + err.Error())

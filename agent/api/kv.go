@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,9 +11,6 @@ import (
 
 	"github.com/realjf/muster/agent/state"
 )
-
-// maxValue is the largest value of a key, in bytes.
-const maxValue = 512 << 10
 
 // kvGet answers with one key, or with ?recurse with all below a prefix, or
 // with ?keys with the names of those. What is not there is a 404 that can be
@@ -170,14 +166,14 @@ func (a *API) kvDelete(r *http.Request) (any, error) {
 
 // readValue reads the body of a request as the value of a key.
 func readValue(r *http.Request) ([]byte, error) {
-	if r.ContentLength > maxValue {
-		return nil, tooLarge(r.ContentLength)
+	const setting = "kv_max_value_size"
+	if r.ContentLength > maxBody {
+		return nil, tooLarge(r, setting) // before all of it has come
 	}
-	value, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxValue))
-	var over *http.MaxBytesError
+	value, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	switch {
-	case errors.As(err, &over):
-		return nil, tooLarge(maxValue + 1)
+	case isTooLarge(err):
+		return nil, tooLarge(r, setting)
 	case err != nil:
 		return nil, badRequest("read the value: " + err.Error())
 	case len(value) == 0:
@@ -185,11 +181,6 @@ func readValue(r *http.Request) ([]byte, error) {
 	default:
 		return value, nil
 	}
-}
-
-func tooLarge(size int64) error {
-	return &failure{http.StatusRequestEntityTooLarge,
-		fmt.Sprintf("Request body(%d bytes) too large, max size: %d bytes. See https://developer.hashicorp.com/docs/agent/config/config-files#kv_max_value_size.", size, maxValue)}
 }
 
 // number returns a parameter that is a number; 0 when it is not given.

@@ -57,11 +57,8 @@ func (a *API) txn(r *http.Request) (any, error) {
 	body := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
 	body.DisallowUnknownFields()
 	if err := body.Decode(&operations); err != nil {
-		var over *http.MaxBytesError
-		if errors.As(err, &over) {
-			return nil, &failure{http.StatusRequestEntityTooLarge, fmt.Sprintf(
-				"Request body(%d bytes) too large, max size: %d bytes. See https://developer.hashicorp.com/docs/agent/config/config-files#txn_max_req_len.",
-				r.ContentLength, maxBody)}
+		if isTooLarge(err) {
+			return nil, tooLarge(r, "txn_max_req_len")
 		}
 		return nil, badRequest("Failed to parse body: " + err.Error())
 	}
@@ -74,10 +71,6 @@ func (a *API) txn(r *http.Request) (any, error) {
 		delayed:    func(key string) bool { return a.store.LockDelay(key) > 0 },
 	}
 	for n, op := range operations {
-		if op.KV != nil && len(op.KV.Value) > maxValue {
-			return nil, &failure{http.StatusRequestEntityTooLarge,
-				fmt.Sprintf("Value for key %q is too large (%d > %d bytes)", op.KV.Key, len(op.KV.Value), maxValue)}
-		}
 		if fault := op.fault(); fault != "" {
 			t.errors = append(t.errors, txnError{n, fault})
 		}

@@ -251,10 +251,11 @@ func (l *Local) Restore() error {
 			}
 		}
 		for _, c := range l.checks {
-			if w.Check(l.node.Node, c.now.CheckID) != nil {
-				continue // there, perhaps with an older output
+			right := *c.now
+			if there := w.Check(l.node.Node, right.CheckID); there != nil && there.Status == right.Status {
+				right.Output = there.Output // which may be older, see newsworthy
 			}
-			if err := w.PutCheck(*c.now); err != nil {
+			if err := w.PutCheck(right); err != nil {
 				return err
 			}
 		}
