@@ -1,10 +1,11 @@
 // Package conformance holds muster's registry against a real Consul: the same
-// requests in the same order, and what both answer. testdata has the list of
-// requests and, recorded from Consul 1.19.2, the transcript of its answers.
+// requests in the same order, and what both answer. testdata/requests has
+// lists of requests, each for a fresh registry, and testdata/consul-1.19.2 a
+// transcript of what Consul answered to each.
 //
-// Every test run compares muster with the transcript. Under the build tag
-// conformance the transcript itself is compared with a running Consul, and
-// -record writes it anew.
+// Every test run compares muster with the transcripts. Under the build tag
+// conformance the transcripts themselves are compared with a running Consul,
+// and -record writes them anew; -run TranscriptIs/NAME takes one list alone.
 package conformance
 
 import (
@@ -13,16 +14,38 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 )
 
-// Files of the package.
-const (
-	requestsFile   = "testdata/requests.txt"
-	transcriptFile = "testdata/consul-1.19.2.txt"
-)
+// list is what is asked of one fresh registry.
+type list struct {
+	name     string // of its files
+	requests []request
+}
+
+// The files of a list.
+func (l list) requestsFile() string   { return filepath.Join("testdata/requests", l.name+".txt") }
+func (l list) transcriptFile() string { return filepath.Join("testdata/consul-1.19.2", l.name+".txt") }
+
+// readLists reads every list there is.
+func readLists() ([]list, error) {
+	files, err := filepath.Glob(list{name: "*"}.requestsFile())
+	if err != nil {
+		return nil, err
+	}
+	var lists []list
+	for _, file := range files {
+		l := list{name: strings.TrimSuffix(filepath.Base(file), ".txt")}
+		if l.requests, err = readRequests(file); err != nil {
+			return nil, err
+		}
+		lists = append(lists, l)
+	}
+	return lists, nil
+}
 
 // nodeName is what every registry that is asked calls its node.
 const nodeName = "n1"
@@ -42,9 +65,9 @@ func (r request) String() string {
 	return strings.TrimSpace(r.method + " " + r.path + " " + r.body)
 }
 
-// readRequests reads the list.
-func readRequests() ([]request, error) {
-	text, err := os.ReadFile(requestsFile)
+// readRequests reads the requests of a file.
+func readRequests(file string) ([]request, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -59,13 +82,13 @@ func readRequests() ([]request, error) {
 			continue
 		case strings.HasPrefix(line, "@ "):
 			if _, err := fmt.Sscanf(line, "@ %s %s", &next.keep, &next.field); err != nil {
-				return nil, fmt.Errorf("%s:%d: want @ NAME FIELD, got %q", requestsFile, n+1, line)
+				return nil, fmt.Errorf("%s:%d: want @ NAME FIELD, got %q", file, n+1, line)
 			}
 			continue
 		}
 		fields := strings.SplitN(line, " ", 3)
 		if len(fields) < 2 {
-			return nil, fmt.Errorf("%s:%d: want METHOD PATH [BODY], got %q", requestsFile, n+1, line)
+			return nil, fmt.Errorf("%s:%d: want METHOD PATH [BODY], got %q", file, n+1, line)
 		}
 		next.line, next.method, next.path = n+1, fields[0], fields[1]
 		if len(fields) == 3 {
@@ -97,7 +120,7 @@ func (g *registry) ask(r request) (string, error) {
 	}
 	wire, err := http.NewRequest(r.method, g.base+path, body)
 	if err != nil {
-		return "", fmt.Errorf("%s:%d: %w", requestsFile, r.line, err)
+		return "", fmt.Errorf("%s, in line %d: %w", r, r.line, err)
 	}
 	response, err := g.client.Do(wire)
 	if err != nil {
@@ -168,21 +191,21 @@ func normal(status int, header http.Header, body []byte) string {
 // stands.
 const between = "\n### "
 
-// readTranscript returns the recorded answers to requests.
-func readTranscript(requests []request) ([]string, error) {
-	text, err := os.ReadFile(transcriptFile)
+// readTranscript returns the recorded answers to the requests of a list.
+func (l list) readTranscript() ([]string, error) {
+	text, err := os.ReadFile(l.transcriptFile())
 	if err != nil {
 		return nil, err
 	}
 	entries := strings.Split(string(text), between)[1:]
-	if len(entries) != len(requests) {
-		return nil, fmt.Errorf("%s has %d answers to %d requests: record it anew", transcriptFile, len(entries), len(requests))
+	if len(entries) != len(l.requests) {
+		return nil, fmt.Errorf("%s has %d answers to %d requests: record it anew", l.transcriptFile(), len(entries), len(l.requests))
 	}
 	answers := make([]string, len(entries))
 	for n, entry := range entries {
 		asked, answer, _ := strings.Cut(entry, "\n")
-		if asked != requests[n].String() {
-			return nil, fmt.Errorf("%s answers %q where the list asks %q: record it anew", transcriptFile, asked, requests[n])
+		if asked != l.requests[n].String() {
+			return nil, fmt.Errorf("%s answers %q where the list asks %q: record it anew", l.transcriptFile(), asked, l.requests[n])
 		}
 		answers[n] = strings.TrimSuffix(answer, "\n")
 	}

@@ -14,7 +14,7 @@ import (
 	processes "github.com/realjf/muster/test/registry"
 )
 
-var record = flag.Bool("record", false, "write the transcript of what Consul answers")
+var record = flag.Bool("record", false, "write the transcripts of what Consul answers")
 
 // settle is how long an agent of Consul's may take to bring what it was told
 // into the catalog.
@@ -48,18 +48,26 @@ func startConsul(t *testing.T) string {
 	return consul.URL("")
 }
 
-// TestTranscriptIsConsuls asks a real Consul everything in the list, and
-// compares with the transcript that muster is held against.
+// TestTranscriptIsConsuls asks a real Consul everything in the lists, and
+// compares with the transcripts that muster is held against.
 func TestTranscriptIsConsuls(t *testing.T) {
-	requests, err := readRequests()
+	lists, err := readLists()
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, l := range lists {
+		t.Run(l.name, func(t *testing.T) { compareConsul(t, l) })
+	}
+}
+
+// compareConsul asks a fresh Consul the requests of a list.
+func compareConsul(t *testing.T, l list) {
 	base := startConsul(t)
 	time.Sleep(4 * settle) // it answers before its own node is complete
 	asked := registry{client: client(t), base: base, kept: map[string]string{}}
-	answers := make([]string, len(requests))
-	for n, r := range requests {
+	answers := make([]string, len(l.requests))
+	for n, r := range l.requests {
+		var err error
 		if answers[n], err = asked.ask(r); err != nil {
 			t.Fatal(err)
 		}
@@ -68,27 +76,27 @@ func TestTranscriptIsConsuls(t *testing.T) {
 		}
 	}
 	if *record {
-		if err := writeTranscript(requests, answers); err != nil {
+		if err := l.writeTranscript(answers); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	recorded, err := readTranscript(requests)
+	recorded, err := l.readTranscript()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n, r := range requests {
+	for n, r := range l.requests {
 		if answers[n] != recorded[n] {
 			t.Errorf("%s\ngot from Consul:\n%s\n\nrecorded:\n%s", r, answers[n], recorded[n])
 		}
 	}
 }
 
-// writeTranscript writes the answers to requests.
-func writeTranscript(requests []request, answers []string) error {
+// writeTranscript writes the answers to the requests of a list.
+func (l list) writeTranscript(answers []string) error {
 	var out strings.Builder
-	for n, r := range requests {
+	for n, r := range l.requests {
 		out.WriteString(between + r.String() + "\n" + answers[n] + "\n")
 	}
-	return os.WriteFile(transcriptFile, []byte(out.String()), 0o644)
+	return os.WriteFile(l.transcriptFile(), []byte(out.String()), 0o644)
 }

@@ -20,21 +20,28 @@ func client(t *testing.T) *http.Client {
 	}
 }
 
-// TestAnswersLikeConsul asks muster everything in the list and compares with
+// TestAnswersLikeConsul asks muster everything in the lists and compares with
 // what Consul answered.
 func TestAnswersLikeConsul(t *testing.T) {
-	requests, err := readRequests()
+	lists, err := readLists()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := readTranscript(requests)
+	for _, l := range lists {
+		t.Run(l.name, func(t *testing.T) { compare(t, l) })
+	}
+}
+
+// compare asks a fresh muster the requests of a list.
+func compare(t *testing.T, l list) {
+	want, err := l.readTranscript()
 	if err != nil {
 		t.Fatal(err)
 	}
 	muster := agenttest.Start(t, func(c *agent.Config) { c.Node = nodeName })
 	asked := registry{client: client(t), base: "http://" + muster.Addr, kept: map[string]string{}}
 	agree, meant := 0, 0
-	for n, r := range requests {
+	for n, r := range l.requests {
 		got, err := asked.ask(r)
 		switch {
 		case err != nil:
@@ -49,5 +56,5 @@ func TestAnswersLikeConsul(t *testing.T) {
 			agree++
 		}
 	}
-	t.Logf("%d of %d answers agree with Consul 1.19.2, %d differ on purpose", agree, len(requests), meant)
+	t.Logf("%d of %d answers agree with Consul 1.19.2, %d differ on purpose", agree, len(l.requests), meant)
 }
