@@ -80,32 +80,32 @@ func isServiceMaintenance(id string) bool {
 
 // Check returns the check with the id on the node, or nil.
 func (s *Snapshot) Check(node, id string) *Check {
-	return first[*Check](s.tx, tableChecks, "id", node, id)
+	return s.checks.get(folded(node, id))
 }
 
 // ChecksOn returns the checks of a node and of the services on it.
 func (s *Snapshot) ChecksOn(node string) []*Check {
-	return all[*Check](s.tx, tableChecks, "id_prefix", node)
+	return s.checks.below(folded(node))
 }
 
 // ChecksFor returns the checks of all instances of a service, without those
 // of their nodes.
 func (s *Snapshot) ChecksFor(service string) []*Check {
-	return all[*Check](s.tx, tableChecks, "service", service)
+	return s.checks.by(checksByName, folded(service))
 }
 
 // ChecksIn returns the checks in a status, or all of them for [AnyStatus].
 func (s *Snapshot) ChecksIn(status Status) []*Check {
 	if status == AnyStatus {
-		return all[*Check](s.tx, tableChecks, "id")
+		return s.checks.all()
 	}
-	return all[*Check](s.tx, tableChecks, "status", string(status))
+	return s.checks.by(checksByStatus, folded(string(status)))
 }
 
 // checksOf returns the checks of one service on a node, or with an empty id
 // those of the node itself.
 func (s *Snapshot) checksOf(node, serviceID string) []*Check {
-	return all[*Check](s.tx, tableChecks, "on", node, serviceID)
+	return s.checks.by(checksOn, folded(node, serviceID))
 }
 
 // PutCheck stores a copy of c. Its node, and its service if it names one,
@@ -132,7 +132,7 @@ func (w *Writer) PutCheck(c Check) error {
 		c.CreateIndex = old.CreateIndex
 		w.touchCheck(old)
 	}
-	insert(w.tx, tableChecks, &c)
+	w.checks.put(&c)
 	w.touchCheck(&c)
 	if c.Status == Critical && old != nil && old.Status != Critical {
 		w.endSessionsOf(&c)
@@ -146,7 +146,7 @@ func (w *Writer) DeleteCheck(node, id string) {
 	if check == nil {
 		return
 	}
-	remove(w.tx, tableChecks, check)
+	w.checks.remove(check)
 	w.touchCheck(check)
 	w.endSessionsOf(check)
 }
@@ -159,7 +159,7 @@ func (w *Writer) relabelChecks(svc *Service) {
 		}
 		check := *old
 		check.ServiceName, check.ServiceTags, check.ModifyIndex = svc.Service, svc.Tags, w.index
-		insert(w.tx, tableChecks, &check)
+		w.checks.put(&check)
 		w.touchCheck(old)
 		w.touchCheck(&check)
 	}

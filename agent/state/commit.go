@@ -97,9 +97,7 @@ func (c *commits) leave() {
 // commit applies a batch of changes in one transaction of the tables. The
 // caller leads.
 func (s *Store) commit(batch []*pending) {
-	tx := s.db.Txn(true)
-	defer tx.Abort() // does nothing after a commit
-	w := &Writer{Snapshot: Snapshot{tx: tx}, index: s.index + 1, graves: s.graves}
+	w := &Writer{Snapshot: Snapshot{tables: s.now.Load().fork()}, index: s.index + 1, graves: s.graves}
 	for _, p := range batch {
 		before := len(w.touched)
 		p.err = p.change(w)
@@ -107,7 +105,7 @@ func (s *Store) commit(batch []*pending) {
 		case len(w.touched) == before:
 			continue // nothing changed, and the index is still free
 		case p.err != nil && p.alone:
-			return // and takes everything back
+			return // and everything with it
 		case p.err != nil:
 			panic("state: a write failed half-way that was not tried: " + p.err.Error())
 		}
@@ -119,6 +117,8 @@ func (s *Store) commit(batch []*pending) {
 	}
 	s.index, s.graves = w.index-1, w.graves
 	s.delays.impose(w.delays)
-	tx.Commit() // the tables first, then whoever waits: see topics
+	wake := w.entries.settle()
+	s.now.Store(w.tables) // the tables first, then whoever waits: see topics
 	s.topics.apply(w.touched)
+	wake()
 }

@@ -60,12 +60,12 @@ func (c Coord) same(d Coord) bool {
 
 // Coordinate returns where the node lies, or nil.
 func (s *Snapshot) Coordinate(node string) *Coordinate {
-	return first[*Coordinate](s.tx, tableCoordinates, "id", node)
+	return s.coordinates.get(folded(node))
 }
 
 // Coordinates returns where every node lies that has a coordinate.
 func (s *Snapshot) Coordinates() []*Coordinate {
-	return all[*Coordinate](s.tx, tableCoordinates, "id")
+	return s.coordinates.all()
 }
 
 // Distances returns a function that gives the distance of a node, by its name,
@@ -99,14 +99,14 @@ func (w *Writer) PutCoordinate(c Coordinate) {
 	if old := w.Coordinate(c.Node); old != nil && old.Coord.same(c.Coord) {
 		return
 	}
-	insert(w.tx, tableCoordinates, &c)
+	w.coordinates.put(&c)
 	w.touch(AllCoordinates)
 }
 
 // deleteCoordinate forgets where a node lay.
 func (w *Writer) deleteCoordinate(node string) {
 	if old := w.Coordinate(node); old != nil {
-		remove(w.tx, tableCoordinates, old)
+		w.coordinates.remove(old)
 		w.touch(AllCoordinates)
 	}
 }

@@ -41,11 +41,8 @@ var ErrNoSession = errors.New("missing session")
 // Entry returns the entry of a key, or nil, the index of that answer, and a
 // channel that is closed when it changes.
 func (s *Snapshot) Entry(key string) (*Entry, uint64, <-chan struct{}) {
-	changed, object, err := s.tx.FirstWatch(tableEntries, "id", key)
-	if err != nil {
-		panic(fmt.Sprintf("state: read key %q: %v", key, err))
-	}
-	if entry, ok := object.(*Entry); ok {
+	entry, changed := s.entries.watch(key)
+	if entry != nil {
 		return entry, entry.ModifyIndex, changed
 	}
 	return nil, s.keys, changed
@@ -55,24 +52,18 @@ func (s *Snapshot) Entry(key string) (*Entry, uint64, <-chan struct{}) {
 // index of that answer, and a channel that is closed when it changes. The
 // index of an empty answer is that of the last change of any key.
 func (s *Snapshot) Entries(prefix string) ([]*Entry, uint64, <-chan struct{}) {
-	rows, err := s.tx.Get(tableEntries, "id_prefix", prefix)
-	if err != nil {
-		panic(fmt.Sprintf("state: list keys %q: %v", prefix, err))
-	}
-	var entries []*Entry
+	entries, changed := s.entries.below(prefix)
 	index := s.forgotten
-	for object := rows.Next(); object != nil; object = rows.Next() {
-		entry := object.(*Entry)
-		entries = append(entries, entry)
+	for _, entry := range entries {
 		index = max(index, entry.ModifyIndex)
 	}
-	for _, gone := range all[*tombstone](s.tx, tableTombstones, "id_prefix", prefix) {
+	for _, gone := range s.tombstones.below(prefix) {
 		index = max(index, gone.Index)
 	}
 	if len(entries) == 0 {
 		index = s.keys
 	}
-	return entries, index, rows.WatchCh()
+	return entries, index, changed
 }
 
 // Put sets the value and the flags of a key, whoever holds its lock. It
@@ -139,7 +130,7 @@ func (w *Writer) Delete(key string) {
 	if old == nil {
 		return
 	}
-	remove(w.tx, tableEntries, old)
+	w.entries.remove(old)
 	w.bury(key)
 }
 
@@ -159,7 +150,7 @@ func (w *Writer) DeleteIf(key string, index uint64) bool {
 func (w *Writer) DeleteTree(prefix string) {
 	entries, _, _ := w.Entries(prefix)
 	for _, entry := range entries {
-		remove(w.tx, tableEntries, entry)
+		w.entries.remove(entry)
 	}
 	if len(entries) > 0 {
 		w.bury(prefix)
@@ -167,7 +158,8 @@ func (w *Writer) DeleteTree(prefix string) {
 }
 
 func (s *Snapshot) entry(key string) *Entry {
-	return first[*Entry](s.tx, tableEntries, "id", key)
+	entry, _ := s.entries.root().Get([]byte(key))
+	return entry
 }
 
 // put stores next unless it says what is there already.
@@ -180,30 +172,30 @@ func (w *Writer) put(next Entry) *Entry {
 		}
 		next.CreateIndex = old.CreateIndex
 	}
-	insert(w.tx, tableEntries, &next)
-	w.touch(Topic{kind: entries})
+	w.entries.put(&next)
+	w.touch(Topic{kind: keys})
 	return &next
 }
 
 // bury notes that a key, or all below a prefix, is gone.
 func (w *Writer) bury(key string) {
-	w.touch(Topic{kind: entries})
+	w.touch(Topic{kind: keys})
 	w.graves++
 	if w.graves > maxTombstones {
-		for _, grave := range all[*tombstone](w.tx, tableTombstones, "id") {
-			remove(w.tx, tableTombstones, grave)
+		for _, grave := range w.tombstones.all() {
+			w.tombstones.remove(grave)
 		}
 		w.graves = 0
 		w.touch(Topic{kind: tombstones})
 		return
 	}
-	insert(w.tx, tableTombstones, &tombstone{Key: key, Index: w.index})
+	w.tombstones.put(&tombstone{Key: key, Index: w.index})
 }
 
 // release ends the locks of a session that is no more, each as the session's
 // behaviour says, and keeps the keys from being locked again for its delay.
 func (w *Writer) release(session *Session) {
-	for _, held := range all[*Entry](w.tx, tableEntries, "session", session.ID) {
+	for _, held := range w.entries.lockedBy(session.ID) {
 		if session.Behavior == DeleteLocks {
 			w.Delete(held.Key)
 		} else {

@@ -179,7 +179,7 @@ func TestManyDeletedKeysAreForgottenWithoutAFallingIndex(t *testing.T) {
 			}
 		}
 	}
-	if graves := len(all[*tombstone](s.Snapshot().tx, tableTombstones, "id")); graves > maxTombstones {
+	if graves := len(s.Snapshot().tombstones.all()); graves > maxTombstones {
 		t.Errorf("%d deleted keys are remembered, want at most %d", graves, maxTombstones)
 	}
 }

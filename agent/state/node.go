@@ -26,12 +26,12 @@ func (n *Node) same(m *Node) bool {
 
 // Node returns the node with the name, or nil.
 func (s *Snapshot) Node(name string) *Node {
-	return first[*Node](s.tx, tableNodes, "id", name)
+	return s.nodes.get(folded(name))
 }
 
 // Nodes returns all nodes.
 func (s *Snapshot) Nodes() []*Node {
-	return all[*Node](s.tx, tableNodes, "id")
+	return s.nodes.all()
 }
 
 // PutNode stores a copy of n. It does nothing when the node is already so.
@@ -43,7 +43,7 @@ func (w *Writer) PutNode(n Node) {
 		}
 		n.CreateIndex = old.CreateIndex
 	}
-	insert(w.tx, tableNodes, &n)
+	w.nodes.put(&n)
 	w.touch(AllNodes, NodeServices(n.Node))
 	w.touchServicesOn(n.Node)
 }
@@ -63,7 +63,7 @@ func (w *Writer) DeleteNode(name string) {
 	}
 	w.deleteCoordinate(name)
 	w.endSessions(name, func(*Session) bool { return true })
-	remove(w.tx, tableNodes, node)
+	w.nodes.remove(node)
 	w.touch(AllNodes)
 	w.forget(NodeServices(name))
 	w.forget(NodeChecks(name))

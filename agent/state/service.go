@@ -73,22 +73,22 @@ type Instance struct {
 
 // Service returns the service with the id on the node, or nil.
 func (s *Snapshot) Service(node, id string) *Service {
-	return first[*Service](s.tx, tableServices, "id", node, id)
+	return s.services.get(folded(node, id))
 }
 
 // ServicesOn returns the services on a node.
 func (s *Snapshot) ServicesOn(node string) []*Service {
-	return all[*Service](s.tx, tableServices, "id_prefix", node)
+	return s.services.below(folded(node))
 }
 
 // Services returns every service instance there is.
 func (s *Snapshot) Services() []*Service {
-	return all[*Service](s.tx, tableServices, "id")
+	return s.services.all()
 }
 
 // Instances returns the instances of the service with the name.
 func (s *Snapshot) Instances(service string) []Instance {
-	rows := all[*Service](s.tx, tableServices, "name", service)
+	rows := s.services.by(servicesByName, folded(service))
 	instances := make([]Instance, 0, len(rows))
 	onNode := map[string][]*Check{}
 	for _, row := range rows {
@@ -122,7 +122,7 @@ func (w *Writer) PutService(svc Service) error {
 		}
 		svc.CreateIndex = old.CreateIndex
 	}
-	insert(w.tx, tableServices, &svc)
+	w.services.put(&svc)
 	w.touch(NodeServices(svc.Node), ServiceInstances(svc.Service), ServiceHealth(svc.Service))
 	if old == nil || old.Service != svc.Service || !slices.Equal(old.Tags, svc.Tags) {
 		w.touch(AllServices)
@@ -146,14 +146,14 @@ func (w *Writer) DeleteService(node, id string) {
 	for _, check := range w.checksOf(node, id) {
 		w.DeleteCheck(node, check.CheckID)
 	}
-	remove(w.tx, tableServices, svc)
+	w.services.remove(svc)
 	w.touch(AllServices, NodeServices(node))
 	w.leave(svc.Service)
 }
 
 // leave notes that a service lost an instance, perhaps its last.
 func (w *Writer) leave(service string) {
-	if first[*Service](w.tx, tableServices, "name", service) != nil {
+	if w.services.has(servicesByName, folded(service)) {
 		w.touch(ServiceInstances(service), ServiceHealth(service))
 		return
 	}

@@ -55,15 +55,15 @@ func (s *Snapshot) Session(id string) *Session {
 	if id == "" {
 		return nil
 	}
-	return first[*Session](s.tx, tableSessions, "id", id)
+	return s.sessions.get(id)
 }
 
 // Sessions returns all sessions, sorted by id.
-func (s *Snapshot) Sessions() []*Session { return all[*Session](s.tx, tableSessions, "id") }
+func (s *Snapshot) Sessions() []*Session { return s.sessions.all() }
 
 // SessionsOn returns the sessions of a node.
 func (s *Snapshot) SessionsOn(node string) []*Session {
-	return all[*Session](s.tx, tableSessions, "node", node)
+	return s.sessions.by(sessionsOn, folded(node))
 }
 
 // PutSession stores a copy of a new session. Its node must exist,
@@ -82,7 +82,7 @@ func (w *Writer) PutSession(session Session) error {
 		}
 	}
 	session.CreateIndex, session.ModifyIndex = w.index, w.index
-	insert(w.tx, tableSessions, &session)
+	w.sessions.put(&session)
 	w.touch(AllSessions)
 	return nil
 }
@@ -108,7 +108,7 @@ func (w *Writer) DeleteSession(id string) {
 	if session == nil {
 		return
 	}
-	remove(w.tx, tableSessions, session)
+	w.sessions.remove(session)
 	w.touch(AllSessions)
 	w.release(session)
 }

@@ -1,15 +1,11 @@
 package state
 
-import (
-	"time"
-
-	"github.com/hashicorp/go-memdb"
-)
+import "time"
 
 // Snapshot is the state at one moment. It never changes and is safe for
 // concurrent use. Lists come in a steady order: by node, then by id.
 type Snapshot struct {
-	tx *memdb.Txn
+	*tables
 	// When any key last changed, and when deleted ones were last forgotten.
 	keys, forgotten uint64
 }

@@ -13,9 +13,8 @@ package state
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
-
-	"github.com/hashicorp/go-memdb"
 )
 
 // ErrUnknownNode reports a service or check for a node that is not there.
@@ -32,7 +31,7 @@ func (u UnknownService) Error() string {
 // Store is the state of one registry. It is safe for concurrent use: any
 // number of snapshots may be read while one write goes on.
 type Store struct {
-	db     *memdb.MemDB
+	now    atomic.Pointer[tables] // what is known; never changed, only replaced
 	topics *topics
 
 	commits commits
@@ -47,12 +46,10 @@ type Store struct {
 // every index it ever gave out, so no client is left waiting for an index
 // that will not come (Consul restarts at 1 and leaves them blind).
 func New() *Store {
-	db, err := memdb.NewMemDB(&memdb.DBSchema{Tables: tables})
-	if err != nil {
-		panic(fmt.Sprintf("state: schema: %v", err)) // a programmer's mistake in schema.go
-	}
 	began := uint64(time.Now().UnixMicro())
-	return &Store{db: db, topics: newTopics(began), index: began, delays: delays{until: map[string]time.Time{}}}
+	s := &Store{topics: newTopics(began), index: began, delays: delays{until: map[string]time.Time{}}}
+	s.now.Store(newTables())
+	return s
 }
 
 // Look returns the state as it is now, when what t covers last changed in it,
@@ -67,45 +64,6 @@ func (s *Store) Look(t Topic) (snapshot *Snapshot, index uint64, changed <-chan 
 // Snapshot returns the state as it is now. It costs next to nothing and may
 // be kept as long as it is useful.
 func (s *Store) Snapshot() *Snapshot {
-	keys, forgotten := s.topics.index(Topic{kind: entries}), s.topics.index(Topic{kind: tombstones})
-	return &Snapshot{tx: s.db.Txn(false), keys: keys, forgotten: forgotten}
-}
-
-// insert and remove wrap calls that fail only when an object does not fit the
-// schema, which is a programmer's mistake.
-
-func insert(tx *memdb.Txn, table string, object any) {
-	if err := tx.Insert(table, object); err != nil {
-		panic(fmt.Sprintf("state: insert into %s: %v", table, err))
-	}
-}
-
-func remove(tx *memdb.Txn, table string, object any) {
-	if err := tx.Delete(table, object); err != nil {
-		panic(fmt.Sprintf("state: delete from %s: %v", table, err))
-	}
-}
-
-// first returns the only object of table whose index has the given key, or
-// the zero T.
-func first[T any](tx *memdb.Txn, table, index string, key ...any) T {
-	object, err := tx.First(table, index, key...)
-	if err != nil {
-		panic(fmt.Sprintf("state: read %s: %v", table, err))
-	}
-	found, _ := object.(T)
-	return found
-}
-
-// all returns, in key order, the objects of table whose index has the given key.
-func all[T any](tx *memdb.Txn, table, index string, key ...any) []T {
-	rows, err := tx.Get(table, index, key...)
-	if err != nil {
-		panic(fmt.Sprintf("state: read %s: %v", table, err))
-	}
-	var found []T
-	for object := rows.Next(); object != nil; object = rows.Next() {
-		found = append(found, object.(T))
-	}
-	return found
+	changed, forgotten := s.topics.index(Topic{kind: keys}), s.topics.index(Topic{kind: tombstones})
+	return &Snapshot{tables: s.now.Load(), keys: changed, forgotten: forgotten}
 }

@@ -23,7 +23,7 @@ const (
 	allSessions
 	allCoordinates
 	everything
-	entries    // any key
+	keys       // any key
 	tombstones // when deleted keys were last forgotten
 	extinct    // when a service last lost its last instance
 	origin     // when the store began

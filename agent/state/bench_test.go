@@ -1,0 +1,47 @@
+package state
+
+import (
+	"fmt"
+	"testing"
+)
+
+// What one registration and one look at a service cost does not depend on how
+// much is there.
+func BenchmarkGrowth(b *testing.B) {
+	for _, there := range []int{1_000, 10_000, 100_000} {
+		s := New()
+		if err := s.Write(func(w *Writer) error { w.PutNode(Node{Node: "n"}); return nil }); err != nil {
+			b.Fatal(err)
+		}
+		put := func(b *testing.B, n int) {
+			b.Helper()
+			if err := s.Write(func(w *Writer) error {
+				return w.PutService(Service{Node: "n", ID: fmt.Sprintf("web-%d-%08d", n%(there/10), n), Service: fmt.Sprintf("web-%d", n%(there/10)), Port: n})
+			}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for n := range there {
+			put(b, n)
+		}
+		b.Run(fmt.Sprintf("register/there=%d", there), func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				// Of an instance that is there, so that there are as many after it.
+				if err := s.Write(func(w *Writer) error {
+					return w.PutService(Service{Node: "n", ID: fmt.Sprintf("web-%d-%08d", n%(there/10), n%there), Service: fmt.Sprintf("web-%d", n%(there/10)), Port: -n})
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("instances/there=%d", there), func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				if got := len(s.Snapshot().Instances(fmt.Sprintf("web-%d", n%(there/10)))); got != 10 {
+					b.Fatalf("%d instances, want 10", got)
+				}
+			}
+		})
+	}
+}
