@@ -49,8 +49,10 @@ var house = map[string]struct {
 	"ui":                    {1, shared},
 	"agent/telemetry":       {2, agency},
 	"agent/session":         {2, agency},
+	"agent/monitor":         {2, agency},
 	"internal/alarm":        {0, shared},
 	"internal/direct":       {0, shared},
+	"internal/host":         {0, shared},
 }
 
 // outside are folders that are not part of the house: they look at it from

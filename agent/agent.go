@@ -23,6 +23,7 @@ import (
 
 	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/monitor"
 	"github.com/realjf/muster/agent/session"
 	"github.com/realjf/muster/agent/state"
 	"github.com/realjf/muster/internal/direct"
@@ -51,19 +52,19 @@ func New(config Config) (*Agent, error) {
 	if err := config.Validate(); err != nil {
 		return nil, fmt.Errorf("agent configuration: %w", err)
 	}
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
-	}
+	log := monitor.New(config.Logger)
+	logger := log.Logger("")
 	store := state.New()
-	announced, err := local.New(store, node(config), local.Config{Logger: config.Logger})
+	announced, err := local.New(store, node(config), local.Config{Logger: logger})
 	if err != nil {
 		return nil, err
 	}
-	sessions := session.New(store, config.Logger)
+	sessions := session.New(store, logger)
 	left := make(chan struct{})
 	v1 := api.New(store, announced, sessions, api.Config{
-		Pretty: config.Pretty, Version: config.Version, Logger: config.Logger,
-		Leave: sync.OnceFunc(func() { close(left) }),
+		Pretty: config.Pretty, Version: config.Version, Log: log,
+		Leave:    sync.OnceFunc(func() { close(left) }),
+		Settings: api.Settings{EnableDebug: config.EnableDebug},
 	})
 	// The page is a client of the public API like any other; only its
 	// requests take the short way.
@@ -83,7 +84,7 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
 	}
-	return &Agent{logger: config.Logger, local: announced, sessions: sessions, http: listener,
+	return &Agent{logger: logger, local: announced, sessions: sessions, http: listener,
 		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
 		door:  door, left: left}, nil
 }

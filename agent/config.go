@@ -31,6 +31,9 @@ type Config struct {
 	MaxConnsPerClient int
 	// Pretty indents JSON answers: easier to read, about twice as large.
 	Pretty bool
+	// EnableDebug serves Go's profiles of the process under /debug/pprof/, to
+	// everyone who reaches the API.
+	EnableDebug bool
 	// Version is muster's own, as it is told to those who ask.
 	Version string
 	// Logger hears of the agent's doings. Nil means silence.
@@ -51,6 +54,7 @@ func DevConfig() Config {
 		NodeAddress: "127.0.0.1",
 		Datacenter:  "dc1",
 		Pretty:      true,
+		EnableDebug: true,
 		Version:     "dev",
 
 		MaxConnsPerClient: 200, // Consul's

@@ -27,7 +27,7 @@ func (a *API) agentSelf(*http.Request) (any, error) {
 		"DebugConfig": map[string]any{
 			"Datacenter": node.Datacenter, "NodeName": node.Node, "NodeID": node.ID, "Version": version,
 			"AdvertiseAddrLAN": node.Address, "ServerMode": true, "DevMode": a.config.Pretty,
-			"TaggedAddresses": node.TaggedAddresses,
+			"TaggedAddresses": node.TaggedAddresses, "EnableDebug": a.settings.Load().EnableDebug,
 		},
 		"Member": a.member(),
 		"Meta":   node.Meta,

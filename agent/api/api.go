@@ -14,10 +14,12 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/realjf/muster/agent/event"
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/monitor"
 	"github.com/realjf/muster/agent/session"
 	"github.com/realjf/muster/agent/state"
 	"github.com/realjf/muster/agent/telemetry"
@@ -32,8 +34,17 @@ type Config struct {
 	// Leave ends the agent when a client asks for it. It may be called more
 	// than once and must not wait for the end. Nil means that clients may not.
 	Leave func()
-	// Logger hears of answers that could not be made. Nil means silence.
-	Logger *slog.Logger
+	// Log is the agent's, which clients may read. It hears of answers that could
+	// not be made, and at debug level of all requests. Nil means silence.
+	Log *monitor.Log
+	// Settings are those to begin with.
+	Settings
+}
+
+// Settings are what may change while the API serves. The zero value works.
+type Settings struct {
+	// EnableDebug serves Go's profiles of the process under /debug/pprof/.
+	EnableDebug bool
 }
 
 // API answers Consul's HTTP API. It is an http.Handler, safe for concurrent
@@ -47,6 +58,8 @@ type API struct {
 	telemetry *telemetry.Telemetry
 	began     time.Time
 	config    Config
+	settings  atomic.Pointer[Settings]
+	logger    *slog.Logger
 	answers   *answers
 	mux       *http.ServeMux
 }
@@ -54,22 +67,30 @@ type API struct {
 // New returns the API of a registry that knows what store holds, announced
 // what local holds, and keeps the sessions of sessions.
 func New(store *state.Store, local *local.Local, sessions *session.Keeper, config Config) *API {
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
+	if config.Log == nil {
+		config.Log = monitor.New(nil)
 	}
 	a := &API{
 		store: store, local: local, sessions: sessions, events: &event.Log{}, telemetry: telemetry.New(store, local.Node()),
-		began: time.Now().UTC(), config: config, answers: newAnswers(), mux: http.NewServeMux(),
+		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(), mux: http.NewServeMux(),
 	}
+	a.Adjust(config.Settings)
 	for _, route := range a.routes() {
 		a.mux.Handle(route.path, a.serve(route))
 	}
 	for _, path := range unserved {
 		a.mux.HandleFunc(path, notServed)
 	}
+	for path, profile := range profiles {
+		a.mux.HandleFunc(path, a.debug(profile))
+	}
 	a.mux.HandleFunc("/", notFound)
 	return a
 }
+
+// Adjust puts other settings in the place of those there are. It may be called
+// at any time.
+func (a *API) Adjust(settings Settings) { a.settings.Store(&settings) }
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -42,9 +43,11 @@ func status(err error) int {
 // writeError writes an error as Consul does: plain text without a new line.
 func (a *API) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	code := status(err)
+	level := slog.LevelDebug // callers must not be able to fill the log
 	if code == http.StatusInternalServerError {
-		a.config.Logger.Warn("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		level = slog.LevelWarn
 	}
+	a.logger.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", code, "error", err)
 	writeText(w, code, err.Error())
 }
 

@@ -1,6 +1,12 @@
 package api
 
-import "net/http"
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/realjf/muster/agent/telemetry"
+)
 
 // agentMetrics tells how the agent fares, in Consul's JSON or for Prometheus.
 func (a *API) agentMetrics(r *http.Request) (any, error) {
@@ -12,6 +18,23 @@ func (a *API) agentMetrics(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return &reply{header: http.Header{"Content-Type": {"text/plain; version=0.0.4; charset=utf-8"}}, body: text}, nil
+}
+
+// agentMetricsStream tells the same again and again, whenever an interval of it
+// is over.
+func (a *API) agentMetricsStream(*http.Request) (any, error) {
+	return stream(func(ctx context.Context, send func([]byte) error) error {
+		if err := send(nil); err != nil {
+			return err
+		}
+		return a.telemetry.Stream(ctx, func(report telemetry.Report) error {
+			text, err := json.MarshalIndent(report, "", "    ")
+			if err != nil {
+				return err
+			}
+			return send(append(text, '\n'))
+		})
+	}), nil
 }
 
 // seriesPath is what the metrics call a path, as Consul's do: without the

@@ -24,7 +24,10 @@ func (a *API) routes() []route {
 	return append([]route{
 		{path: "/v1/agent/self", get: a.agentSelf},
 		{path: "/v1/agent/members", get: a.agentMembers},
+		{path: "/v1/agent/host", get: a.agentHost},
 		{path: "/v1/agent/metrics", get: a.agentMetrics},
+		{path: "/v1/agent/metrics/stream", get: a.agentMetricsStream},
+		{path: "/v1/agent/monitor", get: a.agentMonitor},
 		{path: "/v1/agent/maintenance", put: a.agentMaintenance},
 
 		{path: "/v1/agent/version", get: a.agentVersion},
@@ -107,7 +110,7 @@ func (a *API) routes() []route {
 // unserved is the rest of Consul's API: paths that a Consul would know and
 // this registry does not serve yet.
 var unserved = []string{
-	"/v1/agent/connect/", "/v1/agent/host", "/v1/agent/metrics/stream", "/v1/agent/monitor",
+	"/v1/agent/connect/",
 	"/v1/config", "/v1/config/", "/v1/connect/", "/v1/discovery-chain/", "/v1/exported-services", "/v1/internal/",
 	"/v1/peering/", "/v1/peerings", "/v1/query", "/v1/query/", "/v1/snapshot",
 }

@@ -5,7 +5,9 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +53,10 @@ func (a *API) serve(route route) http.Handler {
 			return
 		}
 		began := time.Now()
-		defer func() { series[r.Method].Took(time.Since(began)) }()
+		defer func() {
+			series[r.Method].Since(began)
+			a.logFinished(r, began)
+		}()
 		if r.Method == http.MethodPut {
 			// A body that trickles in may not hold a connection for ever. Not
 			// every writer can say so: those of tests and of the page cannot.
@@ -68,6 +73,18 @@ func (a *API) serve(route route) http.Handler {
 	})
 }
 
+// logFinished tells those who debug of a request, without the secret in it.
+func (a *API) logFinished(r *http.Request, began time.Time) {
+	if !a.logger.Enabled(r.Context(), slog.LevelDebug) {
+		return
+	}
+	url := secret.ReplaceAllString(r.URL.RequestURI(), "${1}<hidden>")
+	a.logger.Debug("request finished", "method", r.Method, "url", url, "from", r.RemoteAddr, "latency", time.Since(began))
+}
+
+// secret is the part of a URL that nobody may read.
+var secret = regexp.MustCompile(`([?&]token=)[^&]*`)
+
 // write writes what a handler returned.
 func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 	var out *reply
@@ -76,6 +93,8 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 		out = &reply{}
 	case *reply:
 		out = answer
+	case stream:
+		return a.flow(w, r, answer)
 	case question:
 		settled, err := a.settle(r, answer)
 		if err != nil {

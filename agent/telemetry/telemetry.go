@@ -2,15 +2,16 @@
 // took, what is in the catalog, what the process uses. It tells it in the
 // names and the JSON of Consul's /v1/agent/metrics, and to Prometheus.
 //
-// Figures count from the start of the agent; nothing is kept by time, and
-// nothing is sent anywhere.
+// As with Consul, the JSON sums up the last ten seconds that are over, and
+// Prometheus is told of all since the start of the agent. Nothing older is
+// kept by time, and nothing is sent anywhere.
 package telemetry
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
-	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -39,37 +40,21 @@ func New(store *state.Store, node state.Node) *Telemetry {
 	return &Telemetry{store: store, node: node, began: time.Now()}
 }
 
-// Series is a set of observations of one thing. It is safe for concurrent use.
-type Series struct {
-	name   string
-	labels map[string]string
-
-	mu                        sync.Mutex
-	count                     uint64
-	sum, squares, least, most float64
-}
-
 // Series returns a new series, for things that are seen again and again.
 func (t *Telemetry) Series(name string, labels map[string]string) *Series {
-	s := &Series{name: name, labels: labels}
+	return t.add(&Series{name: name, labels: labels})
+}
+
+// Counter returns a new series of which only the number and the sum matter.
+func (t *Telemetry) Counter(name string, labels map[string]string) *Series {
+	return t.add(&Series{name: name, labels: labels, counts: true})
+}
+
+func (t *Telemetry) add(s *Series) *Series {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.series = append(t.series, s)
 	return s
-}
-
-// Took observes a duration; it is told in milliseconds.
-func (s *Series) Took(d time.Duration) {
-	ms := float64(d) / float64(time.Millisecond)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.count == 0 || ms < s.least {
-		s.least = ms
-	}
-	s.most = max(s.most, ms)
-	s.count++
-	s.sum += ms
-	s.squares += ms * ms
 }
 
 // Report is what /v1/agent/metrics answers.
@@ -88,48 +73,57 @@ type Gauge struct {
 	Labels map[string]string
 }
 
-// Sample sums up a series.
-type Sample struct {
-	Name                              string
-	Count                             uint64
-	Rate, Sum, Min, Max, Mean, Stddev float64
-	Labels                            map[string]string
-}
-
-// Report returns all figures as they are now. What was never seen is left out.
+// Report returns the gauges as they are now, and what was seen in the last
+// interval that is over; in the first one of the agent, what was seen so far.
 func (t *Telemetry) Report() Report {
-	now := time.Now()
-	return Report{
-		Timestamp: now.UTC().Format("2006-01-02 15:04:05 -0700 MST"),
-		Gauges:    t.gauges(), Points: []struct{}{}, Counters: []Sample{}, Samples: t.samples(now),
+	last := intervalOf(time.Now())
+	if last > intervalOf(t.began) {
+		last--
 	}
+	return t.report(last)
 }
 
-func (t *Telemetry) samples(now time.Time) []Sample {
-	t.mu.Lock()
-	series := slices.Clone(t.series)
-	t.mu.Unlock()
-	samples := []Sample{}
-	for _, s := range series {
-		if sample := s.sample(now.Sub(t.began)); sample.Count > 0 {
-			samples = append(samples, sample)
+func (t *Telemetry) report(i interval) Report {
+	report := Report{
+		Timestamp: i.start().UTC().Format("2006-01-02 15:04:05 -0700 MST"),
+		Gauges:    t.gauges(), Points: []struct{}{}, Counters: []Sample{}, Samples: []Sample{},
+	}
+	for _, s := range t.all() {
+		sample := s.in(i)
+		switch {
+		case sample.Count == 0: // what was not seen is left out
+		case s.counts:
+			report.Counters = append(report.Counters, sample)
+		default:
+			report.Samples = append(report.Samples, sample)
 		}
 	}
-	return samples
+	return report
 }
 
-// sample sums up what was observed in a time.
-func (s *Series) sample(in time.Duration) Sample {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sample := Sample{Name: s.name, Count: s.count, Sum: s.sum, Min: s.least, Max: s.most, Labels: s.labels}
-	if s.count > 0 {
-		n := float64(s.count)
-		sample.Mean = s.sum / n
-		sample.Rate = s.sum / in.Seconds()
-		sample.Stddev = math.Sqrt(max(0, s.squares/n-sample.Mean*sample.Mean))
+func (t *Telemetry) all() []*Series {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.series)
+}
+
+// Stream calls tell with the report of each interval when it is over. It
+// blocks until ctx ends, and returns nil, or until tell fails.
+func (t *Telemetry) Stream(ctx context.Context, tell func(Report) error) error {
+	for {
+		now := time.Now()
+		current := intervalOf(now)
+		timer := time.NewTimer((current + 1).start().Sub(now))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		if err := tell(t.report(current)); err != nil {
+			return err
+		}
 	}
-	return sample
 }
 
 // gauges are told under Consul's names: those of the process with its host.
@@ -194,13 +188,19 @@ func (figures) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (f figures) Collect(out chan<- prometheus.Metric) {
-	report := f.Report()
-	for _, gauge := range report.Gauges {
+	for _, gauge := range f.gauges() {
 		name := strings.Replace(gauge.Name, "."+f.node.Node+".", ".", 1)
 		out <- prometheus.MustNewConstMetric(description(name, gauge.Labels), prometheus.GaugeValue, gauge.Value, values(gauge.Labels)...)
 	}
-	for _, sample := range report.Samples {
-		out <- prometheus.MustNewConstSummary(description(sample.Name, sample.Labels), sample.Count, sample.Sum, nil, values(sample.Labels)...)
+	for _, s := range f.all() {
+		count, sum := s.total()
+		switch described := description(s.name, s.labels); {
+		case count == 0:
+		case s.counts:
+			out <- prometheus.MustNewConstMetric(described, prometheus.CounterValue, sum, values(s.labels)...)
+		default:
+			out <- prometheus.MustNewConstSummary(described, count, sum, nil, values(s.labels)...)
+		}
 	}
 }
 
