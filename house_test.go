@@ -44,6 +44,7 @@ var house = map[string]struct {
 	"service":               {2, library},
 	"agent/check":           {2, agency},
 	"agent/event":           {2, agency},
+	"agent/query":           {2, agency},
 	"discover":              {1, library},
 	"agent/state":           {1, agency},
 	"ui":                    {1, shared},

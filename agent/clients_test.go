@@ -143,6 +143,54 @@ func TestTransactionIsWholeOrNothing(t *testing.T) {
 	}
 }
 
+// TestPreparedQueries goes through the life of a query with Consul's client.
+func TestPreparedQueries(t *testing.T) {
+	client := agenttest.Start(t).Client()
+	for _, id := range []string{"web-1", "web-2"} {
+		if err := client.Agent().ServiceRegister(&consul.AgentServiceRegistration{Name: "web", ID: id, Tags: []string{id}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	session, _, err := client.Session().Create(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries := client.PreparedQuery()
+	definition := &consul.PreparedQueryDefinition{
+		Name: "any-", Session: session, Template: consul.QueryTemplate{Type: "name_prefix_match", Regexp: "^any-(.+)$"},
+		Service: consul.ServiceQuery{Service: "web", Tags: []string{"${match(1)}"}, Failover: consul.QueryFailoverOptions{NearestN: 2}},
+		DNS:     consul.QueryDNSOptions{TTL: "10s"},
+	}
+	id, _, err := queries.Create(definition, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	definition.ID, definition.Service.OnlyPassing = id, true
+	if _, err := queries.Update(definition, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, meta, err := queries.Get(id, nil)
+	if err != nil || len(got) != 1 || !got[0].Service.OnlyPassing || got[0].Session != session || meta.LastIndex == 0 {
+		t.Fatalf("get: %+v, %+v, %v", got, meta, err)
+	}
+	answer, _, err := queries.Execute("any-web-2", nil)
+	if err != nil || len(answer.Nodes) != 1 || answer.Nodes[0].Service.ID != "web-2" || answer.DNS.TTL != "10s" || answer.Service != "web" {
+		t.Errorf("execute: %+v, %v", answer, err)
+	}
+	if all, _, err := queries.List(nil); err != nil || len(all) != 1 {
+		t.Errorf("list: %+v, %v", all, err)
+	}
+	if _, err := client.Session().Destroy(session, nil); err != nil {
+		t.Fatal(err)
+	}
+	if all, _, err := queries.List(nil); err != nil || len(all) != 0 {
+		t.Errorf("after its session: %+v, %v", all, err)
+	}
+	if _, err := queries.Delete(id, nil); err == nil {
+		t.Error("a query that is gone was deleted")
+	}
+}
+
 // TestCatalogRemovalOfOwnServiceIsPutRight: who removes a service of the
 // agent's from the catalog finds it there again.
 func TestCatalogRemovalOfOwnServiceIsPutRight(t *testing.T) {

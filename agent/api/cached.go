@@ -37,8 +37,16 @@ func cacheable(answer any, err error) (any, error) {
 
 // fromCache says of the answer in place what was asked about the cache.
 func (q question) fromCache(place *slot) cached {
+	if !q.cacheable {
+		return notCached
+	}
+	return q.options.fromCache(place)
+}
+
+// fromCache is that of a question that may be asked with ?cached.
+func (o readOptions) fromCache(place *slot) cached {
 	switch {
-	case !q.cacheable || !q.options.cached:
+	case !o.cached:
 		return notCached
 	case place.cached.Swap(true):
 		return cacheHit

@@ -21,7 +21,7 @@ func (a *API) catalogNodes(r *http.Request) (any, error) {
 	near, topic := a.near(r.URL.Query(), state.AllNodes)
 	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		nodes := keep(s.Nodes(), func(n *state.Node) bool { return meta.matches(n) })
-		return filtered(filter, nearest(s, near, nodes, func(n *state.Node) string { return n.Node }))
+		return filtered(filter, state.Nearest(s, near, nodes, func(n *state.Node) string { return n.Node }))
 	})
 }
 
@@ -76,7 +76,7 @@ func (a *API) catalogService(r *http.Request) (any, error) {
 				entries = append(entries, newCatalogEntry(instance.Node, instance.Service))
 			}
 		}
-		return filtered(filter, nearest(s, near, entries, func(e catalogEntry) string { return e.Node }))
+		return filtered(filter, state.Nearest(s, near, entries, func(e catalogEntry) string { return e.Node }))
 	}))
 }
 

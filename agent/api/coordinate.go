@@ -1,10 +1,8 @@
 package api
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/realjf/muster/agent/state"
 )
@@ -84,17 +82,4 @@ func (a *API) near(query url.Values, topic state.Topic) (string, state.Topic) {
 	default:
 		return name, state.Everything
 	}
-}
-
-// nearest returns the elements of list by the distance of their nodes from
-// near, and as they are when nothing is known of that. The list is the
-// caller's own, and is ordered in place.
-func nearest[T any](s *state.Snapshot, near string, list []T, node func(T) string) []T {
-	if near == "" {
-		return list
-	}
-	if distance := s.Distances(near); distance != nil {
-		slices.SortStableFunc(list, func(a, b T) int { return cmp.Compare(distance(node(a)), distance(node(b))) })
-	}
-	return list
 }

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/query"
 )
 
 // failure is an error that knows its status. Its text goes to the client,
@@ -31,7 +32,8 @@ func status(err error) int {
 		return failed.status
 	case errors.As(err, new(local.UnknownService)),
 		errors.As(err, new(local.UnknownCheck)),
-		errors.As(err, new(local.NoSuchService)):
+		errors.As(err, new(local.NoSuchService)),
+		errors.Is(err, query.ErrNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable

@@ -45,7 +45,7 @@ func (a *API) checks(r *http.Request, topic state.Topic, list func(*state.Snapsh
 	}
 	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		checks := keep(list(s), func(c *state.Check) bool { return meta.matches(s.Node(c.Node)) })
-		return filtered(filter, nearest(s, near, checks, func(c *state.Check) string { return c.Node }))
+		return filtered(filter, state.Nearest(s, near, checks, func(c *state.Check) string { return c.Node }))
 	})
 }
 
@@ -67,7 +67,7 @@ func (a *API) healthService(r *http.Request) (any, error) {
 			return meta.matches(i.Node) && hasTags(i.Service, tags) &&
 				(!passing || state.Worst(i.Checks) == state.Passing)
 		})
-		return filtered(filter, nearest(s, near, instances, func(i state.Instance) string { return i.Node.Node }))
+		return filtered(filter, state.Nearest(s, near, instances, func(i state.Instance) string { return i.Node.Node }))
 	}))
 }
 

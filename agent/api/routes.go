@@ -80,6 +80,9 @@ func (a *API) routes() []route {
 		{path: "/v1/session/node/{node...}", get: a.sessionNode},
 		{path: "/v1/session/list", get: a.sessionList},
 
+		{path: "/v1/query", get: a.queryList, post: a.queryCreate},
+		{path: "/v1/query/{id...}", get: a.queryGet, put: a.queryUpdate, del: a.queryDelete},
+
 		{path: "/v1/coordinate/datacenters", get: a.coordinateDatacenters},
 		{path: "/v1/coordinate/nodes", get: a.coordinateNodes},
 		{path: "/v1/coordinate/node/{node...}", get: a.coordinateNode},
@@ -112,5 +115,5 @@ func (a *API) routes() []route {
 var unserved = []string{
 	"/v1/agent/connect/",
 	"/v1/config", "/v1/config/", "/v1/connect/", "/v1/discovery-chain/", "/v1/exported-services", "/v1/internal/",
-	"/v1/peering/", "/v1/peerings", "/v1/query", "/v1/query/", "/v1/snapshot",
+	"/v1/peering/", "/v1/peerings", "/v1/snapshot",
 }

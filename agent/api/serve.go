@@ -57,7 +57,7 @@ func (a *API) serve(route route) http.Handler {
 			series[r.Method].Since(began)
 			a.logFinished(r, began)
 		}()
-		if r.Method == http.MethodPut {
+		if r.Method == http.MethodPut || r.Method == http.MethodPost {
 			// A body that trickles in may not hold a connection for ever. Not
 			// every writer can say so: those of tests and of the page cannot.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))

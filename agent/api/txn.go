@@ -281,14 +281,8 @@ func (t *transaction) reply(a *API, r *http.Request) (any, error) {
 		}
 		answer = struct {
 			outcome
-			Index                 uint64
-			LastContact           int
-			KnownLeader           bool
-			ConsistencyLevel      string
-			NotModified           bool
-			Backend               int
-			ResultsFilteredByACLs bool
-		}{outcome: result, Index: index, KnownLeader: t.sound}
+			bodyMeta
+		}{result, bodyMeta{Index: index, KnownLeader: t.sound}}
 		out.header.Set("X-Consul-Knownleader", strconv.FormatBool(t.sound))
 		out.header.Set("X-Consul-Lastcontact", "0")
 	}

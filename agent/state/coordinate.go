@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -86,6 +87,19 @@ func (s *Snapshot) Distances(origin string) func(node string) float64 {
 		}
 		return math.Inf(1)
 	}
+}
+
+// Nearest returns the elements of list by the distance of their nodes from
+// near, and as they are when near is empty or nothing is known of it. The list
+// is the caller's own, and is ordered in place.
+func Nearest[T any](s *Snapshot, near string, list []T, node func(T) string) []T {
+	if near == "" {
+		return list
+	}
+	if distance := s.Distances(near); distance != nil {
+		slices.SortStableFunc(list, func(a, b T) int { return cmp.Compare(distance(node(a)), distance(node(b))) })
+	}
+	return list
 }
 
 // PutCoordinate stores where a node lies. It does nothing when the node is not

@@ -8,6 +8,7 @@ type tables struct {
 	checks      table[Check]
 	coordinates table[Coordinate]
 	sessions    table[Session]
+	queries     table[Query]
 	entries     entries
 	tombstones  table[tombstone]
 }
@@ -21,6 +22,10 @@ const (
 	checksByStatus = 2
 
 	sessionsOn = 0 // a node
+
+	queriesByName    = 0
+	queriesBySession = 1
+	queriesFor       = 2 // names that begin with theirs
 )
 
 func newTables() *tables {
@@ -35,6 +40,10 @@ func newTables() *tables {
 		coordinates: newTable(func(c *Coordinate) string { return folded(c.Node) }),
 		sessions: newTable(func(s *Session) string { return s.ID },
 			func(s *Session) string { return folded(s.Node) }),
+		queries: newTable(func(q *Query) string { return exact(q.ID) },
+			func(q *Query) string { return folded(q.Name) },
+			func(q *Query) string { return exact(q.Session) },
+			func(q *Query) string { return folded(q.Template.Type, q.Name) }),
 		entries:    newEntries(),
 		tombstones: newTable(func(t *tombstone) string { return t.Key }),
 	}
@@ -42,7 +51,7 @@ func newTables() *tables {
 
 // each yields every table.
 func (t *tables) each(yield func(forked) bool) {
-	for _, table := range []forked{&t.nodes, &t.services, &t.checks, &t.coordinates, &t.sessions, &t.entries, &t.tombstones} {
+	for _, table := range []forked{&t.nodes, &t.services, &t.checks, &t.coordinates, &t.sessions, &t.queries, &t.entries, &t.tombstones} {
 		if !yield(table) {
 			return
 		}

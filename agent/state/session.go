@@ -101,7 +101,7 @@ func (s *Session) checks(yield func(string) bool) {
 	}
 }
 
-// DeleteSession ends a session and its locks. It does nothing when there is
+// DeleteSession ends a session, its locks and its prepared queries. It does nothing when there is
 // no such session.
 func (w *Writer) DeleteSession(id string) {
 	session := w.Session(id)
@@ -111,6 +111,7 @@ func (w *Writer) DeleteSession(id string) {
 	w.sessions.remove(session)
 	w.touch(AllSessions)
 	w.release(session)
+	w.endQueries(id)
 }
 
 // endSessions ends the sessions of a node that fits says so of.

@@ -22,6 +22,7 @@ const (
 	allServices
 	allSessions
 	allCoordinates
+	allQueries
 	everything
 	keys       // any key
 	tombstones // when deleted keys were last forgotten
@@ -44,6 +45,8 @@ var (
 	AllSessions = Topic{kind: allSessions}
 	// AllCoordinates covers where every node lies.
 	AllCoordinates = Topic{kind: allCoordinates}
+	// AllQueries covers every prepared query.
+	AllQueries = Topic{kind: allQueries}
 	// Everything covers every answer there is; its index is the last write's.
 	Everything = Topic{kind: everything}
 )
