@@ -168,7 +168,13 @@ func (l *Local) Register(svc state.Service, checks []Check, replace bool) error 
 
 // register is Register within a change.
 func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, replace bool) error {
-	now := &service{definition: &svc, checks: map[string]*announcedCheck{}, changed: make(chan struct{})}
+	if err := w.PutService(svc); err != nil {
+		return fmt.Errorf("register service %q: %w", svc.ID, err)
+	}
+	now := &service{
+		definition: w.Service(l.node.Node, svc.ID), // one copy of it is enough
+		checks:     map[string]*announcedCheck{}, changed: make(chan struct{}),
+	}
 	named := map[string]bool{}
 	announced := make([]*announcedCheck, len(checks))
 	for n, c := range checks {
@@ -187,9 +193,6 @@ func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, rep
 				now.checks[id] = c
 			}
 		}
-	}
-	if err := w.PutService(svc); err != nil {
-		return fmt.Errorf("register service %q: %w", svc.ID, err)
 	}
 	for _, id := range obsolete {
 		w.DeleteCheck(l.node.Node, id)
@@ -210,7 +213,7 @@ func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, rep
 		l.run(c, now)
 	}
 	for _, c := range now.checks {
-		c.relabel(&svc)
+		c.relabel(now.definition)
 	}
 	l.tell()
 	return nil

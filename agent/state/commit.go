@@ -94,10 +94,16 @@ func (c *commits) leave() {
 	}
 }
 
+// usualTouches is how many topics most changes touch.
+const usualTouches = 8
+
 // commit applies a batch of changes in one transaction of the tables. The
 // caller leads.
 func (s *Store) commit(batch []*pending) {
-	w := &Writer{Snapshot: Snapshot{tables: s.now.Load().fork()}, index: s.index + 1, graves: s.graves}
+	w := &Writer{
+		Snapshot: Snapshot{tables: s.now.Load().fork()}, index: s.index + 1, graves: s.graves,
+		touched: make([]touch, 0, usualTouches*len(batch)),
+	}
 	for _, p := range batch {
 		before := len(w.touched)
 		p.err = p.change(w)
