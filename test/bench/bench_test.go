@@ -30,7 +30,7 @@ func TestConnectionReadsAnswerAfterAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/", "/chunked", "/empty", "/chunked", "/"} {
-		if got, err := conn.do(get(path)); err != nil || got != (answer{status: 200, index: 42}) {
+		if got, err := conn.do(get(path)); err != nil || got.status != 200 || got.index != 42 {
 			t.Errorf("GET %s = %+v, %v; want status 200 and index 42", path, got, err)
 		}
 	}

@@ -16,12 +16,14 @@ import (
 type connection struct {
 	net    net.Conn
 	reader *bufio.Reader
+	number uint64 // among those that were opened together
 }
 
 // answer is what is kept of an HTTP answer.
 type answer struct {
 	status int
 	index  uint64 // X-Consul-Index, 0 when there is none
+	length int    // of the body, where the head says it
 }
 
 // connect opens a connection, which ends with ctx: whatever it is doing then
@@ -72,7 +74,7 @@ func (c *connection) read() (answer, error) {
 	if a.status, err = strconv.Atoi(string(line[9:12])); err != nil {
 		return answer{}, fmt.Errorf("status line %q: %w", line, err)
 	}
-	length, chunked := 0, false
+	chunked := false
 	for {
 		line, err := c.reader.ReadSlice('\n')
 		if err != nil {
@@ -85,7 +87,7 @@ func (c *connection) read() (answer, error) {
 		name, value, _ := bytes.Cut(line, []byte(": "))
 		switch {
 		case bytes.EqualFold(name, []byte("content-length")):
-			length, err = strconv.Atoi(string(value))
+			a.length, err = strconv.Atoi(string(value))
 		case bytes.EqualFold(name, []byte("transfer-encoding")):
 			chunked = true
 		case bytes.EqualFold(name, []byte("x-consul-index")):
@@ -98,7 +100,7 @@ func (c *connection) read() (answer, error) {
 	if chunked {
 		return a, c.skipChunks()
 	}
-	_, err = c.reader.Discard(length)
+	_, err = c.reader.Discard(a.length)
 	return a, err
 }
 

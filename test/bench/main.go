@@ -1,7 +1,7 @@
 // Command bench measures muster's registry beside a real Consul and beside the
 // least that a server on Go's net/http could do, all three as child processes
 // on this machine, in alternating rounds, and writes the table of medians into
-// docs/benchmarks.md. Run it as "make bench" (Linux, a few minutes).
+// docs/benchmarks.md. Run it as "make bench" (Linux, about twenty minutes).
 //
 // Absolute figures move from run to run and from machine to machine; the
 // ratios are what to compare.
@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/realjf/muster/test/registry"
 )
@@ -32,6 +33,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
+	only := flag.String("only", "", "a part of the names of the figures to take; the document stays as it is")
 	rounds := flag.Int("rounds", 3, "how often each figure is taken; the table shows medians")
 	consul := flag.String("consul", ".bin/consul", "the real Consul, from make consul")
 	document := flag.String("document", "docs/benchmarks.md", "the page that holds the table")
@@ -53,11 +55,16 @@ func run(ctx context.Context) error {
 	}
 	var table []row
 	for _, f := range figures {
-		table = append(table, row{figure: f, values: map[string][]float64{}})
+		if strings.Contains(f.name, *only) {
+			table = append(table, row{figure: f, values: map[string][]float64{}})
+		}
 	}
 	for round := range *rounds {
 		for _, row := range table {
 			for _, kind := range contenders {
+				if !row.who.takes(kind.Name, round) {
+					continue
+				}
 				for range max(row.times, 1) {
 					value, err := take(ctx, row.figure, kind)
 					if err != nil {
@@ -75,6 +82,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	fmt.Print(text)
+	if *only != "" {
+		return nil
+	}
 	return insert(*document, text)
 }
 
@@ -90,7 +100,7 @@ func prepare(ctx context.Context, folder, consul string) ([]registry.Kind, error
 	programs := map[string]string{musterName: ".", minimalName: "./test/bench/minimal"}
 	for name, source := range programs {
 		path := filepath.Join(folder, name)
-		if output, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, source).CombinedOutput(); err != nil {
+		if output, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, source).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("build %s: %w\n%s", name, err, output)
 		}
 		programs[name] = path

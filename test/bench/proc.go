@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -25,23 +26,29 @@ func residentMiB(pid int) (float64, error) {
 	return 0, fmt.Errorf("%s has no VmRSS", path)
 }
 
-// processorTicks returns the processor time that a process has used, in the
-// kernel's ticks.
-func processorTicks(pid int) (uint64, error) {
-	path := fmt.Sprintf("/proc/%d/stat", pid)
-	text, err := os.ReadFile(path)
+// processorTime returns the processor time that the threads of a process have
+// used.
+func processorTime(pid int) (time.Duration, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil {
 		return 0, err
 	}
-	// The second field is the program's name in parentheses and may hold spaces.
-	_, fields, _ := strings.Cut(string(text), ") ")
-	var state string
-	var skip int64
-	var user, system uint64
-	if _, err := fmt.Sscan(fields, &state, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &user, &system); err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
+	if len(threads) == 0 {
+		return 0, fmt.Errorf("process %d is gone", pid)
 	}
-	return user + system, nil
+	var total time.Duration
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err != nil {
+			return 0, err
+		}
+		var used time.Duration // nanoseconds, the first of three numbers
+		if _, err := fmt.Sscan(string(text), &used); err != nil {
+			return 0, fmt.Errorf("%s: %w", thread, err)
+		}
+		total += used
+	}
+	return total, nil
 }
 
 // settle waits until a process has been all but idle for a moment: it has
@@ -49,19 +56,15 @@ func processorTicks(pid int) (uint64, error) {
 func settle(ctx context.Context, pid int) error {
 	const (
 		moment = 300 * time.Millisecond
-		idle   = 1 // ticks of 10 ms each
+		idle   = 15 * time.Millisecond
 	)
-	tick := time.NewTicker(moment)
-	defer tick.Stop()
-	last, err := processorTicks(pid)
+	last, err := processorTime(pid)
 	for err == nil {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for process %d to settle: %w", pid, ctx.Err())
-		case <-tick.C:
+		if err := pause(ctx, moment); err != nil {
+			return fmt.Errorf("wait for process %d to settle: %w", pid, err)
 		}
-		var now uint64
-		if now, err = processorTicks(pid); err == nil && now-last <= idle {
+		var now time.Duration
+		if now, err = processorTime(pid); err == nil && now-last <= idle {
 			return nil
 		}
 		last = now

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -33,11 +34,11 @@ func report(ctx context.Context, table []row, rounds int, consul string) (string
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "| figure | muster | Consul | minimal | muster to Consul | muster to minimal |\n| --- | ---: | ---: | ---: | ---: | ---: |\n")
+	fmt.Fprintf(&b, "| figure | muster | Consul | minimal | muster to Consul | muster to minimal | goal |\n| --- | ---: | ---: | ---: | ---: | ---: | --- |\n")
 	for _, row := range table {
 		muster, consul, minimal := median(row.values[musterName]), median(row.values[consulName]), median(row.values[minimalName])
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", row.name,
-			short(muster), short(consul), short(minimal), row.compare(muster, consul), row.compare(muster, minimal))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", row.name,
+			short(muster), short(consul), short(minimal), row.compare(muster, consul), row.compare(muster, minimal), row.goal)
 	}
 	fmt.Fprintf(&b, "\nTaken by `make bench` on %s: medians of %d alternating rounds, each figure on a registry started for it.\n", time.Now().UTC().Format(time.DateOnly), rounds)
 	fmt.Fprintf(&b, "muster is `muster agent -dev` at %s, Consul is `consul agent -dev` (%s), minimal is `test/bench/minimal`; %s.\n", commit, consulVersion, runtime.Version())
@@ -51,14 +52,24 @@ func report(ctx context.Context, table []row, rounds int, consul string) (string
 // compare says how muster's value stands to another: above 1 is better,
 // whatever the figure.
 func (f figure) compare(muster, other float64) string {
+	if math.IsNaN(muster) || math.IsNaN(other) {
+		return none
+	}
 	if f.more {
 		return short(muster/other) + " ×"
 	}
 	return short(other/muster) + " ×"
 }
 
-// median returns the middle value, or the mean of the two in the middle.
+// none stands for a value that was not taken.
+const none = "–"
+
+// median returns the middle value, or the mean of the two in the middle; NaN
+// where there is none.
 func median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
 	sorted := slices.Sorted(slices.Values(values))
 	half := len(sorted) / 2
 	if len(sorted)%2 == 1 {
@@ -70,6 +81,8 @@ func median(values []float64) float64 {
 // short writes a number without the digits that mean nothing.
 func short(value float64) string {
 	switch {
+	case math.IsNaN(value):
+		return none
 	case value >= 1000:
 		digits := fmt.Sprintf("%.0f", value)
 		for i := len(digits) - 3; i > 0; i -= 3 {

@@ -10,7 +10,7 @@ import (
 
 // firstRegistration measures how soon a new registry is of use.
 func firstRegistration(ctx context.Context, r *registry.Registry) (float64, error) {
-	request := put("/v1/agent/service/register", instance("web", 1, ""))
+	request := register(instance("web", 1, ""))
 	start := time.Now()
 	if err := r.Launch(); err != nil {
 		return 0, err

@@ -10,40 +10,68 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// How many changes one reader is shown, and many readers are.
 const (
-	readers = 1000
-	changes = 5
+	changesOfOne  = 15
+	changesOfMany = 5
 )
 
-// lastReader measures how soon everybody knows of a change.
-func lastReader(ctx context.Context, r *registry.Registry) (float64, error) {
-	if _, err := fifty.fill(ctx, r); err != nil {
-		return 0, err
+// lastReader measures how soon all of so many readers know of a change.
+func lastReader(readers int) func(context.Context, *registry.Registry) (float64, error) {
+	changes := changesOfMany
+	if readers == 1 {
+		changes = changesOfOne
 	}
-	crowd, err := gather(ctx, r.Address())
-	if err != nil {
-		return 0, err
-	}
-	var took []float64
-	for change := range changes {
-		d, err := crowd.hear(ctx, r, strconv.Itoa(change))
+	return func(ctx context.Context, r *registry.Registry) (float64, error) {
+		crowd, err := gather(ctx, r, readers)
 		if err != nil {
-			return 0, fmt.Errorf("change %d: %w", change, err)
+			return 0, err
 		}
-		took = append(took, milliseconds(d))
+		var took []float64
+		for change := range changes {
+			d, err := crowd.hear(ctx, r, strconv.Itoa(change))
+			if err != nil {
+				return 0, fmt.Errorf("change %d: %w", change, err)
+			}
+			took = append(took, milliseconds(d))
+		}
+		return median(took), nil
 	}
-	return median(took), nil
 }
 
-// crowd is the readers: a connection each, and the index each has seen.
+// memoryBlocked measures what a registry holds while so many readers wait.
+func memoryBlocked(readers int) func(context.Context, *registry.Registry) (float64, error) {
+	return func(ctx context.Context, r *registry.Registry) (float64, error) {
+		crowd, err := gather(ctx, r, readers)
+		if err != nil {
+			return 0, err
+		}
+		for i, conn := range crowd.conns {
+			if _, err := conn.net.Write(get(question(crowd.seen[i]))); err != nil {
+				return 0, err
+			}
+		}
+		if err := settle(ctx, r.Program().PID()); err != nil {
+			return 0, err
+		}
+		return residentMiB(r.Program().PID())
+	}
+}
+
+// crowd is readers: a connection each, and the index each has seen.
 type crowd struct {
-	conns [readers]*connection
-	seen  [readers]uint64
+	conns []*connection
+	seen  []uint64
 }
 
-// gather connects the readers and lets each read once.
-func gather(ctx context.Context, address string) (*crowd, error) {
-	var c crowd
+// gather fills the service that is read, connects the readers and lets each
+// read once.
+func gather(ctx context.Context, r *registry.Registry, readers int) (*crowd, error) {
+	if _, err := fiftyHealthy.prepare(ctx, r); err != nil {
+		return nil, err
+	}
+	address := r.Address()
+	c := crowd{conns: make([]*connection, readers), seen: make([]uint64, readers)}
 	for i := range c.conns {
 		conn, err := connect(ctx, address)
 		if err != nil {
@@ -59,14 +87,19 @@ func gather(ctx context.Context, address string) (*crowd, error) {
 }
 
 func question(index uint64) string {
-	return fmt.Sprintf("/v1/health/service/%s?passing&wait=5m&index=%d", fifty.name, index)
+	return fmt.Sprintf("%s&wait=5m&index=%d", fiftyHealthy.path, index)
 }
 
 // hear lets every reader block, changes an instance and returns the time from
 // sending the change until the last reader has its answer.
 func (c *crowd) hear(ctx context.Context, r *registry.Registry, version string) (time.Duration, error) {
+	writer, err := connect(ctx, r.Address())
+	if err != nil {
+		return 0, err
+	}
+	defer writer.net.Close()
 	group, ctx := errgroup.WithContext(ctx)
-	heard := make([]time.Time, readers)
+	heard := make([]time.Time, len(c.conns))
 	for i, conn := range c.conns {
 		group.Go(func() error {
 			a, err := conn.do(get(question(c.seen[i])))
@@ -79,9 +112,10 @@ func (c *crowd) hear(ctx context.Context, r *registry.Registry, version string) 
 		if err := settle(ctx, r.Program().PID()); err != nil {
 			return err
 		}
-		request := put("/v1/agent/service/register", instance(fifty.name, 0, version))
+		request := register(instance("fifty", 0, version))
 		sent = time.Now()
-		return once(ctx, r.Address(), request)
+		_, err := writer.do(request)
+		return err
 	})
 	if err := group.Wait(); err != nil {
 		return 0, err

@@ -1,8 +1,8 @@
 // Command minimal is the least that a registry could do on Go's net/http: it
-// accepts registrations and forgets them, answers health queries with bytes
-// that it was given, and wakes blocked readers when anything is registered.
-// The benchmark runs it to show what the machine and the standard library
-// allow.
+// accepts registrations and forgets them, answers questions with bytes that it
+// was given, wakes blocked readers when anything is registered, and keeps keys
+// in a map. The benchmark runs it to show what the machine and the standard
+// library allow.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 
 func main() {
 	address := flag.String("address", "127.0.0.1:8500", "where to listen")
-	answers := flag.String("answers", ".", "a folder; SERVICE.json is the answer for SERVICE")
+	answers := flag.String("answers", ".", "a folder; a file that is named like an escaped path is the answer to it")
 	flag.Parse()
 	if err := run(*address, *answers); err != nil {
 		log.Fatal(err)
@@ -26,25 +27,28 @@ func main() {
 }
 
 func run(address, answers string) error {
-	files, err := filepath.Glob(filepath.Join(answers, "*.json"))
+	files, err := filepath.Glob(filepath.Join(answers, "%2F*"))
 	if err != nil {
 		return err
 	}
-	bodies := map[string][]byte{}
+	s := &server{bodies: map[string][]byte{}, index: 1, changed: make(chan struct{})}
 	for _, file := range files {
-		body, err := os.ReadFile(file)
+		path, err := url.PathUnescape(filepath.Base(file))
 		if err != nil {
 			return err
 		}
-		name := filepath.Base(file)
-		bodies[name[:len(name)-len(".json")]] = body
+		if s.bodies[path], err = os.ReadFile(file); err != nil {
+			return err
+		}
 	}
-	s := &server{bodies: bodies, index: 1, changed: make(chan struct{})}
+	k := &keys{entries: map[string]entry{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status/leader", text(`"minimal"`))
 	mux.HandleFunc("GET /v1/catalog/nodes", text(`["minimal"]`))
-	mux.HandleFunc("PUT /v1/agent/service/register", s.register)
-	mux.HandleFunc("GET /v1/health/service/{name}", s.health)
+	mux.HandleFunc("PUT /v1/agent/", s.change)
+	mux.HandleFunc("GET /v1/", s.read)
+	mux.HandleFunc("PUT /v1/kv/{key...}", k.put)
+	mux.HandleFunc("GET /v1/kv/{key...}", k.get)
 	return http.ListenAndServe(address, mux)
 }
 
@@ -53,15 +57,23 @@ func text(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
 }
 
+// answer sends a body with its index. A reader that is gone needs no answer.
+func answer(w http.ResponseWriter, index uint64, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("X-Consul-Index", strconv.FormatUint(index, 10))
+	_, _ = w.Write(body)
+}
+
 type server struct {
-	bodies map[string][]byte
+	bodies map[string][]byte // by path
 
 	mu      sync.Mutex
 	index   uint64
 	changed chan struct{} // closed when index grows
 }
 
-func (s *server) register(w http.ResponseWriter, r *http.Request) {
+func (s *server) change(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -73,7 +85,7 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 }
 
-func (s *server) health(w http.ResponseWriter, r *http.Request) {
+func (s *server) read(w http.ResponseWriter, r *http.Request) {
 	after, _ := strconv.ParseUint(r.URL.Query().Get("index"), 10, 64) // none is 0
 	s.mu.Lock()
 	index, changed := s.index, s.changed
@@ -86,9 +98,5 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	body := s.bodies[r.PathValue("name")]
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Header().Set("X-Consul-Index", strconv.FormatUint(index, 10))
-	_, _ = w.Write(body) // a reader that is gone needs no answer
+	answer(w, index, s.bodies[r.URL.Path])
 }
