@@ -69,7 +69,7 @@ func (a *API) agentMaintenance(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.local.SetNodeMaintenance(on, r.URL.Query().Get("reason"))
+	return nil, a.local.SetNodeMaintenance(on, parameters(r).Get("reason"))
 }
 
 func (a *API) agentServiceMaintenance(r *http.Request) (any, error) {
@@ -81,12 +81,12 @@ func (a *API) agentServiceMaintenance(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.local.SetMaintenance(id, on, r.URL.Query().Get("reason"))
+	return nil, a.local.SetMaintenance(id, on, parameters(r).Get("reason"))
 }
 
 // enable returns what ?enable= says.
 func enable(r *http.Request) (bool, error) {
-	text := r.URL.Query().Get("enable")
+	text := parameters(r).Get("enable")
 	if text == "" {
 		return false, badRequest("Missing value for enable")
 	}
@@ -99,7 +99,7 @@ func enable(r *http.Request) (bool, error) {
 
 // agentChecks maps the ids of this node's checks to how they fare now.
 func (a *API) agentChecks(r *http.Request) (any, error) {
-	query := r.URL.Query()
+	query := parameters(r)
 	if err := a.checkPlace(query); err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func healthCode(status state.Status) int {
 // healthReply answers in text or JSON, as asked, and says why in a header.
 func (a *API) healthReply(r *http.Request, code int, reason string, health any) (any, error) {
 	var out *reply
-	if r.URL.Query().Get("format") == "text" {
+	if parameters(r).Get("format") == "text" {
 		out = textReply(code, reason)
 	} else {
 		body, err := a.encode(r, health)

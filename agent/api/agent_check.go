@@ -167,7 +167,7 @@ func (a *API) agentCheckFail(r *http.Request) (any, error) { return a.beat(r, st
 
 // beat takes the report on a TTL check that the path makes.
 func (a *API) beat(r *http.Request, status state.Status) (any, error) {
-	return nil, a.local.UpdateTTL(r.PathValue("id"), status, r.URL.Query().Get("note"))
+	return nil, a.local.UpdateTTL(r.PathValue("id"), status, parameters(r).Get("note"))
 }
 
 // agentCheckUpdate takes the report on a TTL check that the body makes.

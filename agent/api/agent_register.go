@@ -62,7 +62,7 @@ func (a *API) agentServiceRegister(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.local.Register(svc, checks, r.URL.Query().Has("replace-existing-checks"))
+	return nil, a.local.Register(svc, checks, parameters(r).Has("replace-existing-checks"))
 }
 
 // definition returns what is to be announced, or why it cannot be.

@@ -57,7 +57,7 @@ func (a *API) newAgentService(s *state.Service) *AgentService {
 
 // agentServices maps the ids of this node's services to their definitions.
 func (a *API) agentServices(r *http.Request) (any, error) {
-	query := r.URL.Query()
+	query := parameters(r)
 	if err := a.checkPlace(query); err != nil {
 		return nil, err
 	}
@@ -76,11 +76,11 @@ func (a *API) agentServices(r *http.Request) (any, error) {
 // of the definition that the client has it waits for another one, and ends
 // when the service goes.
 func (a *API) agentService(r *http.Request) (any, error) {
-	id, hash := r.PathValue("id"), r.URL.Query().Get("hash")
-	if err := a.checkPlace(r.URL.Query()); err != nil {
+	id, hash := r.PathValue("id"), parameters(r).Get("hash")
+	if err := a.checkPlace(parameters(r)); err != nil {
 		return nil, err
 	}
-	wait, err := parseWait(r.URL.Query())
+	wait, err := parseWait(parameters(r))
 	if err != nil {
 		return nil, err
 	}

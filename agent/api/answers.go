@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -165,15 +166,19 @@ var telling = []string{"connect", "filter", "keys", "limit", "name", "near", "no
 
 // answerKey tells questions apart: by the path, and by every parameter that
 // can change the answer, in a fixed order.
-func answerKey(u *url.URL) string {
-	if u.RawQuery == "" {
-		return u.Path
+func answerKey(path string, asked url.Values) string {
+	if len(asked) == 0 {
+		return path
 	}
-	asked, told := u.Query(), url.Values{}
+	var key strings.Builder
+	key.WriteString(path)
 	for _, name := range telling {
-		if values, ok := asked[name]; ok {
-			told[name] = values
+		for _, value := range asked[name] {
+			key.WriteByte(0) // which neither a path nor an escaped value may hold
+			key.WriteString(name)
+			key.WriteByte('=')
+			key.WriteString(url.QueryEscape(value))
 		}
 	}
-	return u.Path + "?" + told.Encode()
+	return key.String()
 }

@@ -24,8 +24,8 @@ type question struct {
 	// cacheable answers may be asked for with ?cached.
 	cacheable bool
 	// consistency says which X-Consul-Effective-Consistency the answer has;
-	// empty for none.
-	consistency string
+	// nil for none.
+	consistency consistency
 	options     readOptions
 }
 
@@ -91,7 +91,7 @@ func own(look func() (any, <-chan struct{}, error)) question {
 // wait is over. An index above every answer's is from another life of the
 // registry and is answered at once: to wait for it could take for ever.
 func (a *API) settle(r *http.Request, q question) (*reply, error) {
-	key := answerKey(r.URL)
+	key := answerKey(r.URL.Path, parameters(r))
 	place := a.answers.slot(key)
 	current := func() (*answer, error) {
 		return a.answers.get(place, key, q, func(value any) ([]byte, error) { return a.encode(r, value) })
@@ -135,11 +135,17 @@ func (q question) headers(content http.Header, index uint64) http.Header {
 // errGone ends a blocked read whose client, or whose registry, goes away.
 var errGone = &failure{http.StatusServiceUnavailable, "the registry is shutting down; ask again"}
 
+// consistency is how an answer was asked for, as a header's value that answers
+// share. They are all the same here: one server is never behind.
+type consistency []string
+
+var leader, stale, consistent = consistency{"leader"}, consistency{"stale"}, consistency{"consistent"}
+
 // readOptions is what every read of the catalog may be asked with.
 type readOptions struct {
 	index       uint64 // of the answer that the client has; 0 for none
 	wait        time.Duration
-	consistency string
+	consistency consistency
 	cached      bool
 }
 
@@ -151,24 +157,24 @@ const (
 
 // readOptions parses the parameters that every read has, in Consul's order.
 func (a *API) readOptions(r *http.Request) (readOptions, error) {
-	query := r.URL.Query()
-	options := readOptions{consistency: "leader", cached: query.Has("cached")}
+	query := parameters(r)
+	options := readOptions{consistency: leader, cached: query.Has("cached")}
 	if err := a.checkPlace(query); err != nil {
 		return options, err
 	}
 	if err := options.parseBlocking(query); err != nil {
 		return options, err
 	}
-	stale, consistent := query.Has("stale"), query.Has("consistent")
+	mayBeStale, mustBeConsistent := query.Has("stale"), query.Has("consistent")
 	switch {
-	case stale && consistent:
+	case mayBeStale && mustBeConsistent:
 		return options, badRequest("Cannot specify ?stale with ?consistent, conflicting semantics.")
-	case options.cached && consistent:
+	case options.cached && mustBeConsistent:
 		return options, badRequest("Cannot specify ?cached with ?consistent, conflicting semantics.")
-	case stale:
-		options.consistency = "stale"
-	case consistent:
-		options.consistency = "consistent"
+	case mayBeStale:
+		options.consistency = stale
+	case mustBeConsistent:
+		options.consistency = consistent
 	}
 	return options, nil
 }

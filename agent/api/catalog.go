@@ -12,13 +12,13 @@ func (a *API) catalogDatacenters(r *http.Request) (any, error) {
 	return question{
 		ask:       func() (finding, error) { return finding{value: []string{a.local.Node().Datacenter}}, nil },
 		cacheable: true,
-		options:   readOptions{cached: r.URL.Query().Has("cached")},
+		options:   readOptions{cached: parameters(r).Has("cached")},
 	}, nil
 }
 
 func (a *API) catalogNodes(r *http.Request) (any, error) {
-	meta, filter := nodeMeta(r), r.URL.Query().Get("filter")
-	near, topic := a.near(r.URL.Query(), state.AllNodes)
+	meta, filter := nodeMeta(r), parameters(r).Get("filter")
+	near, topic := a.near(parameters(r), state.AllNodes)
 	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		nodes := keep(s.Nodes(), func(n *state.Node) bool { return meta.matches(n) })
 		return filtered(filter, state.Nearest(s, near, nodes, func(n *state.Node) string { return n.Node }))
@@ -27,7 +27,7 @@ func (a *API) catalogNodes(r *http.Request) (any, error) {
 
 // catalogServices maps each service's name to all tags of its instances.
 func (a *API) catalogServices(r *http.Request) (any, error) {
-	meta, filter := nodeMeta(r), r.URL.Query().Get("filter")
+	meta, filter := nodeMeta(r), parameters(r).Get("filter")
 	topic := state.AllServices
 	if len(meta) > 0 || filter != "" {
 		topic = state.Everything // what is chosen by may be anything
@@ -66,7 +66,7 @@ func (a *API) catalogService(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	query := r.URL.Query()
+	query := parameters(r)
 	tags, meta, filter := query["tag"], nodeMeta(r), query.Get("filter")
 	near, topic := a.near(query, state.ServiceInstances(service))
 	return cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
@@ -86,7 +86,7 @@ func (a *API) catalogNode(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := r.URL.Query().Get("filter")
+	filter := parameters(r).Get("filter")
 	return a.catalog(r, state.NodeServices(name), func(s *state.Snapshot) (any, error) {
 		node := s.Node(name)
 		if node == nil {
@@ -113,7 +113,7 @@ func (a *API) catalogNodeServices(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := r.URL.Query().Get("filter")
+	filter := parameters(r).Get("filter")
 	return a.catalog(r, state.NodeServices(name), func(s *state.Snapshot) (any, error) {
 		var answer struct {
 			Node     *state.Node

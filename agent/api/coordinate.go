@@ -31,7 +31,7 @@ func (a *API) coordinateNode(r *http.Request) (any, error) {
 // coordinates is the question for a list of coordinates; none is the status
 // when there are none.
 func (a *API) coordinates(r *http.Request, none int, list func(*state.Snapshot) []*state.Coordinate) (any, error) {
-	segments := r.URL.Query()["segment"]
+	segments := parameters(r)["segment"]
 	return a.told(r, state.AllCoordinates, func(s *state.Snapshot) (any, int, error) {
 		found := keep(list(s), func(c *state.Coordinate) bool { return len(segments) == 0 || segments[0] == c.Segment })
 		if len(found) == 0 && none != http.StatusOK {
@@ -51,7 +51,7 @@ func (a *API) coordinateUpdate(r *http.Request) (any, error) {
 	if err := decode(r, &request); err != nil {
 		return nil, err
 	}
-	if err := a.checkPlace(r.URL.Query()); err != nil {
+	if err := a.checkPlace(parameters(r)); err != nil {
 		return nil, err
 	}
 	if err := a.checkDatacenter(request.Datacenter); err != nil {

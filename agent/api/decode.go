@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -44,6 +45,15 @@ func tooLarge(r *http.Request, setting string) error {
 		text += " See https://developer.hashicorp.com/docs/agent/config/config-files#" + setting + "."
 	}
 	return &failure{http.StatusRequestEntityTooLarge, text}
+}
+
+// parameters returns the parameters of a request's URL. They are parsed once,
+// however often they are asked for.
+func parameters(r *http.Request) url.Values {
+	if r.Form == nil {
+		r.Form = r.URL.Query()
+	}
+	return r.Form
 }
 
 // duration is a time span in a body: "10s", or a number of nanoseconds.

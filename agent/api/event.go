@@ -13,7 +13,7 @@ func (a *API) eventFire(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	query := r.URL.Query()
+	query := parameters(r)
 	if err := a.checkPlace(query); err != nil {
 		return nil, err
 	}
@@ -38,9 +38,9 @@ func (a *API) eventFire(r *http.Request) (any, error) {
 
 // eventList lists the last events that concern this node, whatever ?dc= says.
 func (a *API) eventList(r *http.Request) (any, error) {
-	name := r.URL.Query().Get("name")
+	name := parameters(r).Get("name")
 	var options readOptions
-	if err := options.parseBlocking(r.URL.Query()); err != nil {
+	if err := options.parseBlocking(parameters(r)); err != nil {
 		return nil, err
 	}
 	return question{

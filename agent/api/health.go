@@ -38,8 +38,8 @@ func (a *API) healthState(r *http.Request) (any, error) {
 
 // checks is the question for a list of checks.
 func (a *API) checks(r *http.Request, topic state.Topic, list func(*state.Snapshot) []*state.Check) (any, error) {
-	meta, filter := nodeMeta(r), r.URL.Query().Get("filter")
-	near, topic := a.near(r.URL.Query(), topic)
+	meta, filter := nodeMeta(r), parameters(r).Get("filter")
+	near, topic := a.near(parameters(r), topic)
 	if len(meta) > 0 {
 		topic = state.Everything // the nodes decide too
 	}
@@ -55,7 +55,7 @@ func (a *API) healthService(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	query := r.URL.Query()
+	query := parameters(r)
 	passing, err := passingOnly(query)
 	if err != nil {
 		return nil, err

@@ -72,7 +72,7 @@ func include(list []string, text string) []string {
 
 // uiServices sums up every service.
 func (a *API) uiServices(r *http.Request) (any, error) {
-	filter := r.URL.Query().Get("filter")
+	filter := parameters(r).Get("filter")
 	return a.told(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
 		instances, err := filtered(filter, everyInstance(s))
 		if err != nil {
@@ -130,7 +130,7 @@ func newNodeSummary(s *state.Snapshot, n *state.Node) nodeSummary {
 
 // uiNodes sums up every node.
 func (a *API) uiNodes(r *http.Request) (any, error) {
-	filter := r.URL.Query().Get("filter")
+	filter := parameters(r).Get("filter")
 	return a.told(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
 		sums := []nodeSummary{}
 		for _, node := range s.Nodes() {

@@ -16,7 +16,7 @@ import (
 // with ?keys with the names of those. What is not there is a 404 that can be
 // waited for.
 func (a *API) kvGet(r *http.Request) (any, error) {
-	key, query := r.PathValue("key"), r.URL.Query()
+	key, query := r.PathValue("key"), parameters(r)
 	switch {
 	case query.Has("keys"):
 		return a.stored(r, func() (finding, error) { return keysBelow(a.store.Snapshot(), key, separator(query)), nil })
@@ -86,7 +86,7 @@ func keysBelow(s *state.Snapshot, prefix, separator string) finding {
 // kvPut sets a key: whatever it is, or with ?cas= only if it is as the client
 // saw it, or with ?acquire= or ?release= together with its lock.
 func (a *API) kvPut(r *http.Request) (any, error) {
-	key, query := r.PathValue("key"), r.URL.Query()
+	key, query := r.PathValue("key"), parameters(r)
 	if err := a.checkPlace(query); err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (a *API) kvPut(r *http.Request) (any, error) {
 // kvDelete removes a key, or with ?recurse all below a prefix, or with ?cas=
 // the key only if it is as the client saw it.
 func (a *API) kvDelete(r *http.Request) (any, error) {
-	key, query := r.PathValue("key"), r.URL.Query()
+	key, query := r.PathValue("key"), parameters(r)
 	if err := a.checkPlace(query); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 // healthConnect lists the instances through which a service is reached in the
 // mesh.
 func (a *API) healthConnect(r *http.Request) (any, error) {
-	if _, err := passingOnly(r.URL.Query()); err != nil {
+	if _, err := passingOnly(parameters(r)); err != nil {
 		return nil, err
 	}
 	return cacheable(nobody[state.Instance](a, r, "Missing service name"))
@@ -41,7 +41,7 @@ func nobody[T any](a *API, r *http.Request, missing string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := r.URL.Query().Get("filter")
+	filter := parameters(r).Get("filter")
 	return a.catalog(r, state.ServiceInstances(service), func(*state.Snapshot) (any, error) {
 		return filtered(filter, []T{})
 	})

@@ -10,7 +10,7 @@ import (
 
 // agentMetrics tells how the agent fares, in Consul's JSON or for Prometheus.
 func (a *API) agentMetrics(r *http.Request) (any, error) {
-	if r.URL.Query().Get("format") != "prometheus" {
+	if parameters(r).Get("format") != "prometheus" {
 		return a.telemetry.Report(), nil
 	}
 	text, err := a.telemetry.Prometheus()

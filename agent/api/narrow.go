@@ -55,7 +55,7 @@ type metaFilter map[string]string
 
 func nodeMeta(r *http.Request) metaFilter {
 	wanted := metaFilter{}
-	for _, pair := range r.URL.Query()["node-meta"] {
+	for _, pair := range parameters(r)["node-meta"] {
 		key, value, _ := strings.Cut(pair, ":")
 		wanted[key] = value
 	}

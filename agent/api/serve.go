@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -19,11 +20,14 @@ import (
 type reply struct {
 	status      int
 	header      http.Header // shared: it is never changed
-	consistency string      // of a read of the catalog; empty for all others
+	consistency consistency // of a read of the catalog; nil for all others
 	cache       cached      // of a read that may come from a cache
 	body        []byte
 	gzip        func() []byte // returns body compressed; nil when it is not worth it
 }
+
+// always are the headers of every answer.
+var always = http.Header{"Vary": {"Accept-Encoding"}, "X-Consul-Default-Acl-Policy": {"allow"}}
 
 // serve returns the handler of a route: it picks the method's, and writes
 // what that returns.
@@ -42,8 +46,7 @@ func (a *API) serve(route route) http.Handler {
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Vary", "Accept-Encoding")
-		header.Set("X-Consul-Default-Acl-Policy", "allow")
+		maps.Copy(header, always)
 		handle := methods[r.Method]
 		if handle == nil {
 			header.Set("Allow", allow)
@@ -110,11 +113,9 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 	}
 
 	header := w.Header()
-	for name, values := range out.header {
-		header[name] = values
-	}
-	if out.consistency != "" {
-		header.Set("X-Consul-Effective-Consistency", out.consistency)
+	maps.Copy(header, out.header)
+	if out.consistency != nil {
+		header["X-Consul-Effective-Consistency"] = out.consistency
 	}
 	out.cache.tell(header)
 	body := out.body
@@ -142,7 +143,7 @@ func textReply(status int, text string) *reply {
 // encode returns the JSON of a value: indented in dev mode, and with ?pretty
 // also ended by a new line.
 func (a *API) encode(r *http.Request, value any) ([]byte, error) {
-	asked := r.URL.Query().Has("pretty")
+	asked := parameters(r).Has("pretty")
 	var body []byte
 	var err error
 	if asked || a.config.Pretty {
