@@ -18,7 +18,7 @@ func (a *API) agentHost(r *http.Request) (any, error) { return host.Look(r.Conte
 // agentMonitor hands on what is logged from now on, at the level that was asked
 // for, whatever the agent's own is. A client that does not keep up loses lines.
 func (a *API) agentMonitor(r *http.Request) (any, error) {
-	query := r.URL.Query()
+	query := parameters(r)
 	name := query.Get("loglevel")
 	if name == "" {
 		name = "INFO"
