@@ -24,8 +24,8 @@ type question struct {
 	// cacheable answers may be asked for with ?cached.
 	cacheable bool
 	// consistency says which X-Consul-Effective-Consistency the answer has;
-	// nil for none.
-	consistency consistency
+	// empty for none.
+	consistency string
 	options     readOptions
 }
 
@@ -135,17 +135,11 @@ func (q question) headers(content http.Header, index uint64) http.Header {
 // errGone ends a blocked read whose client, or whose registry, goes away.
 var errGone = &failure{http.StatusServiceUnavailable, "the registry is shutting down; ask again"}
 
-// consistency is how an answer was asked for, as a header's value that answers
-// share. They are all the same here: one server is never behind.
-type consistency []string
-
-var leader, stale, consistent = consistency{"leader"}, consistency{"stale"}, consistency{"consistent"}
-
 // readOptions is what every read of the catalog may be asked with.
 type readOptions struct {
 	index       uint64 // of the answer that the client has; 0 for none
 	wait        time.Duration
-	consistency consistency
+	consistency string
 	cached      bool
 }
 
@@ -158,23 +152,23 @@ const (
 // readOptions parses the parameters that every read has, in Consul's order.
 func (a *API) readOptions(r *http.Request) (readOptions, error) {
 	query := parameters(r)
-	options := readOptions{consistency: leader, cached: query.Has("cached")}
+	options := readOptions{consistency: "leader", cached: query.Has("cached")}
 	if err := a.checkPlace(query); err != nil {
 		return options, err
 	}
 	if err := options.parseBlocking(query); err != nil {
 		return options, err
 	}
-	mayBeStale, mustBeConsistent := query.Has("stale"), query.Has("consistent")
+	stale, consistent := query.Has("stale"), query.Has("consistent")
 	switch {
-	case mayBeStale && mustBeConsistent:
+	case stale && consistent:
 		return options, badRequest("Cannot specify ?stale with ?consistent, conflicting semantics.")
-	case options.cached && mustBeConsistent:
+	case options.cached && consistent:
 		return options, badRequest("Cannot specify ?cached with ?consistent, conflicting semantics.")
-	case mayBeStale:
-		options.consistency = stale
-	case mustBeConsistent:
-		options.consistency = consistent
+	case stale:
+		options.consistency = "stale"
+	case consistent:
+		options.consistency = "consistent"
 	}
 	return options, nil
 }

@@ -65,7 +65,7 @@ func (a *API) queryCreate(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkPlace(r.URL.Query()); err != nil {
+	if err := a.checkPlace(parameters(r)); err != nil {
 		return nil, err
 	}
 	if definition.ID != "" {
@@ -116,7 +116,7 @@ func (a *API) modify(r *http.Request, change func(w *state.Writer, id string) er
 			body:   []byte("method " + r.Method + " not allowed"),
 		}, nil
 	}
-	if err := a.checkPlace(r.URL.Query()); err != nil {
+	if err := a.checkPlace(parameters(r)); err != nil {
 		return nil, err
 	}
 	if err := query.CheckID(id); err != nil {

@@ -81,18 +81,18 @@ func (a *API) atOnce(r *http.Request, options readOptions, value any) (any, erro
 	out := jsonReply(body)
 	out.header = question{indexed: true}.headers(out.header, queryIndex)
 	out.consistency = options.consistency
-	out.cache = options.fromCache(a.answers.slot(answerKey(r.URL)))
+	out.cache = options.fromCache(a.answers.slot(answerKey(r.URL.Path, parameters(r))))
 	return out, nil
 }
 
 // asker returns who asks, and what it wants of the answer.
 func (a *API) asker(r *http.Request) (asker query.Asker, err error) {
-	parameters := r.URL.Query()
-	asker.Near, asker.IP = parameters.Get("near"), askerIP(r)
+	asked := parameters(r)
+	asker.Near, asker.IP = asked.Get("near"), askerIP(r)
 	if asker.Limit, err = limit(r); err != nil {
 		return asker, err
 	}
-	if text := parameters.Get("connect"); text != "" {
+	if text := asked.Get("connect"); text != "" {
 		if asker.Connect, err = strconv.ParseBool(text); err != nil {
 			return asker, refused("Error parsing 'connect' value: ", err)
 		}
@@ -102,7 +102,7 @@ func (a *API) asker(r *http.Request) (asker query.Asker, err error) {
 
 // limit returns how many instances are wanted; 0 for all.
 func limit(r *http.Request) (int, error) {
-	text := r.URL.Query().Get("limit")
+	text := parameters(r).Get("limit")
 	if text == "" {
 		return 0, nil
 	}

@@ -20,11 +20,14 @@ import (
 type reply struct {
 	status      int
 	header      http.Header // shared: it is never changed
-	consistency consistency // of a read of the catalog; nil for all others
+	consistency string      // of a read of the catalog; empty for all others
 	cache       cached      // of a read that may come from a cache
 	body        []byte
 	gzip        func() []byte // returns body compressed; nil when it is not worth it
 }
+
+// consistencies are the header's values, which answers share.
+var consistencies = map[string][]string{"leader": {"leader"}, "stale": {"stale"}, "consistent": {"consistent"}}
 
 // always are the headers of every answer.
 var always = http.Header{"Vary": {"Accept-Encoding"}, "X-Consul-Default-Acl-Policy": {"allow"}}
@@ -114,8 +117,8 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 
 	header := w.Header()
 	maps.Copy(header, out.header)
-	if out.consistency != nil {
-		header["X-Consul-Effective-Consistency"] = out.consistency
+	if value := consistencies[out.consistency]; value != nil {
+		header["X-Consul-Effective-Consistency"] = value
 	}
 	out.cache.tell(header)
 	body := out.body
