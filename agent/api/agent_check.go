@@ -43,14 +43,17 @@ type probeRequest struct {
 	Args            []string `json:"args"`
 	ScriptArgsSnake []string `json:"script_args"`
 
+	TCP            string
+	TCPUseTLS      bool
+	TCPUseTLSSnake bool `json:"tcp_use_tls"`
+	AliasNode      string
+	AliasService   string
+
 	otherKinds
 }
 
 // otherKinds are the targets of the checks that are not served yet.
 type otherKinds struct {
-	TCP                    string
-	TCPUseTLS              bool
-	TCPUseTLSSnake         bool `json:"tcp_use_tls"`
 	UDP                    string
 	GRPC                   string
 	GRPCUseTLS             bool
@@ -59,8 +62,6 @@ type otherKinds struct {
 	H2PingUseTLS           bool
 	H2PingUseTLSSnake      bool `json:"h2ping_use_tls"`
 	OSService              string
-	AliasNode              string
-	AliasService           string
 	Shell                  string
 	DockerContainerID      string
 	DockerContainerIDSnake string `json:"docker_container_id"`
@@ -101,7 +102,7 @@ func (a *API) agentCheckRegister(r *http.Request) (any, error) {
 	case request.Status != "" && !state.Status(request.Status).Valid():
 		return nil, badRequest("Bad check status")
 	}
-	c, err := request.check(request.ID)
+	c, err := request.check(request.ID, "")
 	if err != nil {
 		return nil, err
 	}
@@ -111,19 +112,21 @@ func (a *API) agentCheckRegister(r *http.Request) (any, error) {
 	return nil, a.local.RegisterCheck(c)
 }
 
-// definition returns the check to be announced, or why it cannot be.
-func (c *serviceCheckRequest) definition() (local.Check, error) {
+// definition returns the check to be announced, or why it cannot be; place
+// says whose it is, see [serviceRequest.checks].
+func (c *serviceCheckRequest) definition(place string) (local.Check, error) {
 	if c.Status != "" && !state.Status(c.Status).Valid() {
 		return local.Check{}, badRequest("Status for checks must 'passing', 'warning', 'critical'")
 	}
-	return c.check(c.CheckID)
+	return c.check(c.CheckID, place)
 }
 
 // check returns the check to be announced under id, or why it cannot be.
-func (p *probeRequest) check(id string) (local.Check, error) {
+func (p *probeRequest) check(id, place string) (local.Check, error) {
 	definition := check.Definition{
 		HTTP: p.HTTP, Method: p.Method, Header: p.Header, Body: p.Body, DisableRedirects: p.DisableRedirects,
 		TLSServerName: p.TLSServerName, TLSSkipVerify: p.TLSSkipVerify || p.TLSSkipVerifySnake,
+		TCP: p.TCP, TCPUseTLS: p.TCPUseTLS || p.TCPUseTLSSnake, AliasNode: p.AliasNode, AliasService: p.AliasService,
 		TTL: time.Duration(p.TTL), Interval: time.Duration(p.Interval), Timeout: time.Duration(p.Timeout),
 		OutputMaxSize: p.OutputMaxSize, SuccessBeforePassing: p.SuccessBeforePassing,
 		FailuresBeforeWarning: p.FailuresBeforeWarning, FailuresBeforeCritical: p.FailuresBeforeCritical,
@@ -149,10 +152,10 @@ func (p *probeRequest) check(id string) (local.Check, error) {
 			"Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true"}
 	case !reflect.ValueOf(p.otherKinds).IsZero():
 		return c, &failure{http.StatusNotImplemented,
-			"muster does not serve this kind of check yet: it has HTTP and TTL; run a Consul agent for the others"}
+			"muster does not serve this kind of check yet: it has HTTP, TCP, TTL and aliases; run a Consul agent for the others"}
 	}
 	if err := definition.Validate(); err != nil {
-		return c, badRequest("Invalid check: " + err.Error())
+		return c, badRequest("Invalid check" + place + ": " + err.Error())
 	}
 	return c, nil
 }

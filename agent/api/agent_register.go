@@ -5,17 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"reflect"
 	"regexp"
+	"strings"
 
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 )
 
 // serviceRequest is the body of /v1/agent/service/register.
 type serviceRequest struct {
-	Kind              string
+	Kind              mesh.Kind
 	ID                string
 	Name              string
 	Tags              []string
@@ -30,53 +31,112 @@ type serviceRequest struct {
 	Token             string
 	EnableTagOverride bool
 	Locality          *state.Locality
-	Proxy             json.RawMessage
-	Connect           json.RawMessage
+	Proxy             *mesh.Proxy
+	Connect           *connectRequest
 }
 
-// decodeService reads a serviceRequest. It goes through a struct as Consul's
-// decoder does, so that a wrong type gives the same text.
-func decodeService(r *http.Request) (serviceRequest, error) {
+// connectRequest is the part of a service that says how it belongs to the mesh.
+type connectRequest struct {
+	Native         bool
+	SidecarService *serviceRequest
+}
+
+// UnmarshalJSON implements json.Unmarshaler. Like Consul's it takes both
+// spellings of a name.
+func (c *connectRequest) UnmarshalJSON(data []byte) error {
+	type Alias connectRequest
+	body := struct {
+		SidecarServiceSnake *serviceRequest `json:"sidecar_service"`
+		*Alias
+	}{Alias: (*Alias)(c)}
+	if err := json.Unmarshal(data, &body); err != nil {
+		return err
+	}
+	if c.SidecarService == nil {
+		c.SidecarService = body.SidecarServiceSnake
+	}
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler. It goes through a struct as
+// Consul's decoder does, so that a wrong type gives the same text.
+func (s *serviceRequest) UnmarshalJSON(data []byte) error {
 	type Alias serviceRequest
-	var request serviceRequest
 	body := struct {
 		EnableTagOverrideSnake bool                            `json:"enable_tag_override"`
 		TaggedAddressesSnake   map[string]state.ServiceAddress `json:"tagged_addresses"`
 		*Alias
-	}{Alias: (*Alias)(&request)}
-	err := decode(r, &body)
-	request.EnableTagOverride = request.EnableTagOverride || body.EnableTagOverrideSnake
-	if request.TaggedAddresses == nil {
-		request.TaggedAddresses = body.TaggedAddressesSnake
+	}{Alias: (*Alias)(s)}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil {
+		return err
 	}
-	return request, err
+	s.EnableTagOverride = s.EnableTagOverride || body.EnableTagOverrideSnake
+	if s.TaggedAddresses == nil {
+		s.TaggedAddresses = body.TaggedAddressesSnake
+	}
+	return nil
 }
 
-// agentServiceRegister announces a service of this node, with its checks.
+// agentServiceRegister announces a service of this node, with its checks and
+// perhaps its sidecar.
 func (a *API) agentServiceRegister(r *http.Request) (any, error) {
-	request, err := decodeService(r)
+	asked, err := decodeRegistration(r)
 	if err != nil {
 		return nil, err
 	}
-	svc, checks, err := request.definition()
-	if err != nil {
-		return nil, err
+	replace := parameters(r).Has("replace-existing-checks")
+	if asked.sidecar == nil {
+		return nil, a.local.Register(asked.service, asked.checks, replace)
 	}
-	return nil, a.local.Register(svc, checks, parameters(r).Has("replace-existing-checks"))
+	return nil, a.local.RegisterWith(asked.service, asked.checks, *asked.sidecar, replace)
 }
 
-// definition returns what is to be announced, or why it cannot be.
-func (s *serviceRequest) definition() (state.Service, []local.Check, error) {
-	if s.ID == "" {
-		s.ID = s.Name
+// registration is what is to be announced.
+type registration struct {
+	service state.Service
+	checks  []local.Check
+	sidecar *local.Sidecar // nil for none
+}
+
+// decodeRegistration returns what a request asks for, or why it cannot be.
+func decodeRegistration(r *http.Request) (asked registration, err error) {
+	var request serviceRequest
+	if err := decode(r, &request); err != nil {
+		return asked, err
 	}
-	if err := s.validate(); err != nil {
-		return state.Service{}, nil, err
+	if err := request.validate(); err != nil {
+		return asked, err
 	}
+	asked.service = request.definition()
+	if asked.checks, err = request.checks(""); err != nil {
+		return asked, err
+	}
+	if sidecar := request.sidecar(); sidecar != nil {
+		asked.sidecar, err = sidecar.beside(asked.service)
+	}
+	return asked, err
+}
+
+// sidecar returns the request for the service's sidecar, or nil.
+func (s *serviceRequest) sidecar() *serviceRequest {
+	if s.Connect == nil {
+		return nil
+	}
+	return s.Connect.SidecarService
+}
+
+// definition returns the service that is asked for.
+func (s *serviceRequest) definition() state.Service {
 	svc := state.Service{
 		Kind: s.Kind, ID: s.ID, Service: s.Name, Tags: s.Tags, Address: s.Address,
-		TaggedAddresses: taggedAddresses(s), Meta: s.Meta, Port: s.Port, SocketPath: s.SocketPath,
+		TaggedAddresses: s.TaggedAddresses, Meta: s.Meta, Port: s.Port, SocketPath: s.SocketPath,
 		Weights: state.Weights{Passing: 1, Warning: 1}, EnableTagOverride: s.EnableTagOverride, Locality: s.Locality,
+		Proxy: proxyOf(s.Proxy), Connect: state.Connect{Native: s.Connect != nil && s.Connect.Native},
+	}
+	if svc.ID == "" {
+		svc.ID = svc.Service
 	}
 	if svc.Tags == nil {
 		svc.Tags = []string{}
@@ -84,19 +144,86 @@ func (s *serviceRequest) definition() (state.Service, []local.Check, error) {
 	if s.Weights != nil {
 		svc.Weights = *s.Weights
 	}
-	var checks []local.Check
+	return svc
+}
+
+// proxyOf returns how a proxy is to be set up, with what is the default; never
+// nil.
+func proxyOf(asked *mesh.Proxy) *mesh.Proxy {
+	if asked == nil {
+		return &mesh.Proxy{}
+	}
+	for n := range asked.Upstreams {
+		if asked.Upstreams[n].DestinationType == "" {
+			asked.Upstreams[n].DestinationType = "service"
+		}
+	}
+	return asked
+}
+
+// checks returns the checks that are asked for, or why they cannot be; place
+// says whose they are, where that is not the service itself.
+func (s *serviceRequest) checks(place string) ([]local.Check, error) {
 	requests := s.Checks
 	if !reflect.ValueOf(s.Check).IsZero() {
 		requests = append([]serviceCheckRequest{s.Check}, requests...)
 	}
+	var checks []local.Check
 	for _, request := range requests {
-		check, err := request.definition()
+		check, err := request.definition(place)
 		if err != nil {
-			return svc, nil, err
+			return nil, err
 		}
 		checks = append(checks, check)
 	}
-	return svc, checks, nil
+	return checks, nil
+}
+
+// beside returns the sidecar that is asked for, with what follows from its
+// service where it says nothing.
+func (s *serviceRequest) beside(svc state.Service) (*local.Sidecar, error) {
+	if err := s.storable(); err != nil {
+		return nil, err
+	}
+	checks, err := s.checks(" in sidecar_service")
+	if err != nil {
+		return nil, err
+	}
+	if reason := metaFault(s.Kind, s.Meta); reason != "" {
+		return nil, badRequest("Invalid SidecarService: " + reason)
+	}
+	proxy := s.definition()
+	if proxy.Kind == "" {
+		proxy.Kind = mesh.ConnectProxy
+	}
+	if proxy.Service == "" {
+		proxy.Service = local.SidecarID(svc.Service)
+	}
+	if proxy.Address == "" {
+		proxy.Address = svc.Address
+	}
+	if len(proxy.Meta) == 0 {
+		proxy.Meta = svc.Meta
+	}
+	if len(proxy.Tags) == 0 {
+		proxy.Tags = svc.Tags
+	}
+	if proxy.Locality == nil {
+		proxy.Locality = svc.Locality
+	}
+	proxy.Proxy.Before(svc.Service, svc.ID, svc.Port, svc.SocketPath)
+	if err := member(proxy).ValidateSidecar(); err != nil {
+		return nil, badRequest("Failed Validation: " + err.Error())
+	}
+	return &local.Sidecar{Service: proxy, Checks: checks}, nil
+}
+
+// member returns what the rules of the mesh are about.
+func member(s state.Service) mesh.Member {
+	return mesh.Member{
+		Kind: s.Kind, Port: s.Port, SocketPath: s.SocketPath, Proxy: s.Proxy, Native: s.Connect.Native,
+		NoRegion: s.Locality != nil && s.Locality.Zone != "" && s.Locality.Region == "",
+	}
 }
 
 var metaKey = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
@@ -110,39 +237,47 @@ func (s *serviceRequest) validate() error {
 		return badRequest("Missing service name")
 	case s.Address == "0.0.0.0" || s.Address == "::" || s.Address == "[::]":
 		return badRequest("Invalid service address")
-	case hasUnprintable(s.Name) || hasUnprintable(s.ID):
-		return badRequest("Invalid service name or ID: it holds characters that cannot be printed")
-	case s.Port < 0 || s.Port > 65535:
-		return badRequest(fmt.Sprintf("Invalid service port %d: must be between 0 and 65535", s.Port))
-	case s.Kind != "" || !isPlain(s.Proxy, &state.Proxy{}) || !isPlain(s.Connect, &struct{}{}):
-		return errNoMesh
 	}
-	if reason := metaFault(s.Meta); reason != "" {
-		return badRequest("Invalid Service Meta: " + reason)
+	if err := s.storable(); err != nil {
+		return err
 	}
 	if s.Weights != nil {
 		if reason := weightsFault(*s.Weights); reason != "" {
 			return badRequest("Invalid Weights: " + reason)
 		}
 	}
+	if reason := metaFault(s.Kind, s.Meta); reason != "" {
+		return badRequest("Invalid Service Meta: " + reason)
+	}
+	if err := s.meshFault(); err != nil {
+		return badRequest("Validation failed: " + err.Error())
+	}
 	return nil
 }
 
-var errNoMesh = &failure{http.StatusNotImplemented, "muster does not serve proxies and Connect yet; run a Consul agent for service kinds and sidecars"}
-
-// isPlain reports whether part of a service says no more than shape can hold,
-// which is what a service without a mesh says.
-func isPlain(part json.RawMessage, shape any) bool {
-	if len(part) == 0 {
-		return true
+// storable returns why the service cannot be kept.
+func (s *serviceRequest) storable() error {
+	switch {
+	case hasUnprintable(s.Name) || hasUnprintable(s.ID):
+		return badRequest("Invalid service name or ID: it holds characters that cannot be printed")
+	case s.Port < 0 || s.Port > 65535:
+		return badRequest(fmt.Sprintf("Invalid service port %d: must be between 0 and 65535", s.Port))
+	default:
+		return nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(part))
-	decoder.DisallowUnknownFields()
-	return decoder.Decode(shape) == nil
+}
+
+// meshFault returns what the mesh's rules find wrong with the service.
+func (s *serviceRequest) meshFault() error {
+	rules := member(s.definition())
+	if sidecar := s.sidecar(); sidecar != nil {
+		rules.HasSidecar, rules.SidecarID, rules.SidecarSidecar = true, sidecar.ID != "", sidecar.sidecar() != nil
+	}
+	return rules.Validate()
 }
 
 // metaFault returns how metadata breaks Consul's limits, or nothing.
-func metaFault(meta map[string]string) string {
+func metaFault(kind mesh.Kind, meta map[string]string) string {
 	if len(meta) > 64 {
 		return "Node metadata cannot contain more than 64 key/value pairs"
 	}
@@ -155,6 +290,8 @@ func metaFault(meta map[string]string) string {
 			reason = "Key contains invalid characters"
 		case len(key) > 128:
 			reason = "Key is too long (limit: 128 characters)"
+		case strings.HasPrefix(key, "consul-") && (kind != mesh.MeshGateway || key != "consul-wan-federation"):
+			reason = "Key prefix 'consul-' is reserved for internal use"
 		case len(value) > 512:
 			reason = "Value is too long (limit: 512 characters)"
 		}
@@ -177,26 +314,4 @@ func weightsFault(w state.Weights) string {
 	default:
 		return ""
 	}
-}
-
-// taggedAddresses adds the addresses that follow from the service's own.
-func taggedAddresses(s *serviceRequest) map[string]state.ServiceAddress {
-	family := ""
-	if address, err := netip.ParseAddr(s.Address); err == nil {
-		family = "ipv6"
-		if address.Is4() {
-			family = "ipv4"
-		}
-	}
-	if family == "" {
-		return s.TaggedAddresses
-	}
-	all := map[string]state.ServiceAddress{}
-	for _, side := range []string{"lan_", "wan_"} {
-		all[side+family] = state.ServiceAddress{Address: s.Address, Port: s.Port}
-	}
-	for name, address := range s.TaggedAddresses {
-		all[name] = address
-	}
-	return all
 }

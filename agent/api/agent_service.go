@@ -7,6 +7,7 @@ import (
 
 	"github.com/mitchellh/hashstructure"
 
+	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 )
 
@@ -14,7 +15,7 @@ import (
 // types of its fields, and its own, are those of Consul, because the content
 // hash is computed over them and clients compare it between agents.
 type AgentService struct {
-	Kind              ServiceKind `json:",omitempty"`
+	Kind              mesh.Kind `json:",omitempty"`
 	ID                string
 	Service           string
 	Tags              []string
@@ -25,20 +26,17 @@ type AgentService struct {
 	TaggedAddresses   map[string]state.ServiceAddress `json:",omitempty"`
 	Weights           AgentWeights
 	EnableTagOverride bool
-	CreateIndex       uint64          `json:",omitempty" bexpr:"-"`
-	ModifyIndex       uint64          `json:",omitempty" bexpr:"-"`
-	ContentHash       string          `json:",omitempty" bexpr:"-"`
-	Proxy             *struct{}       `json:",omitempty"`
-	Connect           *struct{}       `json:",omitempty"`
-	PeerName          string          `json:",omitempty"`
-	Namespace         string          `json:",omitempty" bexpr:"-" hash:"ignore"`
-	Partition         string          `json:",omitempty" bexpr:"-" hash:"ignore"`
-	Datacenter        string          `json:",omitempty" bexpr:"-" hash:"ignore"`
-	Locality          *state.Locality `json:",omitempty" bexpr:"-" hash:"ignore"`
+	CreateIndex       uint64                          `json:",omitempty" bexpr:"-"`
+	ModifyIndex       uint64                          `json:",omitempty" bexpr:"-"`
+	ContentHash       string                          `json:",omitempty" bexpr:"-"`
+	Proxy             *AgentServiceConnectProxyConfig `json:",omitempty"`
+	Connect           *AgentServiceConnect            `json:",omitempty"`
+	PeerName          string                          `json:",omitempty"`
+	Namespace         string                          `json:",omitempty" bexpr:"-" hash:"ignore"`
+	Partition         string                          `json:",omitempty" bexpr:"-" hash:"ignore"`
+	Datacenter        string                          `json:",omitempty" bexpr:"-" hash:"ignore"`
+	Locality          *state.Locality                 `json:",omitempty" bexpr:"-" hash:"ignore"`
 }
-
-// ServiceKind is what a service is besides a service; empty for most.
-type ServiceKind string
 
 // AgentWeights is [state.Weights] under the name that the content hash needs.
 type AgentWeights struct {
@@ -47,12 +45,19 @@ type AgentWeights struct {
 }
 
 func (a *API) newAgentService(s *state.Service) *AgentService {
-	return &AgentService{
-		Kind: ServiceKind(s.Kind), ID: s.ID, Service: s.Service, Tags: s.Tags, Meta: orEmpty(s.Meta),
+	shown := &AgentService{
+		Kind: s.Kind, ID: s.ID, Service: s.Service, Tags: s.Tags, Meta: orEmpty(s.Meta),
 		Port: s.Port, Address: s.Address, SocketPath: s.SocketPath, TaggedAddresses: s.TaggedAddresses,
 		Weights: AgentWeights(s.Weights), EnableTagOverride: s.EnableTagOverride,
 		Datacenter: a.local.Node().Datacenter, Locality: s.Locality,
 	}
+	if s.Kind == mesh.ConnectProxy || s.Kind.IsGateway() {
+		shown.Proxy = newAgentProxy(s.Proxy)
+	}
+	if s.Connect.Native {
+		shown.Connect = &AgentServiceConnect{Native: true}
+	}
+	return shown
 }
 
 // agentServices maps the ids of this node's services to their definitions.

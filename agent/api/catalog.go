@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 )
 
@@ -62,16 +63,22 @@ func (a *API) catalogServices(r *http.Request) (any, error) {
 
 // catalogService lists the instances of a service, whatever their health.
 func (a *API) catalogService(r *http.Request) (any, error) {
+	return a.entries(r, parameters(r)["tag"], state.ServiceInstances, (*state.Snapshot).Instances)
+}
+
+// entries is the question for the instances of the service in the path that
+// have the tags, without their health, as list finds them in the state.
+func (a *API) entries(r *http.Request, tags []string, covers func(string) state.Topic, list func(*state.Snapshot, string) []state.Instance) (any, error) {
 	service, err := pathName(r, "service", "Missing service name")
 	if err != nil {
 		return nil, err
 	}
 	query := parameters(r)
-	tags, meta, filter := query["tag"], nodeMeta(r), query.Get("filter")
-	near, topic := a.near(query, state.ServiceInstances(service))
+	meta, filter := nodeMeta(r), query.Get("filter")
+	near, topic := a.near(query, covers(service))
 	return cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		entries := make([]catalogEntry, 0)
-		for _, instance := range s.Instances(service) {
+		for _, instance := range list(s, service) {
 			if meta.matches(instance.Node) && hasTags(instance.Service, tags) {
 				entries = append(entries, newCatalogEntry(instance.Node, instance.Service))
 			}
@@ -136,7 +143,7 @@ type catalogEntry struct {
 	Datacenter               string
 	TaggedAddresses          map[string]string
 	NodeMeta                 map[string]string
-	ServiceKind              string
+	ServiceKind              mesh.Kind
 	ServiceID                string
 	ServiceName              string
 	ServiceTags              []string
@@ -147,8 +154,8 @@ type catalogEntry struct {
 	ServicePort              int
 	ServiceSocketPath        string
 	ServiceEnableTagOverride bool
-	ServiceProxy             state.Proxy
-	ServiceConnect           struct{}
+	ServiceProxy             *mesh.Proxy
+	ServiceConnect           state.Connect
 	ServiceLocality          *state.Locality
 	CreateIndex              uint64 `bexpr:"-"`
 	ModifyIndex              uint64 `bexpr:"-"`

@@ -1,10 +1,11 @@
 package api
 
 import (
-	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 )
 
@@ -25,7 +26,7 @@ type catalogRequest struct {
 
 // catalogServiceRequest is a service as the catalog has it.
 type catalogServiceRequest struct {
-	Kind              string
+	Kind              mesh.Kind
 	ID                string
 	Service           string
 	Tags              []string
@@ -37,8 +38,8 @@ type catalogServiceRequest struct {
 	Weights           *state.Weights
 	EnableTagOverride bool
 	Locality          *state.Locality
-	Proxy             json.RawMessage
-	Connect           json.RawMessage
+	Proxy             *mesh.Proxy
+	Connect           *connectRequest
 	PeerName          string
 	CreateIndex       uint64
 	ModifyIndex       uint64
@@ -129,15 +130,18 @@ func (c *catalogRequest) validate() error {
 		if s.ID == "" {
 			s.ID = s.Service
 		}
+		err, meta := s.meshFault(), metaFault(s.Kind, s.Meta)
 		switch {
+		case err != nil:
+			text = err.Error()
 		case s.ID != "" && s.Service == "":
 			text = "Must provide service name (Service.Service) when service ID is provided"
 		case s.Address == "0.0.0.0" || s.Address == "::" || s.Address == "[::]":
 			text = "Invalid service address"
-		case !isPlain(s.Proxy, &state.Proxy{}) || !isPlain(s.Connect, &struct{}{}):
-			return errNoMesh
 		case hasUnprintable(s.ID) || hasUnprintable(s.Service):
 			return badRequest("Invalid service name or ID: it holds characters that cannot be printed")
+		case meta != "":
+			text = fmt.Sprintf("failed inserting service: Invalid Service Meta for node %s and serviceID %s: %s", c.Node, s.ID, meta)
 		}
 	}
 	if text != "" {
@@ -173,12 +177,19 @@ func (c *catalogRequest) write(datacenter string) func(*state.Writer) error {
 	}
 }
 
+// meshFault returns what the mesh's rules find wrong with the service.
+func (s *catalogServiceRequest) meshFault() error { return member(s.on("")).Validate() }
+
 // on returns the service as it is on a node.
 func (s *catalogServiceRequest) on(node string) state.Service {
 	svc := state.Service{
 		Node: node, Kind: s.Kind, ID: s.ID, Service: s.Service, Tags: s.Tags, Address: s.Address,
 		TaggedAddresses: s.TaggedAddresses, Meta: s.Meta, Port: s.Port, SocketPath: s.SocketPath,
 		Weights: state.Weights{Passing: 1, Warning: 1}, EnableTagOverride: s.EnableTagOverride, Locality: s.Locality,
+		Proxy: s.Proxy, Connect: state.Connect{Native: s.Connect != nil && s.Connect.Native},
+	}
+	if svc.Proxy == nil {
+		svc.Proxy = &mesh.Proxy{}
 	}
 	if svc.Tags == nil {
 		svc.Tags = []string{}

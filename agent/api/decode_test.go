@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/realjf/muster/agent/state"
 )
 
 func TestDuration(t *testing.T) {
@@ -41,7 +43,9 @@ func FuzzRegister(f *testing.F) {
 		`{"Name":"web","ID":"web-1","Port":80,"Tags":["a"],"Meta":{"k":"v"},"Check":{"HTTP":"http://x","Interval":"10s"}}`,
 		`{"Name":"web","Checks":[{"TTL":"10s"},{"tls_skip_verify":true,"HTTP":"https://x","Interval":1000000000}]}`,
 		`{"Name":"x","Weights":{"Passing":1,"Warning":0},"tagged_addresses":{"lan":{"Address":"::1","Port":1}}}`,
-		`{"Name":"x\u0000","Port":-1}`, `{"Name":"x","Connect":{"Native":true}}`, `null`, `[]`, `{`, ``,
+		`{"Name":"x\u0000","Port":-1}`, `{"Name":"x","Connect":{"Native":true}}`, `null`,
+		`{"Name":"x","Port":1,"Connect":{"SidecarService":{"Proxy":{"Upstreams":[{"DestinationName":"y","LocalBindPort":2}]}}}}`,
+		`{"Name":"x","Kind":"connect-proxy","Port":1,"Proxy":{"destination_service_name":"y","Expose":{"Paths":[{"listener_port":1}]}}}`, `[]`, `{`, ``,
 	} {
 		f.Add(seed)
 	}
@@ -50,19 +54,21 @@ func FuzzRegister(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request, err := decodeService(r)
+		asked, err := decodeRegistration(r)
 		if err == nil {
-			svc, checks, fault := request.definition()
-			err = fault
-			if fault == nil {
-				if svc.Service == "" || svc.ID == "" || svc.Tags == nil || svc.Port < 0 || svc.Port > 65535 ||
-					hasUnprintable(svc.Service) || hasUnprintable(svc.ID) {
+			services, checks := []state.Service{asked.service}, asked.checks
+			if asked.sidecar != nil {
+				services, checks = append(services, asked.sidecar.Service), append(checks, asked.sidecar.Checks...)
+			}
+			for _, svc := range services {
+				if svc.Service == "" || svc.ID == "" && asked.sidecar == nil || svc.Tags == nil || svc.Port < 0 || svc.Port > 65535 ||
+					hasUnprintable(svc.Service) || hasUnprintable(svc.ID) || svc.Proxy == nil {
 					t.Errorf("%q was taken as %+v", body, svc)
 				}
-				for _, c := range checks {
-					if fault := c.Definition.Validate(); fault != nil {
-						t.Errorf("%q was taken with a check that %v", body, fault)
-					}
+			}
+			for _, c := range checks {
+				if fault := c.Definition.Validate(); fault != nil {
+					t.Errorf("%q was taken with a check that %v", body, fault)
 				}
 			}
 		}

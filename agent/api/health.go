@@ -51,6 +51,12 @@ func (a *API) checks(r *http.Request, topic state.Topic, list func(*state.Snapsh
 
 // healthService lists the instances of a service with their nodes and checks.
 func (a *API) healthService(r *http.Request) (any, error) {
+	return a.instances(r, parameters(r)["tag"], state.ServiceHealth, (*state.Snapshot).Instances)
+}
+
+// instances is the question for the instances of the service in the path that
+// have the tags, as list finds them in the state.
+func (a *API) instances(r *http.Request, tags []string, covers func(string) state.Topic, list func(*state.Snapshot, string) []state.Instance) (any, error) {
 	service, err := pathName(r, "service", "Missing service name")
 	if err != nil {
 		return nil, err
@@ -60,10 +66,10 @@ func (a *API) healthService(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tags, meta, filter := query["tag"], nodeMeta(r), query.Get("filter")
-	near, topic := a.near(query, state.ServiceHealth(service))
+	meta, filter := nodeMeta(r), query.Get("filter")
+	near, topic := a.near(query, covers(service))
 	return cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
-		instances := keep(s.Instances(service), func(i state.Instance) bool {
+		instances := keep(list(s, service), func(i state.Instance) bool {
 			return meta.matches(i.Node) && hasTags(i.Service, tags) &&
 				(!passing || state.Worst(i.Checks) == state.Passing)
 		})

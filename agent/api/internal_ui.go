@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 )
 
@@ -15,7 +16,7 @@ import (
 
 // serviceSummary is a service with how its instances fare.
 type serviceSummary struct {
-	Kind                 string `json:",omitempty"`
+	Kind                 mesh.Kind `json:",omitempty"`
 	Name                 string
 	Datacenter           string
 	Tags                 []string
@@ -32,6 +33,7 @@ type serviceSummary struct {
 	ConnectedWithGateway bool
 
 	counted map[*state.Check]bool // a node's checks are those of all instances on it
+	proxied bool                  // it has a proxy, and whether it is transparent is known
 }
 
 // add counts one more instance.
@@ -45,7 +47,23 @@ func (s *serviceSummary) add(i state.Instance) {
 	if source := i.Service.Meta["external-source"]; source != "" {
 		s.ExternalSources = include(s.ExternalSources, source)
 	}
-	for _, check := range i.Checks {
+	s.ConnectNative = s.ConnectNative || i.Service.Connect.Native
+	s.count(i.Checks)
+}
+
+// addProxy notes a proxy of the service: its checks count as the service's own.
+// It is transparent as long as all its proxies are.
+func (s *serviceSummary) addProxy(i state.Instance) {
+	s.ConnectedWithProxy = true
+	s.count(i.Checks)
+	transparent := i.Service.Proxy.Mode == mesh.Transparent
+	s.TransparentProxy = transparent && (s.TransparentProxy || !s.proxied)
+	s.proxied = true
+}
+
+// count counts checks, each of them once.
+func (s *serviceSummary) count(checks []*state.Check) {
+	for _, check := range checks {
 		if s.counted[check] {
 			continue
 		}
@@ -79,13 +97,17 @@ func (a *API) uiServices(r *http.Request) (any, error) {
 			return nil, 0, err
 		}
 		byName := map[string]*serviceSummary{}
-		for _, instance := range instances {
-			sum := byName[instance.Service.Service]
-			if sum == nil {
-				sum = &serviceSummary{Name: instance.Service.Service, counted: map[*state.Check]bool{}}
-				byName[sum.Name] = sum
+		summary := func(name string) *serviceSummary {
+			if byName[name] == nil {
+				byName[name] = &serviceSummary{Name: name, counted: map[*state.Check]bool{}}
 			}
-			sum.add(instance)
+			return byName[name]
+		}
+		for _, instance := range instances {
+			summary(instance.Service.Service).add(instance)
+			if instance.Service.Kind == mesh.ConnectProxy {
+				summary(instance.Service.Proxy.DestinationServiceName).addProxy(instance)
+			}
 		}
 		sums := make([]*serviceSummary, 0, len(byName))
 		for _, name := range slices.Sorted(maps.Keys(byName)) {

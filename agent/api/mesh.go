@@ -6,24 +6,26 @@ import (
 	"github.com/realjf/muster/agent/state"
 )
 
-// The service mesh, as it is where no service belongs to one: there are no
-// proxies and no gateways, so nobody is to be reached through them.
+// The service mesh: how services are reached through their proxies. Gateways
+// stand before nobody yet.
 
 // healthConnect lists the instances through which a service is reached in the
-// mesh.
+// mesh. Like Consul it does not look at tags.
 func (a *API) healthConnect(r *http.Request) (any, error) {
+	return a.instances(r, nil, state.MeshHealth, (*state.Snapshot).MeshInstances)
+}
+
+// catalogConnect is healthConnect without the health.
+func (a *API) catalogConnect(r *http.Request) (any, error) {
+	return a.entries(r, nil, state.MeshHealth, (*state.Snapshot).MeshInstances)
+}
+
+// healthIngress lists the ingress gateways of a service.
+func (a *API) healthIngress(r *http.Request) (any, error) {
 	if _, err := passingOnly(parameters(r)); err != nil {
 		return nil, err
 	}
 	return cacheable(nobody[state.Instance](a, r, "Missing service name"))
-}
-
-// healthIngress lists the ingress gateways of a service.
-func (a *API) healthIngress(r *http.Request) (any, error) { return a.healthConnect(r) }
-
-// catalogConnect is healthConnect without the health.
-func (a *API) catalogConnect(r *http.Request) (any, error) {
-	return cacheable(nobody[catalogEntry](a, r, "Missing service name"))
 }
 
 // gatewayService is a service behind a gateway.

@@ -138,10 +138,13 @@ func newUsage(s *state.Snapshot) usage {
 	for _, svc := range s.Services() {
 		names[strings.ToLower(svc.Service)] = true
 		u.ServiceInstances++
-		switch _, connect := u.ConnectServiceInstances[svc.Kind]; {
-		case connect:
-			u.ConnectServiceInstances[svc.Kind]++
-		case svc.Service != "consul":
+		if _, counts := u.ConnectServiceInstances[string(svc.Kind)]; counts {
+			u.ConnectServiceInstances[string(svc.Kind)]++
+		}
+		if svc.Connect.Native {
+			u.ConnectServiceInstances["connect-native"]++
+		}
+		if svc.Kind == "" && svc.Service != "consul" {
 			u.BillableServiceInstances++
 		}
 	}

@@ -161,9 +161,23 @@ func (o operation) catalogFault() string {
 		return "Invalid service name or ID: it holds characters that cannot be printed"
 	case o.Check != nil && hasUnprintable(o.Check.Check.CheckID):
 		return "Invalid check ID: it holds characters that cannot be printed"
+	case o.Service != nil:
+		return o.Service.Service.fault(o.Service.Node)
 	default:
 		return ""
 	}
+}
+
+// fault returns how the service breaks the rules for one on the node, or
+// nothing.
+func (s *catalogServiceRequest) fault(node string) string {
+	if err := s.meshFault(); err != nil {
+		return err.Error()
+	}
+	if reason := metaFault(s.Kind, s.Meta); reason != "" {
+		return fmt.Sprintf("Invalid Service Meta for node %s and serviceID %s: %s", node, s.ID, reason)
+	}
+	return ""
 }
 
 // node returns the node whose part of the catalog the operation may change.

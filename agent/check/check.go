@@ -27,6 +27,12 @@ type Definition struct {
 	TLSServerName    string      // expected in the certificate; the URL's host by default
 	TLSSkipVerify    bool        // accept any certificate
 
+	TCP       string // address to connect to
+	TCPUseTLS bool   // and to greet
+
+	AliasNode    string // node whose checks count; the agent's own by default
+	AliasService string // id of the service whose checks count besides
+
 	TTL time.Duration // longest time between two reports from outside
 
 	Interval time.Duration // time between two probes; at least MinInterval is kept
@@ -49,6 +55,13 @@ const (
 type Result struct {
 	Status state.Status
 	Output string // text for people: what was asked and what came back
+}
+
+// watcher is a prober that knows when to look again: it reports each time,
+// until ctx ends.
+type watcher interface {
+	prober
+	watch(ctx context.Context, report func(Result))
 }
 
 // prober looks once. It returns when it knows or when ctx ends, keeps no more

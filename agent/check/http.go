@@ -17,7 +17,7 @@ type httpProbe struct {
 	client     *http.Client
 }
 
-func newHTTP(d Definition) prober {
+func newHTTP(_ *Runner, d Definition) prober {
 	client := &http.Client{
 		// A connection of its own for each probe: a kept one would say that
 		// the connection is alive, not that the server still accepts.

@@ -8,21 +8,30 @@ var (
 	ErrIntervalAndTTL = errors.New("Interval and TTL cannot both be specified")
 	//lint:ignore ST1005 clients see Consul's text
 	ErrNoInterval = errors.New("Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks")
-	ErrNoTTL      = errors.New("TTL must be > 0 for TTL checks")
-	ErrOutputSize = errors.New("MaxOutputMaxSize must be positive")
-	ErrThresholds = errors.New("FailuresBeforeWarning can't be higher than FailuresBeforeCritical")
+	//lint:ignore ST1005 clients see Consul's text
+	ErrAliasInterval = errors.New("Interval cannot be set for Alias checks")
+	ErrAliasTTL      = errors.New("TTL must be not be set for Alias checks")
+	ErrNoTTL         = errors.New("TTL must be > 0 for TTL checks")
+	ErrOutputSize    = errors.New("MaxOutputMaxSize must be positive")
+	ErrThresholds    = errors.New("FailuresBeforeWarning can't be higher than FailuresBeforeCritical")
 )
 
 // kind is one way to find out. A new kind is a line in kinds and a file.
 type kind struct {
 	name   string // as the registry's answers call it
 	chosen func(Definition) bool
-	prober func(Definition) prober
+	prober func(*Runner, Definition) prober
 }
 
 var kinds = []kind{
 	{"http", func(d Definition) bool { return d.HTTP != "" }, newHTTP},
+	{"tcp", func(d Definition) bool { return d.TCP != "" }, newTCP},
+	{nameAlias, func(d Definition) bool { return d.AliasNode != "" || d.AliasService != "" }, newAlias},
 }
+
+// nameAlias is the kind that looks when there is something to see; it has no
+// interval.
+const nameAlias = "alias"
 
 // nameTTL is the kind that is told from outside; the runner keeps its time.
 const nameTTL = "ttl"
@@ -46,12 +55,17 @@ func (d Definition) kind() *kind {
 
 // Validate returns why the definition can never work, or nil.
 func (d Definition) Validate() error {
-	switch probes := d.kind() != nil; {
+	alias := d.AliasNode != "" || d.AliasService != ""
+	switch probes := d.kind() != nil && d.Kind() != nameAlias; {
 	case d.Interval > 0 && d.TTL > 0:
 		return ErrIntervalAndTTL
 	case probes && d.Interval <= 0:
 		return ErrNoInterval
-	case !probes && d.TTL <= 0:
+	case probes && alias:
+		return ErrAliasInterval
+	case alias && d.TTL > 0:
+		return ErrAliasTTL
+	case !probes && !alias && d.TTL <= 0:
 		return ErrNoTTL
 	case d.OutputMaxSize < 0:
 		return ErrOutputSize

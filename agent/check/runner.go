@@ -15,12 +15,14 @@ import (
 // Runner runs any number of checks from one loop. It is safe for concurrent
 // use. Checks may be started before and while it runs.
 type Runner struct {
-	clock  *alarm.Clock[*Task] // when each check is due
-	probes sync.WaitGroup
+	clock   *alarm.Clock[*Task] // when each check is due
+	aliases Aliases
+	probes  sync.WaitGroup
 }
 
-// NewRunner returns a runner without checks.
-func NewRunner() *Runner { return &Runner{clock: alarm.New[*Task]()} }
+// NewRunner returns a runner without checks. It asks aliases what a check sees
+// that is an alias of another; with nil there can be no such check.
+func NewRunner(aliases Aliases) *Runner { return &Runner{clock: alarm.New[*Task](), aliases: aliases} }
 
 // Task is one check being run.
 type Task struct {
@@ -51,7 +53,7 @@ func (r *Runner) Start(d Definition, report func(Result)) *Task {
 		d.OutputMaxSize = DefaultOutputSize
 	}
 	if k := d.kind(); k != nil {
-		return r.start(d, k.prober(d), report)
+		return r.start(d, k.prober(r, d), report)
 	}
 	return r.start(d, nil, report)
 }
@@ -137,13 +139,23 @@ func (t *Task) run(ctx context.Context, began time.Time) {
 		}
 		return // waits for the next beat
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	watching, watches := t.prober.(watcher)
+	var cancel context.CancelFunc
+	if watches {
+		ctx, cancel = context.WithCancel(ctx)
+	} else {
+		ctx, cancel = context.WithTimeout(ctx, t.timeout)
+	}
 	defer cancel()
 	t.mu.Lock()
 	t.stop = cancel
 	stopped := t.stopped
 	t.mu.Unlock()
 	if stopped {
+		return
+	}
+	if watches {
+		watching.watch(ctx, t.report)
 		return
 	}
 	result := t.prober.probe(ctx)

@@ -62,7 +62,7 @@ func (r *reports) last() (int, Result) {
 func running(t *testing.T, test func(*testing.T, *Runner)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		runner := NewRunner()
+		runner := NewRunner(nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { _ = runner.Run(ctx) })
@@ -170,7 +170,7 @@ func TestTTL(t *testing.T) {
 }
 
 func TestBeatKeepsBoundedOutput(t *testing.T) {
-	r := NewRunner()
+	r := NewRunner(nil)
 	task := r.Start(Definition{TTL: time.Hour, OutputMaxSize: 4}, func(Result) {})
 	kept, _ := task.Beat("123456")
 	if want := "1234 ... (captured 4 of 6 bytes)"; kept != want {

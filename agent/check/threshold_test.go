@@ -48,6 +48,12 @@ func TestValidate(t *testing.T) {
 		{"nothing", Definition{}, ErrNoTTL},
 		{"negative output size", Definition{TTL: 1, OutputMaxSize: -1}, ErrOutputSize},
 		{"warning after critical", Definition{TTL: 1, FailuresBeforeWarning: 3, FailuresBeforeCritical: 2}, ErrThresholds},
+		{"TCP", Definition{TCP: "x:1", Interval: 1}, nil},
+		{"TCP without an interval", Definition{TCP: "x:1"}, ErrNoInterval},
+		{"alias", Definition{AliasService: "x"}, nil},
+		{"alias of a node", Definition{AliasNode: "x"}, nil},
+		{"alias with a target of its own", Definition{AliasService: "x", TCP: "x:1", Interval: 1}, ErrAliasInterval},
+		{"alias with a TTL", Definition{AliasService: "x", TTL: 1}, ErrAliasTTL},
 		{"an interval and nothing to look at", Definition{Interval: 1}, ErrNoTTL},
 	} {
 		if got := tc.definition.Validate(); got != tc.want {

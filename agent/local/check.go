@@ -65,7 +65,7 @@ func (l *Local) registerCheck(w *state.Writer, c Check) error {
 	if c.ServiceID != "" && svc == nil {
 		return NoSuchService(c.ServiceID)
 	}
-	announced := l.announce(c, svc)
+	announced := l.announce(w, c, svc)
 	if err := w.PutCheck(*announced.now); err != nil {
 		return fmt.Errorf("register check %q: %w", c.ID, err)
 	}
@@ -92,7 +92,7 @@ func (l *Local) deregisterCheck(w *state.Writer, id string) error {
 
 // announce returns the check as it stands now that it is announced so, on svc
 // or, with nil, on the node; the caller holds the mutex.
-func (l *Local) announce(c Check, svc *service) *announcedCheck {
+func (l *Local) announce(w *state.Writer, c Check, svc *service) *announcedCheck {
 	kind := "maintenance"
 	if c.ID != state.NodeMaintenance && !strings.HasPrefix(c.ID, state.ServiceMaintenancePrefix) {
 		kind = c.Definition.Kind()
@@ -107,6 +107,11 @@ func (l *Local) announce(c Check, svc *service) *announcedCheck {
 	}
 	if old := l.checks[c.ID]; old != nil {
 		now.Status, now.Output = old.now.Status, old.now.Output
+	}
+	if kind == "alias" { // what it is an alias of is known
+		node, service := c.Definition.AliasNode, c.Definition.AliasService
+		result := l.look(&w.Snapshot, node, service).Result(node, service)
+		now.Status, now.Output = result.Status, result.Output
 	}
 	announced := &announcedCheck{announced: c, now: now}
 	if svc != nil {
@@ -134,6 +139,7 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 		svc.checks[id] = c
 	}
 	l.mark(c)
+	l.stir(c.announced.ServiceID)
 	if c.now.Type == "maintenance" {
 		return
 	}
@@ -166,6 +172,7 @@ func (l *Local) drop(id string) {
 		c.task.Stop()
 	}
 	delete(l.checks, id)
+	l.stir(c.announced.ServiceID)
 	l.removals.Stop(id)
 	if svc := l.services[c.announced.ServiceID]; svc != nil {
 		delete(svc.checks, id)

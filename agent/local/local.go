@@ -61,7 +61,13 @@ type Config struct {
 	// values show fresher outputs and wake readers more often. The agent's own
 	// answers always have the latest output.
 	OutputInterval time.Duration
+	// SidecarPorts are what sidecars get that name none; from 21000 to 21255 by
+	// default, as in Consul.
+	SidecarPorts PortRange
 }
+
+// PortRange is the ports from Min to Max, both of them included.
+type PortRange struct{ Min, Max int }
 
 // Local is what one node announced. It is safe for concurrent use. What it
 // returns is shared and must not be changed.
@@ -75,7 +81,8 @@ type Local struct {
 	mu       sync.Mutex
 	services map[string]*service
 	checks   map[string]*announcedCheck
-	changed  chan struct{} // closed and replaced at each change
+	changed  chan struct{}            // closed and replaced at each change
+	aliased  map[string]chan struct{} // for aliases of a service, see stir
 }
 
 // service is a service with its checks and those who wait for it to change.
@@ -83,6 +90,7 @@ type service struct {
 	definition *state.Service
 	checks     map[string]*announcedCheck // by id
 	changed    chan struct{}              // closed when it changes or goes
+	isSidecar  bool                       // announced with another, and goes with it
 }
 
 // New announces the node itself in the store, with the check and the service
@@ -95,16 +103,20 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 	if config.OutputInterval <= 0 {
 		config.OutputInterval = 5 * time.Minute
 	}
+	if config.SidecarPorts == (PortRange{}) {
+		config.SidecarPorts = PortRange{21000, 21255}
+	}
 	l := &Local{
 		store:    store,
 		node:     node,
 		config:   config,
-		runner:   check.NewRunner(),
 		removals: alarm.New[string](),
 		services: map[string]*service{},
 		checks:   map[string]*announcedCheck{},
 		changed:  make(chan struct{}),
+		aliased:  map[string]chan struct{}{},
 	}
+	l.runner = check.NewRunner(l.seen)
 	if err := store.Write(l.announceNode); err != nil {
 		return nil, fmt.Errorf("announce node %q: %w", node.Node, err)
 	}
@@ -159,27 +171,30 @@ func (l *Local) Node() state.Node { return l.node }
 // their status and output until the next result. Earlier checks that are not
 // named now stay, unless replace says that they go.
 func (l *Local) Register(svc state.Service, checks []Check, replace bool) error {
-	svc.Node = l.node.Node
+	return l.change(func(w *state.Writer) error {
+		_, err := l.register(w, svc, checks, replace)
+		return err
+	})
+}
+
+// register is Register within a change. It returns what is announced now.
+func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, replace bool) (*service, error) {
+	svc.Node, svc.TaggedAddresses = l.node.Node, withOwnAddress(svc)
 	for n := range checks {
 		checks[n].nameFor(svc, n, len(checks))
 	}
-	return l.change(func(w *state.Writer) error { return l.register(w, svc, checks, replace) })
-}
-
-// register is Register within a change.
-func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, replace bool) error {
 	if err := w.PutService(svc); err != nil {
-		return fmt.Errorf("register service %q: %w", svc.ID, err)
+		return nil, fmt.Errorf("register service %q: %w", svc.ID, err)
 	}
-	now := &service{
-		definition: w.Service(l.node.Node, svc.ID), // one copy of it is enough
-		checks:     map[string]*announcedCheck{}, changed: make(chan struct{}),
+	now := &service{definition: &svc, checks: map[string]*announcedCheck{}, changed: make(chan struct{})}
+	if stored := w.Service(l.node.Node, svc.ID); len(stored.TaggedAddresses) == len(svc.TaggedAddresses) {
+		now.definition = stored // one copy of it is enough, unless the catalog added a virtual address
 	}
 	named := map[string]bool{}
 	announced := make([]*announcedCheck, len(checks))
 	for n, c := range checks {
 		named[c.ID] = true
-		announced[n] = l.announce(c, now)
+		announced[n] = l.announce(w, c, now)
 	}
 	var obsolete []string
 	old := l.services[svc.ID]
@@ -199,7 +214,7 @@ func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, rep
 	}
 	for _, c := range announced {
 		if err := w.PutCheck(*c.now); err != nil { // its node and service are there
-			return fmt.Errorf("register service %q: %w", svc.ID, err)
+			return nil, fmt.Errorf("register service %q: %w", svc.ID, err)
 		}
 	}
 	if old != nil {
@@ -215,11 +230,13 @@ func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, rep
 	for _, c := range now.checks {
 		c.relabel(now.definition)
 	}
+	l.stir(svc.ID)
 	l.tell()
-	return nil
+	return now, nil
 }
 
-// Deregister withdraws a service with its checks: [UnknownService].
+// Deregister withdraws a service with its checks and the sidecar that was
+// announced with it: [UnknownService].
 func (l *Local) Deregister(id string) error {
 	return l.change(func(w *state.Writer) error { return l.deregister(w, id) })
 }
@@ -236,7 +253,11 @@ func (l *Local) deregister(w *state.Writer, id string) error {
 	}
 	delete(l.services, id)
 	close(old.changed)
+	l.stir(id)
 	l.tell()
+	if sidecar := l.services[SidecarID(id)]; sidecar != nil && sidecar.isSidecar {
+		return l.deregister(w, SidecarID(id))
+	}
 	return nil
 }
 

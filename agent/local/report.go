@@ -103,5 +103,6 @@ func (l *Local) note(c *announcedCheck, result check.Result) {
 	next.Status, next.Output = result.Status, result.Output
 	c.now = &next
 	l.mark(c)
+	l.stir(c.announced.ServiceID)
 	l.tell()
 }

@@ -170,9 +170,12 @@ func (w *Writer) touchCheck(c *Check) {
 	w.touch(ChecksIn(c.Status), ChecksIn(AnyStatus), NodeChecks(c.Node))
 	if c.ServiceID == "" {
 		for _, svc := range w.ServicesOn(c.Node) {
-			w.touch(ServiceHealth(svc.Service))
+			w.touchHealth(svc)
 		}
 		return
 	}
-	w.touch(ServiceHealth(c.ServiceName))
+	w.touch(ServiceHealth(c.ServiceName)) // which may not be its service's name any more
+	if svc := w.Service(c.Node, c.ServiceID); svc != nil {
+		w.touchHealth(svc)
+	}
 }

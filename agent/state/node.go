@@ -73,7 +73,8 @@ func (w *Writer) DeleteNode(name string) {
 // about them hold the node and its checks.
 func (w *Writer) touchServicesOn(node string) {
 	for _, service := range w.ServicesOn(node) {
-		w.touch(ServiceInstances(service.Service), ServiceHealth(service.Service))
+		w.touch(ServiceInstances(service.Service))
+		w.touchHealth(service)
 	}
 }
 

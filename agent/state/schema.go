@@ -11,11 +11,13 @@ type tables struct {
 	queries     table[Query]
 	entries     entries
 	tombstones  table[tombstone]
+	virtuals    table[virtual]
 }
 
 // The indexes, in the order of their tables' layouts.
 const (
 	servicesByName = 0
+	servicesInMesh = 1 // by the service that is reached through them
 
 	checksOn       = 0 // a service of a node
 	checksByName   = 1 // of the service
@@ -26,13 +28,17 @@ const (
 	queriesByName    = 0
 	queriesBySession = 1
 	queriesFor       = 2 // names that begin with theirs
+
+	virtualsOf   = 0 // a service
+	virtualsFree = 1
 )
 
 func newTables() *tables {
 	return &tables{
 		nodes: newTable(func(n *Node) string { return folded(n.Node) }),
 		services: newTable(func(s *Service) string { return folded(s.Node, s.ID) },
-			func(s *Service) string { return folded(s.Service) }),
+			func(s *Service) string { return folded(s.Service) },
+			func(s *Service) string { return foldedIf(s.destination()) }),
 		checks: newTable(func(c *Check) string { return folded(c.Node, c.CheckID) },
 			func(c *Check) string { return folded(c.Node, c.ServiceID) },
 			func(c *Check) string { return folded(c.ServiceName) },
@@ -46,12 +52,15 @@ func newTables() *tables {
 			func(q *Query) string { return folded(q.Template.Type, q.Name) }),
 		entries:    newEntries(),
 		tombstones: newTable(func(t *tombstone) string { return t.Key }),
+		virtuals: newTable(func(v *virtual) string { return v.key() },
+			func(v *virtual) string { return foldedIf(v.Service) },
+			func(v *virtual) string { return v.freeKey() }),
 	}
 }
 
 // each yields every table.
 func (t *tables) each(yield func(forked) bool) {
-	for _, table := range []forked{&t.nodes, &t.services, &t.checks, &t.coordinates, &t.sessions, &t.queries, &t.entries, &t.tombstones} {
+	for _, table := range []forked{&t.nodes, &t.services, &t.checks, &t.coordinates, &t.sessions, &t.queries, &t.entries, &t.tombstones, &t.virtuals} {
 		if !yield(table) {
 			return
 		}

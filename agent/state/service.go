@@ -4,15 +4,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/realjf/muster/agent/mesh"
 )
 
 // Service is one instance of a service on a node. Its fields and their JSON
 // are those of Consul's catalog.
 type Service struct {
-	Node              string `json:"-"`
-	Kind              string `json:",omitempty"`
-	ID                string // unique on its node
-	Service           string // the name
+	Node              string    `json:"-"`
+	Kind              mesh.Kind `json:",omitempty"`
+	ID                string    // unique on its node
+	Service           string    // the name
 	Tags              []string
 	Address           string                    // empty where the node's address is meant
 	TaggedAddresses   map[string]ServiceAddress `json:",omitempty"`
@@ -21,8 +23,8 @@ type Service struct {
 	SocketPath        string `json:",omitempty"`
 	Weights           Weights
 	EnableTagOverride bool
-	Proxy             Proxy
-	Connect           struct{}
+	Proxy             *mesh.Proxy // never nil in the catalog
+	Connect           Connect
 	PeerName          string
 	Locality          *Locality `json:",omitempty"`
 	CreateIndex       uint64    `bexpr:"-"`
@@ -47,11 +49,25 @@ type Weights struct {
 	Warning int
 }
 
-// Proxy has the shape that Consul gives a service that is no proxy.
-type Proxy struct {
-	Mode        string
-	MeshGateway struct{}
-	Expose      struct{}
+// Connect says whether a service speaks the mesh's protocol itself.
+type Connect struct {
+	Native bool `json:",omitempty"`
+}
+
+// noProxy is how the proxy is set up of a service that is none.
+var noProxy = &mesh.Proxy{}
+
+// destination returns the service that is reached in the mesh through this
+// instance; nothing when it does not belong to one.
+func (s *Service) destination() string {
+	switch {
+	case s.Kind == mesh.ConnectProxy:
+		return s.Proxy.DestinationServiceName
+	case s.Connect.Native:
+		return s.Service
+	default:
+		return ""
+	}
 }
 
 func (s *Service) same(o *Service) bool {
@@ -60,7 +76,7 @@ func (s *Service) same(o *Service) bool {
 		slices.Equal(s.Tags, o.Tags) && s.Address == o.Address &&
 		maps.Equal(s.TaggedAddresses, o.TaggedAddresses) && maps.Equal(s.Meta, o.Meta) &&
 		s.Port == o.Port && s.SocketPath == o.SocketPath && s.Weights == o.Weights &&
-		s.EnableTagOverride == o.EnableTagOverride
+		s.EnableTagOverride == o.EnableTagOverride && s.Connect == o.Connect && s.Proxy.Equal(o.Proxy)
 }
 
 // Instance is a service with its node and the checks of both: what decides
@@ -87,8 +103,18 @@ func (s *Snapshot) Services() []*Service {
 }
 
 // Instances returns the instances of the service with the name.
-func (s *Snapshot) Instances(service string) []Instance {
-	rows := s.services.by(servicesByName, folded(service))
+func (s *Snapshot) Instances(service string) []Instance { return s.instances(servicesByName, service) }
+
+// MeshInstances returns the instances through which a service is reached in
+// the mesh: its proxies, and those of its own that need none.
+func (s *Snapshot) MeshInstances(service string) []Instance {
+	return s.instances(servicesInMesh, service)
+}
+
+// instances returns the services with the key in an index, with their nodes
+// and checks.
+func (s *Snapshot) instances(index int, key string) []Instance {
+	rows := s.services.by(index, folded(key))
 	instances := make([]Instance, 0, len(rows))
 	onNode := map[string][]*Check{}
 	for _, row := range rows {
@@ -100,7 +126,7 @@ func (s *Snapshot) Instances(service string) []Instance {
 		instances = append(instances, Instance{
 			Node:    s.Node(row.Node),
 			Service: row,
-			Checks:  slices.Concat(checks, s.checksOf(row.Node, row.ID)),
+			Checks:  append(append([]*Check{}, checks...), s.checksOf(row.Node, row.ID)...), // never nil
 		})
 	}
 	return instances
@@ -114,6 +140,19 @@ func (w *Writer) PutService(svc Service) error {
 	if node == nil {
 		return fmt.Errorf("service %q: %w %q", svc.ID, ErrUnknownNode, svc.Node)
 	}
+	if svc.Proxy == nil {
+		svc.Proxy = noProxy
+	}
+	if destination := svc.destination(); destination != "" {
+		address, err := w.virtualAddress(destination)
+		if err != nil {
+			return fmt.Errorf("service %q: %w", svc.ID, err)
+		}
+		addresses := map[string]ServiceAddress{}
+		maps.Copy(addresses, svc.TaggedAddresses)
+		addresses[virtualTag] = ServiceAddress{Address: address, Port: svc.Port}
+		svc.TaggedAddresses = addresses
+	}
 	svc.CreateIndex, svc.ModifyIndex = w.index, w.index
 	old := w.Service(svc.Node, svc.ID)
 	if old != nil {
@@ -123,7 +162,8 @@ func (w *Writer) PutService(svc Service) error {
 		svc.CreateIndex = old.CreateIndex
 	}
 	w.services.put(&svc)
-	w.touch(NodeServices(svc.Node), ServiceInstances(svc.Service), ServiceHealth(svc.Service))
+	w.touch(NodeServices(svc.Node), ServiceInstances(svc.Service))
+	w.touchHealth(&svc)
 	if old == nil || old.Service != svc.Service || !slices.Equal(old.Tags, svc.Tags) {
 		w.touch(AllServices)
 	}
@@ -131,6 +171,9 @@ func (w *Writer) PutService(svc Service) error {
 		w.relabelChecks(&svc)
 		if !sameName(old.Service, svc.Service) {
 			w.leave(old.Service)
+		}
+		if !sameName(old.destination(), svc.destination()) {
+			w.leaveMesh(old.destination())
 		}
 	}
 	return nil
@@ -149,6 +192,15 @@ func (w *Writer) DeleteService(node, id string) {
 	w.services.remove(svc)
 	w.touch(AllServices, NodeServices(node))
 	w.leave(svc.Service)
+	w.leaveMesh(svc.destination())
+}
+
+// touchHealth marks what changes with the health of an instance.
+func (w *Writer) touchHealth(svc *Service) {
+	w.touch(ServiceHealth(svc.Service))
+	if destination := svc.destination(); destination != "" {
+		w.touch(MeshHealth(destination))
+	}
 }
 
 // leave notes that a service lost an instance, perhaps its last.
@@ -160,4 +212,18 @@ func (w *Writer) leave(service string) {
 	w.touch(Topic{kind: extinct})
 	w.forget(ServiceInstances(service))
 	w.forget(ServiceHealth(service))
+	w.freeVirtual(service)
+}
+
+// leaveMesh notes that a service lost an instance through which it is reached
+// in the mesh, perhaps its last.
+func (w *Writer) leaveMesh(service string) {
+	switch {
+	case service == "":
+	case w.services.has(servicesInMesh, folded(service)):
+		w.touch(MeshHealth(service))
+	default:
+		w.touch(Topic{kind: extinct})
+		w.forget(MeshHealth(service))
+	}
 }

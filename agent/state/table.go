@@ -30,7 +30,8 @@ type layout[T any] struct {
 }
 
 // newTable returns an empty table whose rows have the key, which is theirs
-// alone, and are listed under each of the indexes' keys too.
+// alone, and are listed under each of the indexes' keys too; not where that key
+// is empty.
 func newTable[T any](key func(*T) string, indexes ...func(*T) string) table[T] {
 	t := table[T]{layout: &layout[T]{key, indexes}, rows: btree.NewMap[string, *T](degree), own: true}
 	for range indexes {
@@ -78,6 +79,18 @@ func (t *table[T]) has(index int, key string) bool {
 	return rows.Seek(key) && strings.HasPrefix(rows.Key(), key)
 }
 
+// first returns the first row that an index has, or nil.
+func (t *table[T]) first(index int) *T {
+	_, row, _ := t.lists[index].Min()
+	return row
+}
+
+// last returns the last row, or nil.
+func (t *table[T]) last() *T {
+	_, row, _ := t.rows.Max()
+	return row
+}
+
 func below[T any](rows *tree[T], prefix string) []*T {
 	var found []*T
 	rows.Ascend(prefix, func(key string, row *T) bool {
@@ -102,7 +115,9 @@ func (t *table[T]) put(row *T) {
 				t.lists[n].Delete(before + key)
 			}
 		}
-		t.lists[n].Set(place+key, row)
+		if place != "" {
+			t.lists[n].Set(place+key, row)
+		}
 	}
 }
 
@@ -125,6 +140,14 @@ func folded(parts ...string) string {
 		parts[n] = strings.ToLower(part)
 	}
 	return exact(parts...)
+}
+
+// foldedIf is folded for a text that may be missing: there is no key then.
+func foldedIf(text string) string {
+	if text == "" {
+		return ""
+	}
+	return folded(text)
 }
 
 // exact is folded for parts that compare byte by byte.

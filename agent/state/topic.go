@@ -30,6 +30,7 @@ const (
 	origin     // when the store began
 	serviceInstances
 	serviceHealth
+	meshHealth
 	nodeServices
 	nodeChecks
 	checksIn
@@ -57,6 +58,10 @@ func ServiceInstances(service string) Topic { return named(serviceInstances, ser
 // ServiceHealth covers the instances of a service with their nodes and checks.
 func ServiceHealth(service string) Topic { return named(serviceHealth, service) }
 
+// MeshHealth covers the instances through which a service is reached in the
+// mesh, with their nodes and checks.
+func MeshHealth(service string) Topic { return named(meshHealth, service) }
+
 // NodeServices covers a node and the services on it.
 func NodeServices(node string) Topic { return named(nodeServices, node) }
 
@@ -74,7 +79,7 @@ func named(kind topicKind, name string) Topic { return Topic{kind, strings.ToLow
 // ends at the origin, which always has a row.
 func (t Topic) heir() Topic {
 	switch t.kind {
-	case serviceInstances, serviceHealth:
+	case serviceInstances, serviceHealth, meshHealth:
 		return Topic{kind: extinct}
 	case nodeServices, nodeChecks:
 		return AllNodes

@@ -159,6 +159,10 @@ var volatile = []struct {
 	{regexp.MustCompile(`"Address": ?"127\.0\.0\.1:[0-9]+"`), `"Address": "SERVER"`},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), `UUID`},
 	{regexp.MustCompile(`modify index [0-9]+`), `modify index INDEX`},
+	// Which virtual address a service gets depends on when others gave theirs back.
+	{regexp.MustCompile(`"240\.0\.0\.[0-9]+"`), `"VIRTUAL"`},
+	// Whether a check of a port has been made yet; nobody listens there.
+	{regexp.MustCompile(`"Output": ?"dial tcp [^"]*"`), `"Output": ""`},
 	{regexp.MustCompile(`^(\[\s*)?"127\.0\.0\.1:[0-9]+"`), `${1}"SERVER"`},
 }
 

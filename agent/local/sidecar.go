@@ -1,0 +1,110 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/realjf/muster/agent/check"
+	"github.com/realjf/muster/agent/state"
+)
+
+// SidecarID is the id of the sidecar that is announced with a service.
+func SidecarID(service string) string { return service + "-sidecar-proxy" }
+
+// Sidecar is a proxy that is announced with the service it stands before, and
+// goes with it. Without a port it gets one; without checks it gets two: whether
+// somebody listens there, and how its service fares.
+type Sidecar struct {
+	Service state.Service // its id is given
+	Checks  []Check
+}
+
+var errNoPort = errors.New("no port provided for sidecar_service and auto-assignment disabled in config")
+
+// RegisterWith is Register for a service and its sidecar, in one step.
+func (l *Local) RegisterWith(svc state.Service, checks []Check, sidecar Sidecar, replace bool) error {
+	proxy := sidecar.Service
+	proxy.ID = SidecarID(svc.ID)
+	return l.change(func(w *state.Writer) error {
+		if proxy.Port == 0 {
+			port, err := l.sidecarPort(proxy.ID)
+			if err != nil {
+				return err
+			}
+			proxy.Port = port
+		}
+		proxyChecks := sidecar.Checks
+		if len(proxyChecks) == 0 {
+			proxyChecks = sidecarChecks(svc.ID, proxy)
+		}
+		if _, err := l.register(w, svc, checks, replace); err != nil {
+			return err
+		}
+		announced, err := l.register(w, proxy, proxyChecks, replace)
+		if err != nil {
+			return err
+		}
+		announced.isSidecar = true
+		return nil
+	})
+}
+
+// sidecarPort returns the port for a sidecar that names none: the one it has,
+// or the first that no service here has.
+func (l *Local) sidecarPort(id string) (int, error) {
+	ports := l.config.SidecarPorts
+	if ports.Min < 1 || ports.Max < 1 {
+		return 0, errNoPort
+	}
+	used := map[int]bool{}
+	for _, s := range l.services {
+		port := s.definition.Port
+		if s.definition.ID == id && ports.Min <= port && port <= ports.Max {
+			return port, nil
+		}
+		used[port] = true
+	}
+	for port := ports.Min; port <= ports.Max; port++ {
+		if !used[port] {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("no port provided for sidecar_service and none left in the configured range [%d, %d]", ports.Min, ports.Max)
+}
+
+// sidecarChecks are the checks of a sidecar that names none.
+func sidecarChecks(service string, proxy state.Service) []Check {
+	host := proxy.Address
+	if host == "" {
+		host = proxy.Proxy.LocalServiceAddress
+	}
+	listening := check.Definition{TCP: net.JoinHostPort(host, strconv.Itoa(proxy.Port)), Interval: 10 * time.Second}
+	return []Check{
+		{Name: "Connect Sidecar Listening", Definition: listening, Interval: listening.Interval.String()},
+		{Name: "Connect Sidecar Aliasing " + service, Definition: check.Definition{AliasService: service}},
+	}
+}
+
+// withOwnAddress returns the tagged addresses of a service with those that
+// follow from its own.
+func withOwnAddress(svc state.Service) map[string]state.ServiceAddress {
+	address, err := netip.ParseAddr(svc.Address)
+	if err != nil {
+		return svc.TaggedAddresses
+	}
+	family := "ipv6"
+	if address.Is4() {
+		family = "ipv4"
+	}
+	all := map[string]state.ServiceAddress{}
+	for _, side := range []string{"lan_", "wan_"} {
+		all[side+family] = state.ServiceAddress{Address: svc.Address, Port: svc.Port}
+	}
+	maps.Copy(all, svc.TaggedAddresses)
+	return all
+}

@@ -1,0 +1,68 @@
+package state
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// virtual is an address of a range that no network has. Each service of the
+// mesh gets one, under which a transparent proxy knows it. One that is free
+// names no service, and is the next to be given away.
+type virtual struct {
+	Number  uint32 // from the begin of the range
+	Service string
+}
+
+// virtualTag is the name under which the catalog shows it.
+const virtualTag = "consul-virtual"
+
+// virtualRange is Consul's: what was once reserved for future use.
+var virtualRange = netip.MustParsePrefix("240.0.0.0/4")
+
+var errNoVirtual = errors.New("cannot allocate any more unique service virtual IPs")
+
+func (v *virtual) key() string { return fmt.Sprintf("%010d", v.Number) }
+
+func (v *virtual) freeKey() string {
+	if v.Service != "" {
+		return ""
+	}
+	return v.key()
+}
+
+// address returns the address itself.
+func (v *virtual) address() string {
+	begin := virtualRange.Addr().As4()
+	var bytes [4]byte
+	binary.BigEndian.PutUint32(bytes[:], binary.BigEndian.Uint32(begin[:])+v.Number)
+	return netip.AddrFrom4(bytes).String()
+}
+
+// virtualAddress returns the virtual address of a service, which it keeps until
+// the service goes.
+func (w *Writer) virtualAddress(service string) (string, error) {
+	if has := w.virtuals.by(virtualsOf, folded(service)); len(has) > 0 {
+		return has[0].address(), nil
+	}
+	next := virtual{Number: 1}
+	if free := w.virtuals.first(virtualsFree); free != nil {
+		next.Number = free.Number
+	} else if last := w.virtuals.last(); last != nil {
+		next.Number = last.Number + 1
+	}
+	if next.Number >= 1<<(32-virtualRange.Bits())-2 {
+		return "", errNoVirtual
+	}
+	next.Service = service
+	w.virtuals.put(&next)
+	return next.address(), nil
+}
+
+// freeVirtual gives the virtual address of a service back that is gone.
+func (w *Writer) freeVirtual(service string) {
+	for _, has := range w.virtuals.by(virtualsOf, folded(service)) {
+		w.virtuals.put(&virtual{Number: has.Number})
+	}
+}
