@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 )
 
@@ -33,6 +34,12 @@ func holding(t *testing.T, queries ...state.Query) *state.Snapshot {
 			if err != nil {
 				return err
 			}
+		}
+		w.PutNode(state.Node{Node: "meshed"})
+		if err := w.PutService(state.Service{
+			Node: "meshed", ID: "proxy", Service: "proxy", Kind: mesh.ConnectProxy, Proxy: &mesh.Proxy{DestinationServiceName: "web"},
+		}); err != nil {
+			return err
 		}
 		for n, q := range queries {
 			q.ID = fmt.Sprintf("00000000-0000-0000-0000-%012d", n)
@@ -109,8 +116,8 @@ func TestRunChooses(t *testing.T) {
 		"node metadata":             {state.ServiceQuery{NodeMeta: map[string]string{"rack": "1"}}, Asker{}, "warned "},
 		"service metadata":          {state.ServiceQuery{ServiceMeta: map[string]string{"n": "0"}}, Asker{}, "near "},
 		"metadata that is not":      {state.ServiceQuery{ServiceMeta: map[string]string{"m": ""}}, Asker{}, ""},
-		"of the mesh":               {state.ServiceQuery{Connect: true}, Asker{}, ""},
-		"of the mesh, by the asker": {asker: Asker{Connect: true}},
+		"of the mesh":               {state.ServiceQuery{Connect: true}, Asker{}, "meshed "},
+		"of the mesh, by the asker": {asker: Asker{Connect: true}, want: "meshed "},
 		"near another":              {state.ServiceQuery{Near: "dead"}, Asker{}, "warned near "},
 		"the asker's near wins":     {state.ServiceQuery{Near: "dead"}, Asker{Near: "near"}, "near warned "},
 		"near the agent":            {state.ServiceQuery{Near: "_agent"}, Asker{}, "near warned "},

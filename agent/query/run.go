@@ -35,7 +35,9 @@ func Run(s *state.Snapshot, q *state.Query, here state.Node, asker Asker) Answer
 	}
 	if q.Service.Peer != "" {
 		answer.ask(q.Service.Peer)
-	} else if !q.Service.Connect && !asker.Connect { // nobody here is in the mesh
+	} else if q.Service.Connect || asker.Connect {
+		answer.Nodes = choose(s.MeshInstances(q.Service.Service), &q.Service)
+	} else {
 		answer.Nodes = choose(s.Instances(q.Service.Service), &q.Service)
 	}
 	rand.Shuffle(len(answer.Nodes), func(a, b int) { answer.Nodes[a], answer.Nodes[b] = answer.Nodes[b], answer.Nodes[a] })
