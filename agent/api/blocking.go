@@ -23,6 +23,9 @@ type question struct {
 	alone bool
 	// cacheable answers may be asked for with ?cached.
 	cacheable bool
+	// streamed answers come from a stream in Consul: an error of theirs says
+	// nothing of the state.
+	streamed bool
 	// consistency says which X-Consul-Effective-Consistency the answer has;
 	// empty for none.
 	consistency string
@@ -98,7 +101,7 @@ func (a *API) settle(r *http.Request, q question) (*reply, error) {
 	}
 	answer, err := current()
 	if err != nil {
-		return nil, err
+		return nil, q.refused(err)
 	}
 	deadline := time.Now().Add(q.options.wait)
 	for known := answer; q.indexed && known.index == q.options.index && answer.content == known.content; {
@@ -110,7 +113,7 @@ func (a *API) settle(r *http.Request, q question) (*reply, error) {
 			break
 		}
 		if answer, err = current(); err != nil {
-			return nil, err
+			return nil, q.refused(err)
 		}
 	}
 	return &reply{
@@ -130,6 +133,26 @@ func (q question) headers(content http.Header, index uint64) http.Header {
 		all.Set("X-Consul-Query-Backend", "blocking-query")
 	}
 	return all
+}
+
+// refusal is the error of a question that the state was asked and did not
+// answer.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+// refused returns the error of a question as it is to be told.
+func (q question) refused(err error) error {
+	if q.indexed && !q.alone && !q.streamed {
+		return refusal{err}
+	}
+	return err
+}
+
+// unanswered are Consul's headers where the state did not answer: an index
+// that every answer is above, and nothing known of a leader.
+var unanswered = http.Header{
+	"X-Consul-Index": {"1"}, "X-Consul-Knownleader": {"false"}, "X-Consul-Lastcontact": {"0"}, "X-Consul-Query-Backend": {"blocking-query"},
 }
 
 // errGone ends a blocked read whose client, or whose registry, goes away.

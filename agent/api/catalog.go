@@ -95,13 +95,13 @@ func (a *API) catalogNode(r *http.Request) (any, error) {
 	}
 	filter := parameters(r).Get("filter")
 	return a.catalog(r, state.NodeServices(name), func(s *state.Snapshot) (any, error) {
-		node := s.Node(name)
-		if node == nil {
-			return nil, nil
-		}
 		services, err := filtered(filter, s.ServicesOn(name))
 		if err != nil {
 			return nil, err
+		}
+		node := s.Node(name)
+		if node == nil {
+			return nil, nil
 		}
 		byID := make(map[string]*state.Service, len(services))
 		for _, svc := range services {
@@ -126,11 +126,10 @@ func (a *API) catalogNodeServices(r *http.Request) (any, error) {
 			Node     *state.Node
 			Services []*state.Service
 		}
-		if answer.Node = s.Node(name); answer.Node == nil {
-			return answer, nil
+		services, err := filtered(filter, s.ServicesOn(name))
+		if answer.Node = s.Node(name); answer.Node != nil {
+			answer.Services = services
 		}
-		var err error
-		answer.Services, err = filtered(filter, s.ServicesOn(name))
 		return answer, err
 	})
 }
@@ -156,9 +155,10 @@ type catalogEntry struct {
 	ServiceEnableTagOverride bool
 	ServiceProxy             *mesh.Proxy
 	ServiceConnect           state.Connect
-	ServiceLocality          *state.Locality
-	CreateIndex              uint64 `bexpr:"-"`
-	ModifyIndex              uint64 `bexpr:"-"`
+	ServiceLocality          *state.Locality `bexpr:"-"`
+	PeerName                 string          `json:",omitempty"` // none: filters may ask
+	CreateIndex              uint64          `bexpr:"-"`
+	ModifyIndex              uint64          `bexpr:"-"`
 }
 
 func newCatalogEntry(n *state.Node, s *state.Service) catalogEntry {

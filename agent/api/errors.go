@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -50,6 +51,9 @@ func (a *API) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelWarn
 	}
 	a.logger.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", code, "error", err)
+	if errors.As(err, new(refusal)) {
+		maps.Copy(w.Header(), unanswered)
+	}
 	writeText(w, code, err.Error())
 }
 

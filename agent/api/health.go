@@ -68,13 +68,13 @@ func (a *API) instances(r *http.Request, tags []string, covers func(string) stat
 	}
 	meta, filter := nodeMeta(r), query.Get("filter")
 	near, topic := a.near(query, covers(service))
-	return cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
+	return streamed(cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		instances := keep(list(s, service), func(i state.Instance) bool {
 			return meta.matches(i.Node) && hasTags(i.Service, tags) &&
 				(!passing || state.Worst(i.Checks) == state.Passing)
 		})
 		return filtered(filter, state.Nearest(s, near, instances, func(i state.Instance) string { return i.Node.Node }))
-	}))
+	})))
 }
 
 // passingOnly returns what ?passing says; without a value it means true.

@@ -25,15 +25,16 @@ func (a *API) healthIngress(r *http.Request) (any, error) {
 	if _, err := passingOnly(parameters(r)); err != nil {
 		return nil, err
 	}
-	return cacheable(nobody[state.Instance](a, r, "Missing service name"))
+	return streamed(cacheable(nobody[state.Instance](a, r, "Missing service name")))
 }
-
-// gatewayService is a service behind a gateway.
-type gatewayService struct{}
 
 // catalogGatewayServices lists the services behind a gateway.
 func (a *API) catalogGatewayServices(r *http.Request) (any, error) {
-	return nobody[gatewayService](a, r, "Missing gateway name")
+	gateway, err := pathName(r, "service", "Missing gateway name")
+	if err != nil {
+		return nil, err
+	}
+	return a.catalog(r, state.ServiceInstances(gateway), func(*state.Snapshot) (any, error) { return []any{}, nil })
 }
 
 // nobody is the question for a list of the mesh about the service in the path:

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -50,6 +51,11 @@ func (a *API) serve(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		maps.Copy(header, always)
+		var err error
+		if r.Form, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+			w.WriteHeader(http.StatusInternalServerError) // and no word, as from Consul
+			return
+		}
 		handle := methods[r.Method]
 		if handle == nil {
 			header.Set("Allow", allow)
@@ -84,8 +90,8 @@ func (a *API) logFinished(r *http.Request, began time.Time) {
 	if !a.logger.Enabled(r.Context(), slog.LevelDebug) {
 		return
 	}
-	url := secret.ReplaceAllString(r.URL.RequestURI(), "${1}<hidden>")
-	a.logger.Debug("request finished", "method", r.Method, "url", url, "from", r.RemoteAddr, "latency", time.Since(began))
+	shown := secret.ReplaceAllString(r.URL.RequestURI(), "${1}<hidden>")
+	a.logger.Debug("request finished", "method", r.Method, "url", shown, "from", r.RemoteAddr, "latency", time.Since(began))
 }
 
 // secret is the part of a URL that nobody may read.

@@ -45,9 +45,10 @@ type Check struct {
 	Interval    string
 	Timeout     string
 	ExposedPort int
-	Definition  struct{}
-	CreateIndex uint64 `bexpr:"-"`
-	ModifyIndex uint64 `bexpr:"-"`
+	Definition  struct{} `bexpr:"-"`
+	PeerName    string   `json:",omitempty"` // none: filters may ask
+	CreateIndex uint64   `bexpr:"-"`
+	ModifyIndex uint64   `bexpr:"-"`
 }
 
 func (c *Check) same(o *Check) bool {

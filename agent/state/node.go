@@ -12,6 +12,8 @@ type Node struct {
 	Node            string // the name, unique without regard to case
 	Address         string
 	Datacenter      string
+	Partition       string `json:",omitempty"` // none, like PeerName: filters may ask
+	PeerName        string `json:",omitempty"`
 	TaggedAddresses map[string]string
 	Meta            map[string]string
 	CreateIndex     uint64 `bexpr:"-"`

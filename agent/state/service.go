@@ -11,7 +11,7 @@ import (
 // Service is one instance of a service on a node. Its fields and their JSON
 // are those of Consul's catalog.
 type Service struct {
-	Node              string    `json:"-"`
+	Node              string    `json:"-" bexpr:"-"`
 	Kind              mesh.Kind `json:",omitempty"`
 	ID                string    // unique on its node
 	Service           string    // the name
@@ -26,7 +26,7 @@ type Service struct {
 	Proxy             *mesh.Proxy // never nil in the catalog
 	Connect           Connect
 	PeerName          string
-	Locality          *Locality `json:",omitempty"`
+	Locality          *Locality `json:",omitempty" bexpr:"-"`
 	CreateIndex       uint64    `bexpr:"-"`
 	ModifyIndex       uint64    `bexpr:"-"`
 }

@@ -10,12 +10,15 @@ package conformance
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -59,10 +62,15 @@ type request struct {
 	differs string // why muster's answer is meant to differ; mostly empty
 	keep    string // the name under which a field of the answer is kept
 	field   string // that field
+	header  http.Header
 }
 
 func (r request) String() string {
-	return strings.TrimSpace(r.method + " " + r.path + " " + r.body)
+	text := strings.TrimSpace(r.method + " " + r.path + " " + r.body)
+	for _, name := range slices.Sorted(maps.Keys(r.header)) {
+		text += fmt.Sprintf(" > %s: %s", name, r.header.Get(name))
+	}
+	return text
 }
 
 // readRequests reads the requests of a file.
@@ -72,7 +80,7 @@ func readRequests(file string) ([]request, error) {
 		return nil, err
 	}
 	var requests []request
-	next := request{}
+	next := request{header: http.Header{}}
 	for n, line := range strings.Split(string(text), "\n") {
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
@@ -85,6 +93,13 @@ func readRequests(file string) ([]request, error) {
 				return nil, fmt.Errorf("%s:%d: want @ NAME FIELD, got %q", file, n+1, line)
 			}
 			continue
+		case strings.HasPrefix(line, "> "):
+			name, value, ok := strings.Cut(line[2:], ": ")
+			if !ok {
+				return nil, fmt.Errorf("%s:%d: want > NAME: VALUE, got %q", file, n+1, line)
+			}
+			next.header.Set(name, value)
+			continue
 		}
 		fields := strings.SplitN(line, " ", 3)
 		if len(fields) < 2 {
@@ -94,7 +109,7 @@ func readRequests(file string) ([]request, error) {
 		if len(fields) == 3 {
 			next.body = fields[2]
 		}
-		requests, next = append(requests, next), request{}
+		requests, next = append(requests, next), request{header: http.Header{}}
 	}
 	return requests, nil
 }
@@ -122,12 +137,13 @@ func (g *registry) ask(r request) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s, in line %d: %w", r, r.line, err)
 	}
+	wire.Header = r.header.Clone()
 	response, err := g.client.Do(wire)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", r, err)
 	}
 	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
+	content, err := readBody(response)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", r, err)
 	}
@@ -141,9 +157,23 @@ func (g *registry) ask(r request) (string, error) {
 	return normal(response.StatusCode, response.Header, content), nil
 }
 
+// readBody returns what an answer says, whether it came compressed or not: how
+// well is not compared.
+func readBody(response *http.Response) ([]byte, error) {
+	body := io.Reader(response.Body)
+	if response.Header.Get("Content-Encoding") == "gzip" {
+		unzipped, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, err
+		}
+		body = unzipped
+	}
+	return io.ReadAll(body)
+}
+
 // seen are the headers that clients look at.
 var seen = []string{
-	"Age", "Allow", "Content-Security-Policy", "Content-Type", "Vary", "X-Cache", "X-Content-Type-Options",
+	"Age", "Allow", "Cache-Control", "Content-Encoding", "Content-Security-Policy", "Content-Type", "Location", "Retry-After", "Vary", "X-Cache", "X-Content-Type-Options",
 	"X-Consul-Contenthash", "X-Consul-Default-Acl-Policy", "X-Consul-Effective-Consistency", "X-Consul-Index",
 	"X-Consul-Knownleader", "X-Consul-Lastcontact", "X-Consul-Query-Backend", "X-Consul-Reason",
 }
