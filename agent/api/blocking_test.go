@@ -28,7 +28,6 @@ func (d door) waiting(ctx context.Context, path string) (answer func() (response
 			got, took, done = r, time.Since(began), true
 		}
 	}()
-	synctest.Wait() // until it waits, so that what comes now is news to it
 	return func() (response, time.Duration, bool) {
 		synctest.Wait()
 		mu.Lock()

@@ -163,7 +163,7 @@ type catalogEntry struct {
 
 func newCatalogEntry(n *state.Node, s *state.Service) catalogEntry {
 	return catalogEntry{
-		ID: n.ID, Node: n.Node, Address: n.Address, Datacenter: n.Datacenter,
+		ID: n.ID, Node: s.Node, Address: n.Address, Datacenter: n.Datacenter,
 		TaggedAddresses: n.TaggedAddresses, NodeMeta: n.Meta,
 		ServiceKind: s.Kind, ServiceID: s.ID, ServiceName: s.Service, ServiceTags: s.Tags,
 		ServiceAddress: s.Address, ServiceTaggedAddresses: s.TaggedAddresses, ServiceWeights: s.Weights,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/realjf/muster/agent/session"
@@ -18,7 +19,7 @@ type sessionRequest struct {
 	LockDelay     *lockDelay
 	Behavior      state.Behavior
 	TTL           string
-	Checks        []string // the old name of NodeChecks
+	Checks        []string // what NodeChecks was once, and may be given beside
 	NodeChecks    []string
 	ServiceChecks []state.ServiceCheck
 }
@@ -43,7 +44,7 @@ func (d *lockDelay) UnmarshalJSON(data []byte) error {
 func (a *API) sessionCreate(r *http.Request) (any, error) {
 	type Alias sessionRequest // the name is in the text of errors, as in Consul's
 	var request struct{ *Alias }
-	request.Alias = &Alias{}
+	request.Alias = &Alias{Checks: []string{state.AgentHealth}, NodeChecks: []string{state.AgentHealth}}
 	body := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
 	// Unlike elsewhere, unknown fields are taken here, and no body at all is.
 	if err := body.Decode(&request); err != nil && !errors.Is(err, io.EOF) {
@@ -51,8 +52,9 @@ func (a *API) sessionCreate(r *http.Request) (any, error) {
 	}
 	created := state.Session{
 		Name: request.Name, Node: request.Node, Behavior: request.Behavior, TTL: request.TTL,
-		LockDelay: session.DefaultLockDelay, NodeChecks: request.NodeChecks, ServiceChecks: request.ServiceChecks,
+		LockDelay: session.DefaultLockDelay, ServiceChecks: request.ServiceChecks,
 	}
+	created.Checks, created.NodeChecks = (*sessionRequest)(request.Alias).checks()
 	if created.Node == "" {
 		created.Node = a.local.Node().Node
 	}
@@ -61,12 +63,6 @@ func (a *API) sessionCreate(r *http.Request) (any, error) {
 	}
 	if request.LockDelay != nil {
 		created.LockDelay = time.Duration(*request.LockDelay)
-	}
-	if created.NodeChecks == nil {
-		created.NodeChecks = request.Checks
-	}
-	if created.NodeChecks == nil && len(created.ServiceChecks) == 0 {
-		created.NodeChecks = []string{"serfHealth"}
 	}
 	id, err := a.sessions.Create(created)
 	var fault session.Fault
@@ -79,6 +75,20 @@ func (a *API) sessionCreate(r *http.Request) (any, error) {
 		return nil, &failure{http.StatusInternalServerError, "apply failed: " + err.Error()}
 	}
 	return struct{ ID string }{id}, nil
+}
+
+// checks returns the checks that the session depends on, under the old name
+// and under the new one. Consul has rules of its own for what was given under
+// one of them: an empty list under either means none.
+func (r *sessionRequest) checks() (old, node []string) {
+	switch {
+	case len(r.Checks) == 0:
+		return nil, []string{}
+	case slices.Equal(r.Checks, []string{state.AgentHealth}) || len(r.NodeChecks) == 0:
+		return nil, r.NodeChecks
+	default:
+		return r.Checks, r.NodeChecks
+	}
 }
 
 func (a *API) sessionDestroy(r *http.Request) (any, error) {

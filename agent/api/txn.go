@@ -71,7 +71,7 @@ func (a *API) txn(r *http.Request) (any, error) {
 		delayed:    func(key string) bool { return a.store.LockDelay(key) > 0 },
 	}
 	for n, op := range operations {
-		if fault := op.fault(); fault != "" {
+		if fault := op.fault(t.delayed); fault != "" {
 			t.errors = append(t.errors, txnError{n, fault})
 		}
 		t.writes = t.writes || op.writes()
@@ -118,18 +118,23 @@ func (o operation) writes() bool {
 	}
 }
 
-// fault returns why the operation cannot be tried, or nothing.
-func (o operation) fault() string {
+// fault returns why the operation cannot be tried, or nothing. A key that may
+// not be locked yet is such a reason, as in Consul.
+func (o operation) fault(delayed func(key string) bool) string {
 	if o.KV == nil {
 		return o.catalogFault()
 	}
-	if _, known := verbs[o.KV.Verb]; !known {
-		return "unknown KV operation: " + o.KV.Verb
-	}
-	if o.KV.Key == "" && o.KV.Verb != "get-tree" && o.KV.Verb != "delete-tree" {
+	_, known := verbs[o.KV.Verb]
+	switch {
+	case o.KV.Key == "" && o.KV.Verb != "delete-tree":
 		return "Must provide key"
+	case !known:
+		return "unknown KV operation: " + o.KV.Verb
+	case o.KV.Verb == "lock" && delayed(o.KV.Key):
+		return fmt.Sprintf("failed to lock key %q due to lock delay", o.KV.Key)
+	default:
+		return ""
 	}
-	return ""
 }
 
 // transaction is one transaction being applied.
@@ -188,9 +193,6 @@ func (t *transaction) applyKV(w *state.Writer, op *kvOperation) error {
 		t.show(entry, false)
 		return nil
 	case "lock":
-		if t.delayed(op.Key) {
-			return fmt.Errorf("failed to lock key %q, lock delay in effect", op.Key)
-		}
 		if entry, done, err = w.Lock(op.Key, value, op.Flags, op.Session); err == nil && !done {
 			err = fmt.Errorf("failed to lock key %q, lock is already held", op.Key)
 		}

@@ -39,7 +39,23 @@ type checkOperation struct {
 // changes it. "get" is the only one that gives a result without writing.
 var catalogVerbs = map[string]bool{"get": false, "set": true, "cas": true, "delete": true, "delete-cas": true}
 
-var errNoNode = errors.New("Missing node registration") //lint:ignore ST1005 clients see Consul's text
+// What clients see is Consul's text.
+var (
+	errNoNode    = invalid("Missing node registration")
+	errNoService = invalid("Missing service registration")
+)
+
+// asConsulSays gives what the catalog lacks Consul's names in a transaction.
+func asConsulSays(err error) error {
+	switch {
+	case errors.Is(err, state.ErrUnknownNode):
+		return errNoNode
+	case errors.As(err, new(state.UnknownService)):
+		return errNoService
+	default:
+		return err
+	}
+}
 
 // subject is one thing of the catalog that an operation is about.
 type subject struct {
@@ -69,24 +85,19 @@ func (t *transaction) applyCatalog(s subject) error {
 		fallthrough
 	case "set":
 		if err := s.put(); err != nil {
-			if errors.Is(err, state.ErrUnknownNode) {
-				return errNoNode
-			}
-			return err
+			return asConsulSays(err)
 		}
 		found, _ = s.now()
 		t.results = append(t.results, found)
 		return nil
 	case "delete-cas":
-		if index != 0 && index != s.index {
+		if index == 0 || index != s.index {
 			return fmt.Errorf("failed to delete %s %s, index is stale", s.kind, s.name)
 		}
 		fallthrough
-	case "delete":
+	default: // delete; catalogFault lets no other verb pass
 		s.remove()
 		return nil
-	default:
-		return fmt.Errorf("unknown %s operation: %s", s.kind, s.verb)
 	}
 }
 
@@ -96,17 +107,20 @@ func (o *nodeOperation) subject(w *state.Writer, datacenter string) subject {
 	return subject{
 		kind: "node", name: fmt.Sprintf("%q", node.Node), verb: o.Verb, index: node.ModifyIndex,
 		now: func() (txnResult, uint64) {
-			if found := w.Node(node.Node); found != nil {
+			found := w.Node(node.Node)
+			if o.Verb == "get" && node.ID != "" {
+				found = w.NodeByID(node.ID)
+			}
+			if found != nil {
 				return txnResult{Node: found}, found.ModifyIndex
 			}
 			return txnResult{}, 0
 		},
 		put: func() error {
-			w.PutNode(state.Node{
+			return w.PutNode(state.Node{
 				ID: node.ID, Node: node.Node, Address: node.Address, Datacenter: datacenter,
 				TaggedAddresses: node.TaggedAddresses, Meta: node.Meta,
 			})
-			return nil
 		},
 		remove: func() { w.DeleteNode(node.Node) },
 	}
@@ -115,10 +129,6 @@ func (o *nodeOperation) subject(w *state.Writer, datacenter string) subject {
 // subject returns what a service operation is about.
 func (o *serviceOperation) subject(w *state.Writer) subject {
 	id := o.Service.ID
-	if id == "" {
-		id = o.Service.Service
-		o.Service.ID = id
-	}
 	return subject{
 		kind: "service", name: fmt.Sprintf("%q on node %q", id, o.Node), verb: o.Verb, index: o.Service.ModifyIndex,
 		now: func() (txnResult, uint64) {
@@ -135,6 +145,10 @@ func (o *serviceOperation) subject(w *state.Writer) subject {
 // subject returns what a check operation is about.
 func (o *checkOperation) subject(w *state.Writer) subject {
 	check := o.Check.on(o.Check.Node)
+	check.Type, check.Interval, check.Timeout = "", "", "" // not taken here, as by Consul
+	if o.Verb == "get" {                                   // which looks for nothing but an id, as in Consul
+		check.CheckID = o.Check.CheckID
+	}
 	return subject{
 		kind: "check", name: fmt.Sprintf("%q on node %q", check.CheckID, check.Node), verb: o.Verb, index: o.Check.ModifyIndex,
 		now: func() (txnResult, uint64) {
@@ -148,48 +162,67 @@ func (o *checkOperation) subject(w *state.Writer) subject {
 	}
 }
 
-// catalogFault returns why an operation on the catalog cannot be tried, or nothing.
+// catalogFault returns why an operation on the catalog cannot be tried, or
+// nothing. One that only reads can always be.
 func (o operation) catalogFault() string {
+	kind, verb := o.catalogVerb()
+	writes, known := catalogVerbs[verb]
 	switch {
-	case o.Node != nil && o.Node.Node.Node == "":
-		return "Must provide node"
-	case o.Node != nil && hasUnprintable(o.Node.Node.Node):
-		return "Invalid node name: it holds characters that cannot be printed"
-	case o.Service != nil && o.Service.Verb != "get" && o.Service.Service.Service == "" && catalogVerbs[o.Service.Verb]:
-		return "Must provide service name (Service.Service) when service ID is provided"
-	case o.Service != nil && (hasUnprintable(o.Service.Service.ID) || hasUnprintable(o.Service.Service.Service)):
-		return "Invalid service name or ID: it holds characters that cannot be printed"
-	case o.Check != nil && hasUnprintable(o.Check.Check.CheckID):
-		return "Invalid check ID: it holds characters that cannot be printed"
-	case o.Service != nil:
-		return o.Service.Service.fault(o.Service.Node)
-	default:
+	case kind == "":
+		return ""
+	case !known:
+		return "unknown " + kind + " operation: " + verb
+	case !writes:
 		return ""
 	}
-}
-
-// fault returns how the service breaks the rules for one on the node, or
-// nothing.
-func (s *catalogServiceRequest) fault(node string) string {
-	if err := s.meshFault(); err != nil {
-		return err.Error()
-	}
-	if reason := metaFault(s.Kind, s.Meta); reason != "" {
-		return fmt.Sprintf("Invalid Service Meta for node %s and serviceID %s: %s", node, s.ID, reason)
-	}
-	return ""
-}
-
-// node returns the node whose part of the catalog the operation may change.
-func (o operation) node() string {
 	switch {
 	case o.Node != nil:
-		return o.Node.Node.Node
+		return errorText(checkNode(o.Node.Node.Node, o.Node.Node.ID))
 	case o.Service != nil:
-		return o.Service.Node
-	case o.Check != nil:
-		return o.Check.Check.Node
+		if err := o.Service.Service.validate(); err != nil {
+			return err.Error()
+		}
+		return errorText(o.Service.Service.validateMeta(o.Service.Node))
+	case hasUnprintable(o.Check.Check.CheckID):
+		return "Invalid check ID: it holds characters that cannot be printed"
 	default:
 		return ""
+	}
+}
+
+// catalogVerb returns what an operation on the catalog is about, and its verb;
+// nothing for an operation without any.
+func (o operation) catalogVerb() (kind, verb string) {
+	switch {
+	case o.Node != nil:
+		return "node", o.Node.Verb
+	case o.Service != nil:
+		return "service", o.Service.Verb
+	case o.Check != nil:
+		return "check", o.Check.Verb
+	default:
+		return "", ""
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// node returns the name and the ID of the node whose part of the catalog the
+// operation may change.
+func (o operation) node() (name, id string) {
+	switch {
+	case o.Node != nil:
+		return o.Node.Node.Node, o.Node.Node.ID
+	case o.Service != nil:
+		return o.Service.Node, ""
+	case o.Check != nil:
+		return o.Check.Check.Node, ""
+	default:
+		return "", ""
 	}
 }

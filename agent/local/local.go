@@ -125,7 +125,9 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 
 // announceNode writes what the catalog holds of a Consul server itself.
 func (l *Local) announceNode(w *state.Writer) error {
-	w.PutNode(l.node)
+	if err := w.PutNode(l.node); err != nil {
+		return err
+	}
 	if w.Coordinate(l.node.Node) == nil {
 		w.PutCoordinate(state.Coordinate{Node: l.node.Node, Coord: state.Origin()})
 	}
@@ -137,7 +139,7 @@ func (l *Local) announceNode(w *state.Writer) error {
 		return err
 	}
 	return w.PutCheck(state.Check{
-		Node: l.node.Node, CheckID: "serfHealth", Name: "Serf Health Status",
+		Node: l.node.Node, CheckID: state.AgentHealth, Name: "Serf Health Status",
 		Status: state.Passing, Output: "Agent alive and reachable",
 	})
 }

@@ -45,17 +45,18 @@ type Check struct {
 	Interval    string
 	Timeout     string
 	ExposedPort int
-	Definition  struct{} `bexpr:"-"`
-	PeerName    string   `json:",omitempty"` // none: filters may ask
-	CreateIndex uint64   `bexpr:"-"`
-	ModifyIndex uint64   `bexpr:"-"`
+	Definition  Definition `bexpr:"-"`
+	PeerName    string     `json:",omitempty"` // none: filters may ask
+	CreateIndex uint64     `bexpr:"-"`
+	ModifyIndex uint64     `bexpr:"-"`
 }
 
 func (c *Check) same(o *Check) bool {
 	return sameName(c.Node, o.Node) && c.CheckID == o.CheckID && c.Name == o.Name && c.Status == o.Status &&
 		c.Notes == o.Notes && c.Output == o.Output && c.ServiceID == o.ServiceID &&
 		c.ServiceName == o.ServiceName && slices.Equal(c.ServiceTags, o.ServiceTags) &&
-		c.Type == o.Type && c.Interval == o.Interval && c.Timeout == o.Timeout && c.ExposedPort == o.ExposedPort
+		c.Type == o.Type && c.Interval == o.Interval && c.Timeout == o.Timeout && c.ExposedPort == o.ExposedPort &&
+		c.Definition.same(o.Definition)
 }
 
 // Worst returns the status of whatever the checks are about: maintenance is
@@ -74,6 +75,9 @@ func Worst(checks []*Check) Status {
 	}
 	return worst
 }
+
+// AgentHealth is the id of the check that says whether a node's agent is alive.
+const AgentHealth = "serfHealth"
 
 func isServiceMaintenance(id string) bool {
 	return len(id) >= len(ServiceMaintenancePrefix) && id[:len(ServiceMaintenancePrefix)] == ServiceMaintenancePrefix

@@ -1,7 +1,9 @@
 package state
 
 import (
+	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -22,7 +24,7 @@ type Node struct {
 
 // same reports whether n and m say the same, whenever they were said.
 func (n *Node) same(m *Node) bool {
-	return n.ID == m.ID && n.Node == m.Node && n.Address == m.Address && n.Datacenter == m.Datacenter &&
+	return n.ID == m.ID && sameName(n.Node, m.Node) && n.Address == m.Address && n.Datacenter == m.Datacenter &&
 		maps.Equal(n.TaggedAddresses, m.TaggedAddresses) && maps.Equal(n.Meta, m.Meta)
 }
 
@@ -36,18 +38,64 @@ func (s *Snapshot) Nodes() []*Node {
 	return s.nodes.all()
 }
 
-// PutNode stores a copy of n. It does nothing when the node is already so.
-func (w *Writer) PutNode(n Node) {
+// NodeByID returns the node with the ID, or nil; also for an empty one, which
+// nodes may share.
+func (s *Snapshot) NodeByID(id string) *Node {
+	if id == "" {
+		return nil
+	}
+	for _, node := range s.nodes.by(nodesByID, folded(id)) {
+		return node
+	}
+	return nil
+}
+
+// ReservedName is the error for a node that takes the name of another one,
+// which is alive. Its text is Consul's.
+type ReservedName struct {
+	wanted, owner *Node
+	renames       bool // who wants it has another name so far
+}
+
+func (r ReservedName) Error() string {
+	who := strconv.Quote(r.wanted.ID)
+	if r.renames {
+		who += " (" + r.wanted.Address + ")"
+	}
+	return fmt.Sprintf("Error while renaming Node ID: %s: Node name %s is reserved by node %s with name %s (%s)",
+		who, r.wanted.Node, r.owner.ID, r.owner.Node, r.owner.Address)
+}
+
+// PutNode stores a copy of n. It does nothing when the node is already so. A
+// node that is known by its ID under another name leaves that, and all that
+// was on it there. The error is [ReservedName].
+func (w *Writer) PutNode(n Node) error {
+	old, known := w.Node(n.Node), w.NodeByID(n.ID)
+	renames := known != nil && !sameName(known.Node, n.Node)
+	if n.ID != "" && old != nil && old.ID != n.ID && (old.ID != "" || renames) && w.alive(old) {
+		return ReservedName{&n, old, renames}
+	}
+	if renames {
+		w.DeleteNode(known.Node)
+		old = known
+	}
 	n.CreateIndex, n.ModifyIndex = w.index, w.index
-	if old := w.Node(n.Node); old != nil {
+	if old != nil {
 		if old.same(&n) {
-			return
+			return nil
 		}
 		n.CreateIndex = old.CreateIndex
 	}
 	w.nodes.put(&n)
 	w.touch(AllNodes, NodeServices(n.Node))
 	w.touchServicesOn(n.Node)
+	return nil
+}
+
+// alive reports whether the node has an agent that is alive.
+func (s *Snapshot) alive(n *Node) bool {
+	health := s.Check(n.Node, AgentHealth)
+	return health != nil && health.Status != Critical
 }
 
 // DeleteNode removes the node with all its services and checks. It does

@@ -16,6 +16,8 @@ type tables struct {
 
 // The indexes, in the order of their tables' layouts.
 const (
+	nodesByID = 0
+
 	servicesByName = 0
 	servicesInMesh = 1 // by the service that is reached through them
 
@@ -35,7 +37,8 @@ const (
 
 func newTables() *tables {
 	return &tables{
-		nodes: newTable(func(n *Node) string { return folded(n.Node) }),
+		nodes: newTable(func(n *Node) string { return folded(n.Node) },
+			func(n *Node) string { return folded(n.ID) }),
 		services: newTable(func(s *Service) string { return folded(s.Node, s.ID) },
 			func(s *Service) string { return folded(s.Service) },
 			func(s *Service) string { return foldedIf(s.destination()) }),

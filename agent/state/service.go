@@ -84,7 +84,7 @@ func (s *Service) same(o *Service) bool {
 type Instance struct {
 	Node    *Node
 	Service *Service
-	Checks  []*Check // the node's, then the service's
+	Checks  []*Check // the node's, then the service's; never nil
 }
 
 // Service returns the service with the id on the node, or nil.

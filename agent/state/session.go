@@ -17,6 +17,7 @@ type Session struct {
 	TTL           string // a duration; empty for a session that does not expire
 	NodeChecks    []string
 	ServiceChecks []ServiceCheck
+	Checks        []string `json:",omitempty"` // what NodeChecks was once
 	CreateIndex   uint64
 	ModifyIndex   uint64
 }
@@ -24,7 +25,7 @@ type Session struct {
 // ServiceCheck is a check of a service that a session depends on.
 type ServiceCheck struct {
 	ID        string
-	Namespace string `json:",omitempty"`
+	Namespace string // always empty: namespaces are of Consul Enterprise
 }
 
 // Behavior says what becomes of the keys that a session held when it ends.
@@ -89,7 +90,7 @@ func (w *Writer) PutSession(session Session) error {
 
 // checks yields the ids of the checks that the session depends on.
 func (s *Session) checks(yield func(string) bool) {
-	for _, id := range s.NodeChecks {
+	for _, id := range slices.Concat(s.Checks, s.NodeChecks) {
 		if !yield(id) {
 			return
 		}
