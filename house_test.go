@@ -55,6 +55,7 @@ var house = map[string]struct {
 	"internal/alarm":        {0, shared},
 	"internal/direct":       {0, shared},
 	"internal/host":         {0, shared},
+	"internal/keyfile":      {0, shared},
 }
 
 // outside are folders that are not part of the house: they look at it from
