@@ -70,6 +70,7 @@ func (l *Local) registerCheck(w *state.Writer, c Check) error {
 		return fmt.Errorf("register check %q: %w", c.ID, err)
 	}
 	l.run(announced, svc)
+	delete(l.configured.checks, c.ID)
 	l.tell()
 	return nil
 }
@@ -172,6 +173,7 @@ func (l *Local) drop(id string) {
 		c.task.Stop()
 	}
 	delete(l.checks, id)
+	delete(l.configured.checks, id)
 	l.stir(c.announced.ServiceID)
 	l.removals.Stop(id)
 	if svc := l.services[c.announced.ServiceID]; svc != nil {

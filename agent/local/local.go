@@ -73,16 +73,17 @@ type PortRange struct{ Min, Max int }
 // returns is shared and must not be changed.
 type Local struct {
 	store    *state.Store
-	node     state.Node
+	node     state.Node // of which only Meta ever changes, under the mutex
 	config   Config
 	runner   *check.Runner
 	removals *alarm.Clock[string] // when a check ends its service, by check id
 
-	mu       sync.Mutex
-	services map[string]*service
-	checks   map[string]*announcedCheck
-	changed  chan struct{}            // closed and replaced at each change
-	aliased  map[string]chan struct{} // for aliases of a service, see stir
+	mu         sync.Mutex
+	services   map[string]*service
+	checks     map[string]*announcedCheck
+	configured configured
+	changed    chan struct{}            // closed and replaced at each change
+	aliased    map[string]chan struct{} // for aliases of a service, see stir
 }
 
 // service is a service with its checks and those who wait for it to change.
@@ -107,14 +108,15 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 		config.SidecarPorts = PortRange{21000, 21255}
 	}
 	l := &Local{
-		store:    store,
-		node:     node,
-		config:   config,
-		removals: alarm.New[string](),
-		services: map[string]*service{},
-		checks:   map[string]*announcedCheck{},
-		changed:  make(chan struct{}),
-		aliased:  map[string]chan struct{}{},
+		store:      store,
+		node:       node,
+		config:     config,
+		removals:   alarm.New[string](),
+		services:   map[string]*service{},
+		checks:     map[string]*announcedCheck{},
+		configured: configured{services: map[string]Definition{}, checks: map[string]Check{}},
+		changed:    make(chan struct{}),
+		aliased:    map[string]chan struct{}{},
 	}
 	l.runner = check.NewRunner(l.seen)
 	if err := store.Write(l.announceNode); err != nil {
@@ -166,7 +168,11 @@ func (l *Local) Run(ctx context.Context) error {
 }
 
 // Node returns the node that this is about, as it was announced.
-func (l *Local) Node() state.Node { return l.node }
+func (l *Local) Node() state.Node {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.node
+}
 
 // Register announces a service with its checks, in one step, in place of what
 // was announced under its id before. Checks that were there already keep
@@ -223,6 +229,7 @@ func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, rep
 		close(old.changed)
 	}
 	l.services[svc.ID] = now
+	delete(l.configured.services, svc.ID)
 	for _, id := range obsolete {
 		l.drop(id)
 	}
@@ -254,6 +261,7 @@ func (l *Local) deregister(w *state.Writer, id string) error {
 		l.drop(check)
 	}
 	delete(l.services, id)
+	delete(l.configured.services, id)
 	close(old.changed)
 	l.stir(id)
 	l.tell()
@@ -266,27 +274,28 @@ func (l *Local) deregister(w *state.Writer, id string) error {
 // Restore writes everything announced into the state again, where somebody
 // else removed or changed it: what an agent of Consul's does from time to time
 // (https://developer.hashicorp.com/consul/docs/architecture/anti-entropy).
-func (l *Local) Restore() error {
-	return l.change(func(w *state.Writer) error {
-		if err := l.announceNode(w); err != nil {
+func (l *Local) Restore() error { return l.change(l.restore) }
+
+// restore is Restore within a change.
+func (l *Local) restore(w *state.Writer) error {
+	if err := l.announceNode(w); err != nil {
+		return err
+	}
+	for _, s := range l.services {
+		if err := w.PutService(*s.definition); err != nil {
 			return err
 		}
-		for _, s := range l.services {
-			if err := w.PutService(*s.definition); err != nil {
-				return err
-			}
+	}
+	for _, c := range l.checks {
+		right := *c.now
+		if there := w.Check(l.node.Node, right.CheckID); there != nil && there.Status == right.Status {
+			right.Output = there.Output // which may be older, see newsworthy
 		}
-		for _, c := range l.checks {
-			right := *c.now
-			if there := w.Check(l.node.Node, right.CheckID); there != nil && there.Status == right.Status {
-				right.Output = there.Output // which may be older, see newsworthy
-			}
-			if err := w.PutCheck(right); err != nil {
-				return err
-			}
+		if err := w.PutCheck(right); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // Service returns the service with the id, and a channel that is closed when

@@ -28,40 +28,43 @@ var errNoPort = errors.New("no port provided for sidecar_service and auto-assign
 
 // RegisterWith is Register for a service and its sidecar, in one step.
 func (l *Local) RegisterWith(svc state.Service, checks []Check, sidecar Sidecar, replace bool) error {
-	proxy := sidecar.Service
-	proxy.ID = SidecarID(svc.ID)
 	return l.change(func(w *state.Writer) error {
-		if proxy.Port == 0 {
-			port, err := l.sidecarPort(proxy.ID)
+		if sidecar.Service.Port == 0 {
+			port, err := l.sidecarPort(SidecarID(svc.ID), map[int]bool{})
 			if err != nil {
 				return err
 			}
-			proxy.Port = port
+			sidecar.Service.Port = port
 		}
-		proxyChecks := sidecar.Checks
-		if len(proxyChecks) == 0 {
-			proxyChecks = sidecarChecks(svc.ID, proxy)
-		}
-		if _, err := l.register(w, svc, checks, replace); err != nil {
-			return err
-		}
-		announced, err := l.register(w, proxy, proxyChecks, replace)
-		if err != nil {
-			return err
-		}
-		announced.isSidecar = true
-		return nil
+		return l.registerWith(w, svc, checks, sidecar, replace)
 	})
 }
 
+// registerWith is RegisterWith within a change, for a sidecar with a port.
+func (l *Local) registerWith(w *state.Writer, svc state.Service, checks []Check, sidecar Sidecar, replace bool) error {
+	proxy, proxyChecks := sidecar.Service, sidecar.Checks
+	proxy.ID = SidecarID(svc.ID)
+	if len(proxyChecks) == 0 {
+		proxyChecks = sidecarChecks(svc.ID, proxy)
+	}
+	if _, err := l.register(w, svc, checks, replace); err != nil {
+		return err
+	}
+	announced, err := l.register(w, proxy, proxyChecks, replace)
+	if err != nil {
+		return err
+	}
+	announced.isSidecar = true
+	return nil
+}
+
 // sidecarPort returns the port for a sidecar that names none: the one it has,
-// or the first that no service here has.
-func (l *Local) sidecarPort(id string) (int, error) {
+// or the first that no service here has and that is not used.
+func (l *Local) sidecarPort(id string, used map[int]bool) (int, error) {
 	ports := l.config.SidecarPorts
 	if ports.Min < 1 || ports.Max < 1 {
 		return 0, errNoPort
 	}
-	used := map[int]bool{}
 	for _, s := range l.services {
 		port := s.definition.Port
 		if s.definition.ID == id && ports.Min <= port && port <= ports.Max {
