@@ -9,12 +9,17 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,18 +35,23 @@ import (
 	"github.com/realjf/muster/ui"
 )
 
-// consulVersion is the Consul whose public contract the agent keeps.
-const consulVersion = "1.19.2"
+// ConsulVersion is the Consul whose public contract the agent keeps.
+const ConsulVersion = "1.19.2"
 
 // Agent is a registry with bound doors. Run it once.
 type Agent struct {
 	logger   *slog.Logger
+	api      *api.API
 	local    *local.Local
 	sessions *session.Keeper
-	http     net.Listener
+	doors    listeners
 	limit    *connlimit.Limiter // of connections per client
-	door     http.Handler
-	left     chan struct{} // closed when a client asked the agent to leave
+	door     *door
+	tls      atomic.Pointer[tls.Config] // of the configuration in force
+	left     chan struct{}              // closed when a client asked the agent to leave
+
+	mu     sync.Mutex // one reconfiguration at a time
+	config Config     // as it is in force
 }
 
 // New validates the configuration, builds the registry and binds its port,
@@ -55,16 +65,26 @@ func New(config Config) (*Agent, error) {
 	log := monitor.New(config.Logger)
 	logger := log.Logger("")
 	store := state.New()
-	announced, err := local.New(store, node(config), local.Config{Logger: logger})
+	announced, err := local.New(store, node(config), local.Config{
+		Logger: logger, OutputInterval: config.CheckUpdateInterval, SidecarPorts: config.SidecarPorts,
+	})
 	if err != nil {
 		return nil, err
+	}
+	definitions, err := config.announced()
+	if err != nil {
+		return nil, err
+	}
+	if err := announced.Configure(definitions); err != nil {
+		return nil, fmt.Errorf("announce what the configuration says: %w", err)
 	}
 	sessions := session.New(store, logger)
 	left := make(chan struct{})
 	v1 := api.New(store, announced, sessions, api.Config{
 		Pretty: config.Pretty, Version: config.Version, Log: log,
 		Leave:    sync.OnceFunc(func() { close(left) }),
-		Settings: api.Settings{EnableDebug: config.EnableDebug},
+		Reload:   config.Reload,
+		Settings: config.settings(),
 	})
 	// The page is a client of the public API like any other; only its
 	// requests take the short way.
@@ -75,43 +95,71 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client for the page: %w", err)
 	}
-	door := http.NewServeMux()
-	door.Handle("/", v1)
-	door.Handle("GET /{$}", http.RedirectHandler("/ui/", http.StatusMovedPermanently))
-	door.Handle("/ui/", ui.New(client))
+	rooms := http.NewServeMux()
+	rooms.Handle("/", v1)
+	rooms.Handle("GET /{$}", http.RedirectHandler("/ui/", http.StatusMovedPermanently))
+	rooms.Handle("/ui/", ui.New(client))
 
-	listener, err := net.Listen("tcp", config.HTTPAddr)
-	if err != nil {
+	a := &Agent{logger: logger, api: v1, local: announced, sessions: sessions,
+		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
+		door:  &door{rooms: rooms}, left: left, config: config}
+	a.door.headers.Store(headers(config))
+	a.tls.Store(config.TLS)
+	if a.doors, err = listen(config, a.tls.Load); err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
 	}
-	return &Agent{logger: logger, local: announced, sessions: sessions, http: listener,
-		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
-		door:  door, left: left}, nil
+	return a, nil
 }
 
 // node is the machine as Consul's catalog describes one.
 func node(config Config) state.Node {
-	family := "ipv4"
-	if net.ParseIP(config.NodeAddress).To4() == nil {
-		family = "ipv6"
+	addresses := maps.Clone(config.TaggedAddresses)
+	if addresses == nil {
+		addresses = map[string]string{}
 	}
-	addresses := map[string]string{}
-	for _, side := range []string{"lan", "wan"} {
-		addresses[side] = config.NodeAddress
-		addresses[side+"_"+family] = config.NodeAddress
+	for side, address := range map[string]string{
+		"lan": config.NodeAddress, "wan": cmp.Or(config.WANAddress, config.NodeAddress),
+	} {
+		family := "_ipv4"
+		if net.ParseIP(address).To4() == nil {
+			family = "_ipv6"
+		}
+		addresses[side], addresses[side+family] = address, address
+	}
+	id := strings.ToLower(config.NodeID)
+	if id == "" {
+		id = uuid.NewString()
 	}
 	return state.Node{
-		ID: uuid.NewString(), Node: config.Node, Address: config.NodeAddress, Datacenter: config.Datacenter,
-		TaggedAddresses: addresses,
-		Meta:            map[string]string{"consul-network-segment": "", "consul-version": consulVersion},
+		ID: id, Node: config.Node, Address: config.NodeAddress, Datacenter: config.Datacenter,
+		TaggedAddresses: addresses, Meta: nodeMeta(config),
 	}
 }
 
-// HTTPAddr returns the address that the API listens on.
-func (a *Agent) HTTPAddr() net.Addr { return a.http.Addr() }
+// nodeMeta is what the catalog has of the machine beside its addresses.
+func nodeMeta(config Config) map[string]string {
+	meta := maps.Clone(config.NodeMeta)
+	if meta == nil {
+		meta = map[string]string{}
+	}
+	meta["consul-network-segment"], meta["consul-version"] = "", ConsulVersion
+	return meta
+}
 
-// Close releases the port of an agent that was never run.
-func (a *Agent) Close() error { return a.http.Close() }
+// HTTPAddr returns the first address that the API listens on, or nil when it
+// listens nowhere.
+func (a *Agent) HTTPAddr() net.Addr {
+	if len(a.doors) == 0 {
+		return nil
+	}
+	return a.doors[0].Addr()
+}
+
+// URLs returns where the API can be reached: http://, https:// and unix://.
+func (a *Agent) URLs() []string { return a.doors.urls() }
+
+// Close releases the addresses of an agent that was never run.
+func (a *Agent) Close() error { return a.doors.close() }
 
 // Run serves until ctx ends or a client asks the agent to leave, then answers
 // blocked reads, closes the port, waits for everything it started, and returns
@@ -124,12 +172,15 @@ func (a *Agent) Run(ctx context.Context) error {
 		// Every request ends with the agent: blocked reads need no other word.
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
+		MaxHeaderBytes:    a.config.MaxHeaderBytes,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug),
 		ConnState:         a.limit.HTTPConnStateFuncWithDefault429Handler(10 * time.Millisecond),
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(a.http) }() // ends with Shutdown; awaited below
+	served := make(chan error, len(a.doors))
+	for _, l := range a.doors {
+		go func() { served <- server.Serve(l) }() // ends with Shutdown; awaited below
+	}
 	var rooms sync.WaitGroup
 	rooms.Go(func() { _ = a.local.Run(ctx) }) // these end with ctx; awaited below
 	rooms.Go(func() { a.sessions.Run(ctx) })
@@ -141,7 +192,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	a.logger.Info("registry is open", "http", a.HTTPAddr().String(), "node", a.local.Node().Node)
+	a.logger.Info("registry is open", "at", a.URLs(), "node", a.local.Node().Node)
 
 	var failure error
 	select {
@@ -152,10 +203,16 @@ func (a *Agent) Run(ctx context.Context) error {
 		if server.Shutdown(grace) != nil {
 			_ = server.Close() // whoever is too slow now is cut off
 		}
-		<-served
+		for range a.doors {
+			<-served
+		}
 	case failure = <-served:
 		failure = fmt.Errorf("serve the API: %w", failure)
 		stop()
+		_ = server.Close()
+		for range len(a.doors) - 1 {
+			<-served
+		}
 	}
 	rooms.Wait()
 	a.logger.Info("registry is closed")

@@ -1,27 +1,50 @@
 package agent
 
 import (
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 	"unicode"
+
+	"github.com/google/uuid"
+
+	"github.com/realjf/muster/agent/api"
+	"github.com/realjf/muster/agent/local"
 )
 
 // Config says what kind of registry an agent is. Start from [DevConfig].
 type Config struct {
-	// HTTPAddr is the host:port that the API listens on. Port 0 takes a free
-	// one. The host is an IP address; anything but a loopback address lets
-	// other machines read and write the registry.
+	// HTTPAddr is what the API listens on: host:port or unix:///path, or
+	// several of them with spaces between. Port 0 takes a free one. The host is
+	// an IP address; anything but a loopback address lets other machines read
+	// and write the registry. Empty is none.
 	HTTPAddr string
+	// HTTPSAddr is the same for the API over TLS, for which TLS says how.
+	HTTPSAddr string
+	// TLS has the certificate, and whose certificates are asked of clients.
+	TLS *tls.Config
+	// UnixSockets says whose the sockets are, and who may use them.
+	UnixSockets UnixSockets
+
 	// Node is the name of the machine in the catalog. It may not be empty.
 	Node string
+	// NodeID is its id, a UUID; empty takes a random one.
+	NodeID string
+	// NodeMeta is what else the catalog has of it, within Consul's limits.
+	NodeMeta map[string]string
 	// NodeAddress is the IP address of the machine in the catalog, which is
 	// given out for services without an address of their own.
 	NodeAddress string
+	// WANAddress is its IP address for other datacenters; NodeAddress by
+	// default. TaggedAddresses are more of its addresses, by name.
+	WANAddress      string
+	TaggedAddresses map[string]string
 	// Datacenter is the name of the only datacenter there is.
 	Datacenter string
 	// MaxConnsPerClient is how many connections a client's address may have
@@ -29,6 +52,26 @@ type Config struct {
 	// holds a connection: more lets one client wait for more services, and
 	// take more of the agent's memory.
 	MaxConnsPerClient int
+	// MaxHeaderBytes is how large the head of a request may be; 0 is Go's 1 MiB.
+	MaxHeaderBytes int
+	// ResponseHeaders are sent with every answer.
+	ResponseHeaders map[string]string
+	// BlockEndpoints are beginnings of paths that are answered 403.
+	BlockEndpoints []string
+	// AllowWriteFrom are the networks whose requests may do more than read; all
+	// when there are none. A Unix socket is in none.
+	AllowWriteFrom []netip.Prefix
+
+	// Services and Checks are announced from the start.
+	Services []Definition
+	Checks   []Definition
+	// SidecarPorts are those that sidecars get which name none; Consul's 21000
+	// to 21255 by default. Negative ones give none.
+	SidecarPorts local.PortRange
+	// CheckUpdateInterval is how long the catalog may keep an old output of a
+	// check whose status stays the same; 0 is 5 minutes.
+	CheckUpdateInterval time.Duration
+
 	// Pretty indents JSON answers: easier to read, about twice as large.
 	Pretty bool
 	// EnableDebug serves Go's profiles of the process under /debug/pprof/, to
@@ -38,6 +81,26 @@ type Config struct {
 	Version string
 	// Logger hears of the agent's doings. Nil means silence.
 	Logger *slog.Logger
+	// Reload is called when a client asks for the configuration to be read
+	// again, and is to call [Agent.Reconfigure]. It may be called at once from
+	// several goroutines. Nil means that there is nothing to read.
+	Reload func() error
+}
+
+// UnixSockets says whose Unix sockets are. Empty fields leave things as they
+// come.
+type UnixSockets struct {
+	User  string // name or id
+	Group string // name or id
+	Mode  string // permissions, in octal
+}
+
+// Definition is a service or a check that the configuration announces.
+type Definition struct {
+	// Where says where it stands, for errors: "web.hcl:3: services[0]".
+	Where string
+	// Body is what would register it over HTTP.
+	Body json.RawMessage
 }
 
 // DevConfig is the configuration of a registry on one machine, in memory, for
@@ -64,13 +127,29 @@ func DevConfig() Config {
 // Validate returns everything that is wrong with the configuration, or nil.
 func (c Config) Validate() error {
 	var faults []error
-	if host, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
+	if _, err := doors(c.HTTPAddr); err != nil {
 		faults = append(faults, fmt.Errorf("HTTP address %q: %w", c.HTTPAddr, err))
-	} else if _, err := netip.ParseAddr(host); err != nil {
-		faults = append(faults, fmt.Errorf("HTTP address %q: the host must be an IP address", c.HTTPAddr))
+	}
+	if _, err := doors(c.HTTPSAddr); err != nil {
+		faults = append(faults, fmt.Errorf("HTTPS address %q: %w", c.HTTPSAddr, err))
+	}
+	if c.HTTPSAddr != "" && (c.TLS == nil || len(c.TLS.Certificates) == 0) {
+		faults = append(faults, errors.New("HTTPS needs a certificate"))
+	}
+	if _, err := c.UnixSockets.mode(); err != nil {
+		faults = append(faults, err)
 	}
 	if _, err := netip.ParseAddr(c.NodeAddress); err != nil {
 		faults = append(faults, fmt.Errorf("node address %q: must be an IP address", c.NodeAddress))
+	}
+	if _, err := netip.ParseAddr(c.WANAddress); c.WANAddress != "" && err != nil {
+		faults = append(faults, fmt.Errorf("node address for other datacenters %q: must be an IP address", c.WANAddress))
+	}
+	if _, err := uuid.Parse(c.NodeID); c.NodeID != "" && (err != nil || len(c.NodeID) != 36) {
+		faults = append(faults, fmt.Errorf("node id %q: must be a UUID, 36 characters long", c.NodeID))
+	}
+	if err := api.ValidateNodeMeta(c.NodeMeta); err != nil {
+		faults = append(faults, fmt.Errorf("node meta: %w", err))
 	}
 	if c.MaxConnsPerClient < 0 {
 		faults = append(faults, fmt.Errorf("connections per client %d: want 0, for no bound, or more", c.MaxConnsPerClient))
@@ -80,6 +159,9 @@ func (c Config) Validate() error {
 	}
 	if c.Datacenter == "" || strings.Trim(c.Datacenter, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 		faults = append(faults, fmt.Errorf("datacenter %q: must hold only lower-case letters, digits, - and _", c.Datacenter))
+	}
+	if _, err := c.announced(); err != nil {
+		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
 }

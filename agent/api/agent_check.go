@@ -90,26 +90,44 @@ func (a *API) agentCheckRegister(r *http.Request) (any, error) {
 	if err := decode(r, &request); err != nil {
 		return nil, err
 	}
-	if request.ID == "" {
-		request.ID = request.Name
-	}
-	if request.ServiceID == "" {
-		request.ServiceID = request.ServiceIDSnake
-	}
-	switch {
-	case request.Name == "":
-		return nil, badRequest("Missing check name")
-	case request.Status != "" && !state.Status(request.Status).Valid():
-		return nil, badRequest("Bad check status")
-	}
-	c, err := request.check(request.ID, "")
+	check, err := request.definition()
 	if err != nil {
 		return nil, err
 	}
+	return nil, a.local.RegisterCheck(check)
+}
+
+// ReadCheck returns what a body of /v1/agent/check/register announces.
+func ReadCheck(body []byte) (local.Check, error) {
+	var request checkRequest
+	if err := decodeBytes(body, &request); err != nil {
+		return local.Check{}, err
+	}
+	return request.definition()
+}
+
+// definition returns the check to be announced, or why it cannot be.
+func (c *checkRequest) definition() (local.Check, error) {
+	if c.ID == "" {
+		c.ID = c.Name
+	}
+	if c.ServiceID == "" {
+		c.ServiceID = c.ServiceIDSnake
+	}
+	switch {
+	case c.Name == "":
+		return local.Check{}, badRequest("Missing check name")
+	case c.Status != "" && !state.Status(c.Status).Valid():
+		return local.Check{}, badRequest("Bad check status")
+	}
+	check, err := c.check(c.ID, "")
+	if err != nil {
+		return check, err
+	}
 	// Consul shows the times of such a check even where there are none.
-	c.ServiceID = request.ServiceID
-	c.Interval, c.Timeout = c.Definition.Interval.String(), time.Duration(request.Timeout).String()
-	return nil, a.local.RegisterCheck(c)
+	check.ServiceID = c.ServiceID
+	check.Interval, check.Timeout = check.Definition.Interval.String(), time.Duration(c.Timeout).String()
+	return check, nil
 }
 
 // definition returns the check to be announced, or why it cannot be; place

@@ -14,8 +14,14 @@ func (a *API) agentVersion(*http.Request) (any, error) {
 	}, nil
 }
 
-// agentReload reads the configuration again, of which nothing can change yet.
-func (a *API) agentReload(*http.Request) (any, error) { return nil, nil }
+// agentReload has the configuration read again. What is wrong with it is the
+// answer, and then all stays as it was.
+func (a *API) agentReload(*http.Request) (any, error) {
+	if a.config.Reload == nil {
+		return nil, nil // there is nothing to read
+	}
+	return nil, a.config.Reload()
+}
 
 // agentLeave ends the agent. The answer still leaves.
 func (a *API) agentLeave(*http.Request) (any, error) {

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -87,34 +88,41 @@ func (a *API) agentServiceRegister(r *http.Request) (any, error) {
 		return nil, err
 	}
 	replace := parameters(r).Has("replace-existing-checks")
-	if asked.sidecar == nil {
-		return nil, a.local.Register(asked.service, asked.checks, replace)
+	if asked.Sidecar == nil {
+		return nil, a.local.Register(asked.Service, asked.Checks, replace)
 	}
-	return nil, a.local.RegisterWith(asked.service, asked.checks, *asked.sidecar, replace)
-}
-
-// registration is what is to be announced.
-type registration struct {
-	service state.Service
-	checks  []local.Check
-	sidecar *local.Sidecar // nil for none
+	return nil, a.local.RegisterWith(asked.Service, asked.Checks, *asked.Sidecar, replace)
 }
 
 // decodeRegistration returns what a request asks for, or why it cannot be.
-func decodeRegistration(r *http.Request) (asked registration, err error) {
+func decodeRegistration(r *http.Request) (local.Definition, error) {
 	var request serviceRequest
 	if err := decode(r, &request); err != nil {
+		return local.Definition{}, err
+	}
+	return request.registration()
+}
+
+// ReadService returns what a body of /v1/agent/service/register announces.
+func ReadService(body []byte) (local.Definition, error) {
+	var request serviceRequest
+	if err := decodeBytes(body, &request); err != nil {
+		return local.Definition{}, err
+	}
+	return request.registration()
+}
+
+// registration returns what is to be announced, or why it cannot be.
+func (s *serviceRequest) registration() (asked local.Definition, err error) {
+	if err := s.validate(); err != nil {
 		return asked, err
 	}
-	if err := request.validate(); err != nil {
+	asked.Service = s.definition()
+	if asked.Checks, err = s.checks(""); err != nil {
 		return asked, err
 	}
-	asked.service = request.definition()
-	if asked.checks, err = request.checks(""); err != nil {
-		return asked, err
-	}
-	if sidecar := request.sidecar(); sidecar != nil {
-		asked.sidecar, err = sidecar.beside(asked.service)
+	if sidecar := s.sidecar(); sidecar != nil {
+		asked.Sidecar, err = sidecar.beside(asked.Service)
 	}
 	return asked, err
 }
@@ -274,6 +282,20 @@ func (s *serviceRequest) meshFault() error {
 		rules.HasSidecar, rules.SidecarID, rules.SidecarSidecar = true, sidecar.ID != "", sidecar.sidecar() != nil
 	}
 	return rules.Validate()
+}
+
+// ValidateNodeMeta returns why the agent's own node cannot have some metadata.
+func ValidateNodeMeta(meta map[string]string) error {
+	if reason := metaFault("", meta); reason != "" {
+		return errors.New(reason)
+	}
+	for key, value := range meta {
+		if strings.HasPrefix(key, "consul-") {
+			//lint:ignore ST1005 the text is Consul's, for files as for bodies
+			return fmt.Errorf("Couldn't load metadata pair ('%s', '%s'): Key prefix 'consul-' is reserved for internal use", key, value)
+		}
+	}
+	return nil
 }
 
 // metaFault returns how metadata breaks Consul's limits, or nothing.

@@ -14,6 +14,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,9 @@ type Config struct {
 	// Leave ends the agent when a client asks for it. It may be called more
 	// than once and must not wait for the end. Nil means that clients may not.
 	Leave func()
+	// Reload reads the configuration again when a client asks for it. Nil means
+	// that there is none to read.
+	Reload func() error
 	// Log is the agent's, which clients may read. It hears of answers that could
 	// not be made, and at debug level of all requests. Nil means silence.
 	Log *monitor.Log
@@ -45,6 +49,11 @@ type Config struct {
 type Settings struct {
 	// EnableDebug serves Go's profiles of the process under /debug/pprof/.
 	EnableDebug bool
+	// BlockEndpoints are beginnings of paths that are answered 403.
+	BlockEndpoints []string
+	// AllowWriteFrom are the networks whose requests may do more than read; all
+	// when there are none.
+	AllowWriteFrom []netip.Prefix
 }
 
 // API answers Consul's HTTP API. It is an http.Handler, safe for concurrent

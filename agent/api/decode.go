@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,13 @@ func decode(r *http.Request, target any) error {
 	default:
 		return nil
 	}
+}
+
+// decodeBytes is decode for a body that is not a request's.
+func decodeBytes(body []byte, target any) error {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(target)
 }
 
 // isTooLarge reports whether a body broke off because it has more than maxBody

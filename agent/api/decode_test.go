@@ -56,12 +56,12 @@ func FuzzRegister(f *testing.F) {
 		}
 		asked, err := decodeRegistration(r)
 		if err == nil {
-			services, checks := []state.Service{asked.service}, asked.checks
-			if asked.sidecar != nil {
-				services, checks = append(services, asked.sidecar.Service), append(checks, asked.sidecar.Checks...)
+			services, checks := []state.Service{asked.Service}, asked.Checks
+			if asked.Sidecar != nil {
+				services, checks = append(services, asked.Sidecar.Service), append(checks, asked.Sidecar.Checks...)
 			}
 			for _, svc := range services {
-				if svc.Service == "" || svc.ID == "" && asked.sidecar == nil || svc.Tags == nil || svc.Port < 0 || svc.Port > 65535 ||
+				if svc.Service == "" || svc.ID == "" && asked.Sidecar == nil || svc.Tags == nil || svc.Port < 0 || svc.Port > 65535 ||
 					hasUnprintable(svc.Service) || hasUnprintable(svc.ID) || svc.Proxy == nil {
 					t.Errorf("%q was taken as %+v", body, svc)
 				}

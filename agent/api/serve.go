@@ -51,6 +51,11 @@ func (a *API) serve(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		maps.Copy(header, always)
+		settings := a.settings.Load()
+		if settings.blocks(r.URL.Path) {
+			a.writeError(w, r, errBlocked)
+			return
+		}
 		var err error
 		if r.Form, err = url.ParseQuery(r.URL.RawQuery); err != nil {
 			w.WriteHeader(http.StatusInternalServerError) // and no word, as from Consul
@@ -62,6 +67,10 @@ func (a *API) serve(route route) http.Handler {
 			if r.Method != http.MethodOptions {
 				a.writeError(w, r, &failure{http.StatusMethodNotAllowed, "method " + r.Method + " not allowed"})
 			}
+			return
+		}
+		if !settings.lets(r) {
+			a.writeError(w, r, errRestricted)
 			return
 		}
 		began := time.Now()

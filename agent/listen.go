@@ -1,0 +1,191 @@
+package agent
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+)
+
+// address is one of those that the API listens on.
+type address struct {
+	network string // tcp or unix
+	at      string // host:port, or the path of a socket
+}
+
+// doors reads addresses as [Config] has them.
+func doors(text string) ([]address, error) {
+	var all []address
+	for _, one := range strings.Fields(text) {
+		if path, ok := strings.CutPrefix(one, "unix://"); ok {
+			if path == "" {
+				return nil, errors.New("a socket needs a path: unix:///path")
+			}
+			all = append(all, address{"unix", path})
+			continue
+		}
+		host, _, err := net.SplitHostPort(one)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := netip.ParseAddr(host); err != nil {
+			return nil, errors.New("the host must be an IP address")
+		}
+		all = append(all, address{"tcp", one})
+	}
+	return all, nil
+}
+
+// listeners are the bound doors of an agent.
+type listeners []listener
+
+// listener is one of them.
+type listener struct {
+	net.Listener
+	scheme string
+}
+
+// listen binds all addresses of a configuration, or none.
+// current says how to speak TLS with who connects.
+func listen(config Config, current func() *tls.Config) (bound listeners, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, bound.close())
+		}
+	}()
+	for _, side := range []struct {
+		scheme    string
+		addresses string
+	}{{"http", config.HTTPAddr}, {"https", config.HTTPSAddr}} {
+		addresses, err := doors(side.addresses)
+		if err != nil {
+			return bound, err
+		}
+		for _, a := range addresses {
+			l, err := config.UnixSockets.listen(a)
+			if err != nil {
+				return bound, err
+			}
+			if side.scheme == "https" {
+				l = tls.NewListener(l, &tls.Config{
+					GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current(), nil },
+				})
+			}
+			bound = append(bound, listener{l, side.scheme})
+		}
+	}
+	return bound, nil
+}
+
+func (ls listeners) close() error {
+	var faults []error
+	for _, l := range ls {
+		faults = append(faults, l.Close())
+	}
+	return errors.Join(faults...)
+}
+
+func (ls listeners) urls() []string {
+	urls := make([]string, len(ls))
+	for i, l := range ls {
+		scheme := l.scheme
+		if l.Addr().Network() == "unix" {
+			scheme = "unix"
+		}
+		urls[i] = scheme + "://" + l.Addr().String()
+	}
+	return urls
+}
+
+// listen binds one address. A socket is given to whom it is said to be, before
+// anybody is answered.
+func (u UnixSockets) listen(a address) (net.Listener, error) {
+	if a.network != "unix" {
+		return net.Listen(a.network, a.at)
+	}
+	if err := removeDead(a.at); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen(a.network, a.at)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.own(a.at); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// removeDead removes a socket that nobody listens on any more, which a killed
+// agent leaves behind. Consul removes it whoever listens; here a living one is
+// in use.
+func removeDead(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is there already, and is no socket", path)
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		_ = conn.Close() // nothing was said
+		return nil       // and binding will say that it is in use
+	}
+	return os.Remove(path)
+}
+
+// own gives a socket its owner and its permissions.
+func (u UnixSockets) own(path string) error {
+	uid, err := lookup(u.User, user.Lookup, func(u *user.User) string { return u.Uid })
+	if err != nil {
+		return fmt.Errorf("user of sockets: %w", err)
+	}
+	gid, err := lookup(u.Group, user.LookupGroup, func(g *user.Group) string { return g.Gid })
+	if err != nil {
+		return fmt.Errorf("group of sockets: %w", err)
+	}
+	if uid >= 0 || gid >= 0 {
+		if err := os.Chown(path, uid, gid); err != nil {
+			return err
+		}
+	}
+	mode, err := u.mode()
+	if err != nil || u.Mode == "" {
+		return err
+	}
+	return os.Chmod(path, mode)
+}
+
+func (u UnixSockets) mode() (fs.FileMode, error) {
+	if u.Mode == "" {
+		return 0, nil
+	}
+	mode, err := strconv.ParseUint(u.Mode, 8, 32)
+	if err != nil || mode > 0o777 {
+		return 0, fmt.Errorf("mode of sockets %q: want permissions in octal, like 0770", u.Mode)
+	}
+	return fs.FileMode(mode), nil
+}
+
+// lookup returns an id that is given as such or by name; -1 when none is given.
+func lookup[T any](given string, find func(name string) (*T, error), idOf func(*T) string) (int, error) {
+	if given == "" {
+		return -1, nil
+	}
+	if id, err := strconv.Atoi(given); err == nil {
+		return id, nil
+	}
+	found, err := find(given)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(idOf(found))
+}
