@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
@@ -24,11 +29,13 @@ func agentCommand() *cli.Command {
 		Flags: flags,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			cfg, err := read()
+			if cfg.Validate {
+				return verdict(cmd.Root(), cfg.Warnings, err)
+			}
 			if err != nil {
 				return err
 			}
-			cfg.Registry.Logger = newLogger(cfg.Log, cmd.Root().ErrWriter)
-			return runAgent(ctx, cfg.Registry, cmd.Root().Writer)
+			return runAgent(ctx, cfg, read, cmd.Root())
 		},
 	}
 }
@@ -39,22 +46,112 @@ func agentCommand() *cli.Command {
 // third off the time of a registration, and a few MiB.
 const garbagePercent = 200
 
-// runAgent runs a registry until ctx ends.
-func runAgent(ctx context.Context, cfg agent.Config, stdout io.Writer) error {
+// runAgent runs a registry until ctx ends or somebody asks it to leave.
+func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, error), root *cli.Command) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
-	a, err := agent.New(cfg)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // would end the process otherwise
+	defer signal.Stop(hangups)
+	log, err := openLog(cfg.Log, root.ErrWriter)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.close()) }()
+	warn(log.Logger, cfg.Warnings)
+	r := &reloader{read: read, log: log, settings: cfg}
+	cfg.Registry.Logger, cfg.Registry.Reload = log.Logger, r.reload
+
+	r.agent, err = agent.New(cfg.Registry)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w: a registry may be running there already; choose another port with -http-port", err)
 	}
 	if err != nil {
 		return err
 	}
-	addr := a.HTTPAddr().String()
-	fmt.Fprintf(stdout, "the registry is ready, in memory\n  API   http://%s/v1/\n  page  http://%s/ui/\n", addr, addr)
-	if bound, err := netip.ParseAddrPort(addr); err == nil && !bound.Addr().IsLoopback() {
-		fmt.Fprintf(stdout, "  open to every machine that reaches %s: anyone there can read and change it\n", addr)
+	if cfg.PIDFile != "" {
+		if err := os.WriteFile(cfg.PIDFile, []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
+			return errors.Join(fmt.Errorf("write the process id: %w", err), r.agent.Close())
+		}
+		defer func() { err = errors.Join(err, os.Remove(cfg.PIDFile)) }()
 	}
-	return a.Run(ctx)
+	announce(root.Writer, r.agent.URLs())
+
+	ctx, stop := context.WithCancel(ctx)
+	var reloads sync.WaitGroup
+	reloads.Go(func() { r.reloadAt(ctx, hangups) }) // ends with ctx; awaited below
+	err = r.agent.Run(ctx)
+	stop()
+	reloads.Wait()
+	return err
+}
+
+// announce says where the registry can be reached, and by whom.
+func announce(stdout io.Writer, urls []string) {
+	fmt.Fprintln(stdout, "the registry is ready, in memory")
+	for _, url := range urls {
+		scheme, addr, _ := strings.Cut(url, "://")
+		if scheme == "unix" {
+			fmt.Fprintf(stdout, "  API   %s\n", url)
+			continue
+		}
+		fmt.Fprintf(stdout, "  API   %s/v1/\n  page  %s/ui/\n", url, url)
+		if bound, err := netip.ParseAddrPort(addr); err == nil && !bound.Addr().IsLoopback() {
+			fmt.Fprintf(stdout, "  open to every machine that reaches %s: anyone there can read and change it\n", addr)
+		}
+	}
+	if len(urls) == 0 {
+		fmt.Fprintln(stdout, "  no door is open: nobody can ask it (ports.http, addresses.http)")
+	}
+}
+
+func warn(logger *slog.Logger, warnings []string) {
+	for _, warning := range warnings {
+		logger.Warn(warning)
+	}
+}
+
+// reloader reads the settings of a running registry again.
+type reloader struct {
+	read  func() (config.Agent, error)
+	agent *agent.Agent
+	log   *agentLog
+
+	mu       sync.Mutex
+	settings config.Agent // as they are in force
+}
+
+// reload reads the settings again and puts them into force, whole or not at
+// all.
+func (r *reloader) reload() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next, err := r.read()
+	if err != nil {
+		return err
+	}
+	if err := r.agent.Reconfigure(next.Registry); err != nil {
+		return err
+	}
+	r.log.level.Set(next.Log.Level)
+	warn(r.log.Logger, next.Warnings)
+	if next.Log.Format != r.settings.Log.Format || next.Log.File != r.settings.Log.File || next.PIDFile != r.settings.PIDFile {
+		r.log.Warn("the registry must be started again for another log or another file for its process id")
+	}
+	return nil
+}
+
+// reloadAt reloads at each signal until ctx ends.
+func (r *reloader) reloadAt(ctx context.Context, signals <-chan os.Signal) {
+	for {
+		select {
+		case <-signals:
+			if err := r.reload(); err != nil {
+				r.log.Error("all stays as it was: the settings cannot be read again", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }

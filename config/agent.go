@@ -1,73 +1,172 @@
 package config
 
 import (
+	"errors"
 	"fmt"
-	"net"
 	"runtime/debug"
-	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/realjf/muster/agent"
+	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/monitor"
 )
 
 // Agent is how muster agent runs.
 type Agent struct {
 	Registry agent.Config // without its logger
 	Log      Log
+	DNS      DNS
+	PIDFile  string   // "" for none
+	Warnings []string // of what was given and has no effect
+	// Validate says to check the settings only.
+	Validate bool
 }
 
-// AgentFlags returns the flags of muster agent, named like those of consul
-// agent, and a function that returns what they were set to once the command
-// has parsed them. Its error wraps [ErrUsage].
+// AgentFlags returns the flags of muster agent, which are those of consul
+// agent, and a function that returns what they and the files that they name
+// say once the command has parsed them. It may be called again, and then reads
+// the files again. Its error wraps [ErrUsage] and names all faults, each with
+// its file, line and key.
 func AgentFlags() ([]cli.Flag, func() (Agent, error)) {
-	a := &Agent{Registry: agent.DevConfig()}
-	var dev, logJSON bool
-	var client, logLevel string
-	var port int
-	flags := []cli.Flag{
-		&cli.BoolFlag{Name: "dev", Destination: &dev,
-			Usage: "keep everything in memory, for this machine alone", Sources: env("AGENT_DEV")},
-		&cli.StringFlag{Name: "client", Value: "127.0.0.1", Destination: &client,
-			Usage: "IP `ADDRESS` to listen on; any but a loopback address lets other machines in", Sources: env("AGENT_CLIENT")},
-		&cli.IntFlag{Name: "http-port", Value: defaultRegistryPort, Destination: &port,
-			Usage: "`PORT` of the HTTP API and the web page; 0 takes a free one", Sources: env("AGENT_HTTP_PORT")},
-		&cli.StringFlag{Name: "node", Value: a.Registry.Node, Destination: &a.Registry.Node,
-			Usage: "`NAME` of this machine in the catalog", Sources: env("AGENT_NODE")},
-		&cli.StringFlag{Name: "advertise", Value: a.Registry.NodeAddress, Destination: &a.Registry.NodeAddress,
-			Usage: "IP `ADDRESS` of this machine in the catalog", Sources: env("AGENT_ADVERTISE")},
-		&cli.StringFlag{Name: "datacenter", Value: a.Registry.Datacenter, Destination: &a.Registry.Datacenter,
-			Usage: "`NAME` of the datacenter", Sources: env("AGENT_DATACENTER")},
-		&cli.IntFlag{Name: "http-max-conns-per-client", Value: a.Registry.MaxConnsPerClient, Destination: &a.Registry.MaxConnsPerClient,
-			Usage: "`NUMBER` of connections that one client address may have open; 0 for no bound", Sources: env("AGENT_HTTP_MAX_CONNS_PER_CLIENT")},
-		&cli.StringFlag{Name: "log-level", Value: "info", Destination: &logLevel,
-			Usage: "least `LEVEL` to log: debug, info, warn or error", Sources: env("LOG_LEVEL")},
-		&cli.BoolFlag{Name: "log-json", Destination: &logJSON,
-			Usage: "log a JSON object per line", Sources: env("AGENT_LOG_JSON")},
+	given := new(given)
+	return given.flags(), given.agent
+}
+
+// ValidateFiles returns the warnings and the faults of files and folders, as a
+// running agent would find them.
+func ValidateFiles(format string, paths []string) (warnings []string, err error) {
+	given := &given{format: format, paths: paths}
+	a, err := given.agent()
+	return a.Warnings, err
+}
+
+func (g *given) agent() (Agent, error) {
+	root, skipped, misfits := g.tree()
+	s := &settler{root: root, warnings: skipped, lacking: map[string][]string{}}
+	// What does not fit may be what something else asks for.
+	a := s.agent(g.dev || misfits != nil)
+	a.Validate = g.validate
+	err := errors.Join(misfits, s.err())
+	if err == nil {
+		err = a.Registry.Validate()
 	}
-	return flags, func() (Agent, error) {
-		if !dev {
-			return *a, fmt.Errorf("%w: give -dev: a registry in memory is the only kind there is yet", ErrUsage)
-		}
-		host, err := parseHost("client", client)
-		if err != nil {
-			return *a, err
-		}
-		if err := checkPort("http-port", port, 0); err != nil {
-			return *a, err
-		}
-		a.Registry.HTTPAddr = net.JoinHostPort(host, strconv.Itoa(port))
-		a.Registry.Version = Version()
-		if err := a.Registry.Validate(); err != nil {
-			return *a, fmt.Errorf("%w: %w", ErrUsage, err)
-		}
-		a.Log.Format = Logfmt
-		if logJSON {
-			a.Log.Format = JSON
-		}
-		a.Log.Level, err = parseLevel("log-level", logLevel)
-		return *a, err
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrUsage, err)
 	}
+	return a, err
+}
+
+// agent takes all settings of an agent.
+func (s *settler) agent(dev bool) Agent {
+	a := Agent{Registry: agent.DevConfig(), Log: Log{Format: Logfmt}}
+	r := &a.Registry
+	r.Version, r.Pretty, r.EnableDebug = Version(), dev, dev
+	s.server(dev)
+	s.node(r)
+	s.addresses(r, dev)
+	s.tls(r)
+	s.door(r)
+	s.flag("enable_debug", &r.EnableDebug)
+	s.span("check_update_interval", &r.CheckUpdateInterval)
+	s.log(&a.Log)
+	s.text("pid_file", &a.PIDFile)
+	s.dns(&a.DNS)
+	s.sidecarPorts(&r.SidecarPorts)
+	r.Services, r.Checks = s.definitions("services"), s.definitions("checks")
+	s.ineffective()
+	a.Warnings = s.warnings
+	return a
+}
+
+// server refuses what muster cannot be, and says what it is not yet.
+func (s *settler) server(dev bool) {
+	var folder string
+	s.text("data_dir", &folder)
+	switch {
+	case dev:
+	case folder == "":
+		s.faults = append(s.faults, errors.New("give -dev: a registry in memory is the only kind there is yet; "+
+			"or -data-dir (data_dir), as for Consul, although nothing is kept there yet"))
+	default:
+		s.warn("data_dir %s: nothing is kept on disk yet: all of the registry is in memory, and gone when the agent ends", folder)
+	}
+	if servers, ok := value[float64](s, "bootstrap_expect"); ok && servers > 1 {
+		s.wrong("bootstrap_expect", "muster is one server; for a cluster of %v run Consul's", servers)
+	}
+	var guarded bool
+	if s.flag("acl.enabled", &guarded); guarded {
+		s.wrong("acl.enabled", "there is no access control yet: muster would protect nothing; take it out, or run Consul")
+	}
+	if s.has("acl_datacenter") {
+		s.wrong("acl_datacenter", "it turns access control on, which there is none of yet: muster would protect nothing; take it out, or run Consul")
+	}
+	for _, key := range []string{"ports.grpc", "ports.grpc_tls"} {
+		port := -1
+		if s.port(key, &port); port > 0 {
+			s.lacks(key, mesh)
+		}
+	}
+}
+
+// node takes what the catalog has of this machine.
+func (s *settler) node(into *agent.Config) {
+	s.text("node_name", &into.Node)
+	s.text("node_id", &into.NodeID)
+	s.pairs("node_meta", &into.NodeMeta)
+	s.text("datacenter", &into.Datacenter)
+	into.Datacenter = strings.ToLower(into.Datacenter)
+	primary := into.Datacenter
+	if s.text("primary_datacenter", &primary); primary != "" && !strings.EqualFold(primary, into.Datacenter) {
+		s.wrong("primary_datacenter", "muster is its own primary, %s; several datacenters are Consul's", into.Datacenter)
+	}
+}
+
+// door takes who may ask for what, and how much.
+func (s *settler) door(into *agent.Config) {
+	const most = 1 << 40
+	s.pairs("http_config.response_headers", &into.ResponseHeaders)
+	s.texts("http_config.block_endpoints", &into.BlockEndpoints)
+	s.networks("http_config.allow_write_http_from", &into.AllowWriteFrom)
+	s.whole("http_config.max_header_bytes", &into.MaxHeaderBytes, 0, most)
+	s.whole("limits.http_max_conns_per_client", &into.MaxConnsPerClient, 0, most)
+}
+
+// sidecarPorts takes the ports for sidecars; 0 for both is none, as in Consul.
+func (s *settler) sidecarPorts(into *local.PortRange) {
+	const least, most = "ports.sidecar_min_port", "ports.sidecar_max_port"
+	if !s.has(least) && !s.has(most) {
+		return
+	}
+	*into = local.PortRange{Min: 21000, Max: 21255}
+	s.port(least, &into.Min)
+	s.port(most, &into.Max)
+	switch {
+	case into.Min > into.Max:
+		s.wrong(least, "want no more than %s, %d; 0 for both gives sidecars no port", most, into.Max)
+	case into.Max <= 0:
+		*into = local.PortRange{Min: -1, Max: -1}
+	}
+}
+
+// log takes what is logged, and where.
+func (s *settler) log(into *Log) {
+	var asJSON bool
+	if s.flag("log_json", &asJSON); asJSON {
+		into.Format = JSON
+	}
+	level := "info"
+	s.text("log_level", &level)
+	var known bool
+	if into.Level, known = monitor.Level(level); !known {
+		s.wrong("log_level", "want trace, debug, info, warn or error, got %q", level)
+	}
+	s.text("log_file", &into.File.Path)
+	s.whole("log_rotate_bytes", &into.File.Bytes, 0, 1<<40)
+	into.File.Span = defaultRotation
+	s.span("log_rotate_duration", &into.File.Span)
+	s.whole("log_rotate_max_files", &into.File.Keep, -1, 1<<20)
 }
 
 // Version returns the version that the program was built from.
