@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,17 +39,9 @@ func agentCommand() *cli.Command {
 	}
 }
 
-// garbagePercent is how much a registry of its own lets its heap grow before
-// it collects, unless GOGC says otherwise. Its state is many small objects
-// that live long, and every write makes some more: twice Go's default takes a
-// third off the time of a registration, and a few MiB.
-const garbagePercent = 200
-
 // runAgent runs a registry until ctx ends or somebody asks it to leave.
 func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, error), root *cli.Command) (err error) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
+	defer ownMemory()()
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // would end the process otherwise
 	defer signal.Stop(hangups)

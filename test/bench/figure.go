@@ -194,7 +194,7 @@ var figures = []figure{
 	},
 	{
 		name:    "memory with 10,000 blocked readers, MiB",
-		exact:   "resident memory, once all of them wait for one service of 50 instances",
+		exact:   "resident memory, " + rest.String() + " after all of them began to wait for one service of 50 instances",
 		goal:    "1.1 × minimal's",
 		measure: memoryBlocked(10_000),
 	},

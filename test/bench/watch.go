@@ -51,7 +51,7 @@ func memoryBlocked(readers int) func(context.Context, *registry.Registry) (float
 				return 0, err
 			}
 		}
-		if err := settle(ctx, r.Program().PID()); err != nil {
+		if err := pause(ctx, rest); err != nil {
 			return 0, err
 		}
 		return residentMiB(r.Program().PID())
