@@ -29,6 +29,9 @@ func registrationsAfter(there uint64) func(context.Context, *registry.Registry) 
 
 // arrive registers so many instances of 100 services.
 func arrive(ctx context.Context, r *registry.Registry, instances uint64) error {
+	if instances == 0 {
+		return nil // and nobody connects
+	}
 	return sendAll(ctx, r.Address(), instances, func(n uint64) []byte { return register(anyInstance(n)) })
 }
 
