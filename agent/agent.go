@@ -95,14 +95,14 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client for the page: %w", err)
 	}
-	rooms := http.NewServeMux()
-	rooms.Handle("/", v1)
-	rooms.Handle("GET /{$}", http.RedirectHandler("/ui/", http.StatusMovedPermanently))
-	rooms.Handle("/ui/", ui.New(client))
+	v1.Handle("/ui/", ui.New(client))
+	for _, path := range []string{"/{$}", "/ui"} {
+		v1.Handle(path, http.RedirectHandler("/ui/", http.StatusMovedPermanently))
+	}
 
 	a := &Agent{logger: logger, api: v1, local: announced, sessions: sessions,
 		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
-		door:  &door{rooms: rooms}, left: left, config: config}
+		door:  &door{rooms: v1}, left: left, config: config}
 	a.door.headers.Store(headers(config))
 	a.tls.Store(config.TLS)
 	if a.doors, err = listen(config, a.tls.Load); err != nil {

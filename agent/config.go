@@ -74,6 +74,10 @@ type Config struct {
 
 	// Pretty indents JSON answers: easier to read, about twice as large.
 	Pretty bool
+	// DiscoveryMaxStale is how old the answers about catalog and health may be
+	// that ask for nothing else. With one server nothing is ever old: above 0,
+	// answers say that they are stale, as Consul's do.
+	DiscoveryMaxStale time.Duration
 	// EnableDebug serves Go's profiles of the process under /debug/pprof/, to
 	// everyone who reaches the API.
 	EnableDebug bool

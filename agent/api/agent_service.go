@@ -63,9 +63,6 @@ func (a *API) newAgentService(s *state.Service) *AgentService {
 // agentServices maps the ids of this node's services to their definitions.
 func (a *API) agentServices(r *http.Request) (any, error) {
 	query := parameters(r)
-	if err := a.checkPlace(query); err != nil {
-		return nil, err
-	}
 	return own(func() (any, <-chan struct{}, error) {
 		services, changed := a.local.Services()
 		byID := make(map[string]AgentService, len(services))
@@ -82,14 +79,11 @@ func (a *API) agentServices(r *http.Request) (any, error) {
 // when the service goes.
 func (a *API) agentService(r *http.Request) (any, error) {
 	id, hash := r.PathValue("id"), parameters(r).Get("hash")
-	if err := a.checkPlace(parameters(r)); err != nil {
+	var options readOptions
+	if err := options.parseBlocking(parameters(r)); err != nil {
 		return nil, err
 	}
-	wait, err := parseWait(parameters(r))
-	if err != nil {
-		return nil, err
-	}
-	for deadline := time.Now().Add(wait); ; {
+	for deadline := time.Now().Add(options.wait); ; {
 		svc, changed, known := a.local.Service(id)
 		if !known {
 			return nil, &failure{http.StatusNotFound, "unknown service ID: " + id}

@@ -49,6 +49,9 @@ type Config struct {
 type Settings struct {
 	// EnableDebug serves Go's profiles of the process under /debug/pprof/.
 	EnableDebug bool
+	// StaleDiscovery says that reads of catalog and health that ask for nothing
+	// else are told to be stale, as with Consul's discovery_max_stale.
+	StaleDiscovery bool
 	// BlockEndpoints are beginnings of paths that are answered 403.
 	BlockEndpoints []string
 	// AllowWriteFrom are the networks whose requests may do more than read; all
@@ -84,15 +87,18 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(), mux: http.NewServeMux(),
 	}
 	a.Adjust(config.Settings)
-	for _, route := range a.routes() {
+	routes := a.routes()
+	for _, route := range routes {
 		a.mux.Handle(route.path, a.serve(route))
 	}
+	a.leadBelow(routes)
 	for _, path := range unserved {
 		a.mux.HandleFunc(path, notServed)
 	}
 	for path, profile := range profiles {
 		a.mux.HandleFunc(path, a.debug(profile))
 	}
+	a.mux.Handle("/debug/pprof", http.RedirectHandler("/debug/pprof/", http.StatusMovedPermanently))
 	a.mux.HandleFunc("/", notFound)
 	return a
 }
@@ -101,11 +107,6 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 // at any time.
 func (a *API) Adjust(settings Settings) { a.settings.Store(&settings) }
 
-// ServeHTTP implements http.Handler.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if hasUnprintable(r.URL.Path) {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	a.mux.ServeHTTP(w, r)
-}
+// Handle serves a path beside those of the API, as http.ServeMux takes it. It is
+// to be called before the first request.
+func (a *API) Handle(path string, handler http.Handler) { a.mux.Handle(path, handler) }

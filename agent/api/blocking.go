@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/realjf/muster/agent/state"
@@ -23,9 +25,8 @@ type question struct {
 	alone bool
 	// cacheable answers may be asked for with ?cached.
 	cacheable bool
-	// streamed answers come from a stream in Consul: an error of theirs says
-	// nothing of the state.
-	streamed bool
+	// bare errors say nothing of the state: those of health and keys.
+	bare bool
 	// consistency says which X-Consul-Effective-Consistency the answer has;
 	// empty for none.
 	consistency string
@@ -49,7 +50,7 @@ type raw []byte
 func (a *API) catalog(r *http.Request, topic state.Topic, look func(*state.Snapshot) (any, error)) (any, error) {
 	options, err := a.readOptions(r)
 	if err != nil {
-		return nil, err
+		return nil, unreached(err)
 	}
 	ask := func() (finding, error) {
 		snapshot, index, changed := a.store.Look(topic)
@@ -65,7 +66,7 @@ func (a *API) catalog(r *http.Request, topic state.Topic, look func(*state.Snaps
 func (a *API) stored(r *http.Request, look func() (finding, error)) (any, error) {
 	options, err := a.readOptions(r)
 	if err != nil {
-		return nil, err
+		return nil, unreached(err)
 	}
 	return question{ask: look, indexed: true, options: options}, nil
 }
@@ -141,12 +142,35 @@ type refusal struct{ error }
 
 func (r refusal) Unwrap() error { return r.error }
 
-// refused returns the error of a question as it is to be told.
-func (q question) refused(err error) error {
-	if q.indexed && !q.alone && !q.streamed {
+// unreached returns the error of a question's parameters as it is to be told:
+// that its datacenter is not this one is found out where the state is.
+func unreached(err error) error {
+	if errors.Is(err, errNoDatacenter) {
 		return refusal{err}
 	}
 	return err
+}
+
+// refused returns the error of a question as it is to be told.
+func (q question) refused(err error) error {
+	if q.indexed && !q.alone && !q.bare {
+		return refusal{err}
+	}
+	return err
+}
+
+// bare marks a question as one whose errors say nothing of the state. It takes
+// what a handler returns.
+func bare(answer any, err error) (any, error) {
+	if q, ok := answer.(question); ok {
+		q.bare = true
+		return q, err
+	}
+	var refused refusal
+	if errors.As(err, &refused) {
+		err = refused.error
+	}
+	return answer, err
 }
 
 // unanswered are Consul's headers where the state did not answer: an index
@@ -175,25 +199,46 @@ const (
 // readOptions parses the parameters that every read has, in Consul's order.
 func (a *API) readOptions(r *http.Request) (readOptions, error) {
 	query := parameters(r)
-	options := readOptions{consistency: "leader", cached: query.Has("cached")}
-	if err := a.checkPlace(query); err != nil {
-		return options, err
-	}
+	options := readOptions{cached: query.Has("cached")}
 	if err := options.parseBlocking(query); err != nil {
 		return options, err
 	}
+	staleByDefault := a.settings.Load().StaleDiscovery &&
+		(strings.HasPrefix(r.URL.Path, "/v1/catalog") || strings.HasPrefix(r.URL.Path, "/v1/health"))
+	if err := options.parseConsistency(query, staleByDefault); err != nil {
+		return options, err
+	}
+	return options, a.checkPlace(query)
+}
+
+// parseConsistency parses how sure a read is to be. There is one server, and
+// nothing is ever older than what it knows: the answers only say it.
+func (o *readOptions) parseConsistency(query url.Values, staleByDefault bool) error {
 	stale, consistent := query.Has("stale"), query.Has("consistent")
+	chosen := stale || consistent || query.Has("leader") || o.cached
+	if text := query.Get("max_stale"); text != "" {
+		longest, err := time.ParseDuration(text)
+		if err != nil {
+			return badRequest(fmt.Sprintf("Invalid max_stale value %q", text))
+		}
+		if longest > 0 {
+			stale, chosen = true, true
+		}
+	}
+	stale = stale || !chosen && staleByDefault
 	switch {
 	case stale && consistent:
-		return options, badRequest("Cannot specify ?stale with ?consistent, conflicting semantics.")
-	case options.cached && consistent:
-		return options, badRequest("Cannot specify ?cached with ?consistent, conflicting semantics.")
+		return badRequest("Cannot specify ?stale with ?consistent, conflicting semantics.")
+	case o.cached && consistent:
+		return badRequest("Cannot specify ?cached with ?consistent, conflicting semantics.")
 	case stale:
-		options.consistency = "stale"
+		o.consistency = "stale"
 	case consistent:
-		options.consistency = "consistent"
+		o.consistency = "consistent"
+	default:
+		o.consistency = "leader"
 	}
-	return options, nil
+	return nil
 }
 
 // parseBlocking parses what a read may be asked to wait for.
@@ -224,29 +269,6 @@ func parseWait(query url.Values) (time.Duration, error) {
 		}
 	}
 	return wait + rand.N(wait/16+1), nil
-}
-
-// checkPlace refuses a question about a place that is not here.
-func (a *API) checkPlace(query url.Values) error {
-	for _, part := range []struct{ parameter, feature string }{{"ns", "Namespaces"}, {"partition", "Partitions"}} {
-		if query.Get(part.parameter) != "" {
-			return badRequest(fmt.Sprintf("Invalid query parameter: %q - %s are a Consul Enterprise feature", part.parameter, part.feature))
-		}
-	}
-	for _, name := range []string{"datacenter", "dc"} {
-		if query.Get(name) != "" {
-			return a.checkDatacenter(query.Get(name))
-		}
-	}
-	return nil
-}
-
-// checkDatacenter refuses a datacenter that is another than this.
-func (a *API) checkDatacenter(name string) error {
-	if name != "" && name != a.local.Node().Datacenter {
-		return &failure{http.StatusInternalServerError, "No path to datacenter"}
-	}
-	return nil
 }
 
 // blocked waits until changed is closed, d is over or ctx ends; it reports

@@ -35,16 +35,6 @@ func cacheable(answer any, err error) (any, error) {
 	return answer, err
 }
 
-// streamed marks a question as one whose answer comes from a stream in Consul.
-// It takes what a handler returns.
-func streamed(answer any, err error) (any, error) {
-	if q, ok := answer.(question); ok {
-		q.streamed = true
-		return q, err
-	}
-	return answer, err
-}
-
 // fromCache says of the answer in place what was asked about the cache.
 func (q question) fromCache(place *slot) cached {
 	if !q.cacheable {

@@ -102,7 +102,7 @@ func (d *catalogCheckDefinition) UnmarshalJSON(data []byte) error {
 func (a *API) catalogRegister(r *http.Request) (any, error) {
 	var request catalogRequest
 	if err := decode(r, &request); err != nil {
-		return nil, err
+		return nil, enterpriseField(err)
 	}
 	if err := a.checkDatacenter(request.Datacenter); err != nil {
 		return nil, err
@@ -310,7 +310,7 @@ func (a *API) catalogDeregister(r *http.Request) (any, error) {
 		CheckID    string
 	}
 	if err := decode(r, &request); err != nil {
-		return nil, err
+		return nil, enterpriseField(err)
 	}
 	if err := a.checkDatacenter(request.Datacenter); err != nil {
 		return nil, err

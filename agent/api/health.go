@@ -68,7 +68,7 @@ func (a *API) instances(r *http.Request, tags []string, covers func(string) stat
 	}
 	meta, filter := nodeMeta(r), query.Get("filter")
 	near, topic := a.near(query, covers(service))
-	return streamed(cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
+	return bare(cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		instances := keep(list(s, service), func(i state.Instance) bool {
 			return meta.matches(i.Node) && hasTags(i.Service, tags) &&
 				(!passing || state.Worst(i.Checks) == state.Passing)
@@ -77,8 +77,12 @@ func (a *API) instances(r *http.Request, tags []string, covers func(string) stat
 	})))
 }
 
-// passingOnly returns what ?passing says; without a value it means true.
+// passingOnly returns what ?passing says; without a value it means true. Groups
+// of services over several clusters are refused with it, as in Consul.
 func passingOnly(query url.Values) (bool, error) {
+	if query.Has("sg") {
+		return false, &failure{http.StatusInternalServerError, "sameness groups are not supported in consul CE"}
+	}
 	text := query.Get("passing")
 	if text == "" {
 		return query.Has("passing"), nil

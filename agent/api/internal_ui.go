@@ -232,3 +232,8 @@ func (a *API) uiCatalogOverview(r *http.Request) (any, error) {
 	}
 	return struct{ Nodes, Services, Checks []*healthCount }{[]*healthCount{nodes}, services.list(), checks.list()}, nil
 }
+
+// uiNoGateway sums up what stands behind a gateway: there is none.
+func (a *API) uiNoGateway(r *http.Request) (any, error) {
+	return a.stored(r, func() (finding, error) { return finding{value: []any{}, index: a.born()}, nil })
+}

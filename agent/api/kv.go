@@ -12,10 +12,13 @@ import (
 	"github.com/realjf/muster/agent/state"
 )
 
-// kvGet answers with one key, or with ?recurse with all below a prefix, or
+// kvGet is the question for what kvFind finds.
+func (a *API) kvGet(r *http.Request) (any, error) { return bare(a.kvFind(r)) }
+
+// kvFind answers with one key, or with ?recurse with all below a prefix, or
 // with ?keys with the names of those. What is not there is a 404 that can be
 // waited for.
-func (a *API) kvGet(r *http.Request) (any, error) {
+func (a *API) kvFind(r *http.Request) (any, error) {
 	key, query := r.PathValue("key"), parameters(r)
 	switch {
 	case query.Has("keys"):
@@ -87,7 +90,7 @@ func keysBelow(s *state.Snapshot, prefix, separator string) finding {
 // saw it, or with ?acquire= or ?release= together with its lock.
 func (a *API) kvPut(r *http.Request) (any, error) {
 	key, query := r.PathValue("key"), parameters(r)
-	if err := a.checkPlace(query); err != nil {
+	if _, err := a.readOptions(r); err != nil { // a write takes them too
 		return nil, err
 	}
 	if key == "" {
@@ -136,7 +139,7 @@ func (a *API) kvPut(r *http.Request) (any, error) {
 // the key only if it is as the client saw it.
 func (a *API) kvDelete(r *http.Request) (any, error) {
 	key, query := r.PathValue("key"), parameters(r)
-	if err := a.checkPlace(query); err != nil {
+	if _, err := a.readOptions(r); err != nil { // a write takes them too
 		return nil, err
 	}
 	if err := conflict(query, "recurse", "cas"); err != nil {

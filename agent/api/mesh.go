@@ -25,7 +25,7 @@ func (a *API) healthIngress(r *http.Request) (any, error) {
 	if _, err := passingOnly(parameters(r)); err != nil {
 		return nil, err
 	}
-	return streamed(cacheable(nobody[state.Instance](a, r, "Missing service name")))
+	return bare(cacheable(nobody[state.Instance](a, r, "Missing service name")))
 }
 
 // catalogGatewayServices lists the services behind a gateway.

@@ -17,24 +17,26 @@ type route struct {
 	post handler
 	put  handler
 	del  handler
+
+	place place // where what it is about is
 }
 
 // routes is the whole list of endpoints, in the order of Consul's API docs.
 func (a *API) routes() []route {
 	return append([]route{
-		{path: "/v1/agent/self", get: a.agentSelf},
-		{path: "/v1/agent/members", get: a.agentMembers},
-		{path: "/v1/agent/host", get: a.agentHost},
-		{path: "/v1/agent/metrics", get: a.agentMetrics},
-		{path: "/v1/agent/metrics/stream", get: a.agentMetricsStream},
-		{path: "/v1/agent/monitor", get: a.agentMonitor},
-		{path: "/v1/agent/maintenance", put: a.agentMaintenance},
+		{path: "/v1/agent/self", get: a.agentSelf, place: anywhere},
+		{path: "/v1/agent/members", get: a.agentMembers, place: inPartition},
+		{path: "/v1/agent/host", get: a.agentHost, place: anywhere},
+		{path: "/v1/agent/metrics", get: a.agentMetrics, place: anywhere},
+		{path: "/v1/agent/metrics/stream", get: a.agentMetricsStream, place: anywhere},
+		{path: "/v1/agent/monitor", get: a.agentMonitor, place: anywhere},
+		{path: "/v1/agent/maintenance", put: a.agentMaintenance, place: anywhere},
 
-		{path: "/v1/agent/version", get: a.agentVersion},
-		{path: "/v1/agent/reload", put: a.agentReload},
-		{path: "/v1/agent/leave", put: a.agentLeave},
+		{path: "/v1/agent/version", get: a.agentVersion, place: anywhere},
+		{path: "/v1/agent/reload", put: a.agentReload, place: anywhere},
+		{path: "/v1/agent/leave", put: a.agentLeave, place: anywhere},
 		{path: "/v1/agent/join/{address...}", put: clusterOnly},
-		{path: "/v1/agent/force-leave/{node...}", put: a.agentForceLeave},
+		{path: "/v1/agent/force-leave/{node...}", put: a.agentForceLeave, place: inPartition},
 
 		{path: "/v1/agent/services", get: a.agentServices},
 		{path: "/v1/agent/service/{id...}", get: a.agentService},
@@ -54,8 +56,8 @@ func (a *API) routes() []route {
 
 		{path: "/v1/catalog/register", put: a.catalogRegister},
 		{path: "/v1/catalog/deregister", put: a.catalogDeregister},
-		{path: "/v1/catalog/datacenters", get: a.catalogDatacenters},
-		{path: "/v1/catalog/nodes", get: a.catalogNodes},
+		{path: "/v1/catalog/datacenters", get: a.catalogDatacenters, place: anywhere},
+		{path: "/v1/catalog/nodes", get: a.catalogNodes, place: inPartition},
 		{path: "/v1/catalog/services", get: a.catalogServices},
 		{path: "/v1/catalog/service/{service...}", get: a.catalogService},
 		{path: "/v1/catalog/node/{node...}", get: a.catalogNode},
@@ -71,7 +73,7 @@ func (a *API) routes() []route {
 		{path: "/v1/health/ingress/{service...}", get: a.healthIngress},
 
 		{path: "/v1/kv/{key...}", get: a.kvGet, put: a.kvPut, del: a.kvDelete},
-		{path: "/v1/txn", put: a.txn},
+		{path: "/v1/txn", put: a.txn, place: anywhere},
 
 		{path: "/v1/session/create", put: a.sessionCreate},
 		{path: "/v1/session/destroy/{id...}", put: a.sessionDestroy},
@@ -80,33 +82,46 @@ func (a *API) routes() []route {
 		{path: "/v1/session/node/{node...}", get: a.sessionNode},
 		{path: "/v1/session/list", get: a.sessionList},
 
-		{path: "/v1/query", get: a.queryList, post: a.queryCreate},
-		{path: "/v1/query/{id...}", get: a.queryGet, put: a.queryUpdate, del: a.queryDelete},
+		{path: "/v1/query", get: a.queryList, post: a.queryCreate, place: anywhere},
+		{path: "/v1/query/{id...}", get: a.queryGet, put: a.queryUpdate, del: a.queryDelete, place: anywhere},
 
-		{path: "/v1/coordinate/datacenters", get: a.coordinateDatacenters},
-		{path: "/v1/coordinate/nodes", get: a.coordinateNodes},
-		{path: "/v1/coordinate/node/{node...}", get: a.coordinateNode},
-		{path: "/v1/coordinate/update", put: a.coordinateUpdate},
+		{path: "/v1/coordinate/datacenters", get: a.coordinateDatacenters, place: anywhere},
+		{path: "/v1/coordinate/nodes", get: a.coordinateNodes, place: inPartition},
+		{path: "/v1/coordinate/node/{node...}", get: a.coordinateNode, place: inPartition},
+		{path: "/v1/coordinate/update", put: a.coordinateUpdate, place: inPartition},
 
-		{path: "/v1/event/fire/{name...}", put: a.eventFire},
-		{path: "/v1/event/list", get: a.eventList},
+		{path: "/v1/event/fire/{name...}", put: a.eventFire, place: anywhere},
+		{path: "/v1/event/list", get: a.eventList, place: anywhere},
 
-		{path: "/v1/operator/raft/configuration", get: a.raftConfiguration},
+		{path: "/v1/operator/raft/configuration", get: a.raftConfiguration, place: anywhere},
 		{path: "/v1/operator/raft/transfer-leader", post: clusterOnly},
 		{path: "/v1/operator/raft/peer", del: clusterOnly},
-		{path: "/v1/operator/autopilot/configuration", get: a.autopilotConfiguration, put: clusterOnly},
-		{path: "/v1/operator/autopilot/health", get: a.autopilotHealth},
-		{path: "/v1/operator/autopilot/state", get: a.autopilotState},
+		{path: "/v1/operator/autopilot/configuration", get: a.autopilotConfiguration, put: clusterOnly, place: anywhere},
+		{path: "/v1/operator/autopilot/health", get: a.autopilotHealth, place: anywhere},
+		{path: "/v1/operator/autopilot/state", get: a.autopilotState, place: anywhere},
 		{path: "/v1/operator/keyring", get: clusterOnly, post: clusterOnly, put: clusterOnly, del: clusterOnly},
 		{path: "/v1/operator/usage", get: a.operatorUsage},
 
 		{path: "/v1/internal/ui/services", get: a.uiServices},
 		{path: "/v1/internal/ui/nodes", get: a.uiNodes},
 		{path: "/v1/internal/ui/node/{node...}", get: a.uiNode},
-		{path: "/v1/internal/ui/catalog-overview", get: a.uiCatalogOverview},
+		{path: "/v1/internal/ui/catalog-overview", get: a.uiCatalogOverview, place: anywhere},
 
-		{path: "/v1/status/leader", get: a.statusLeader},
-		{path: "/v1/status/peers", get: a.statusPeers},
+		{path: "/v1/internal/ui/gateway-services-nodes/{gateway...}", get: a.uiNoGateway},
+		{path: "/v1/internal/ui/gateway-intentions/{gateway...}", get: a.uiNoGateway},
+		{path: "/v1/internal/federation-states", get: clusterOnly},
+		{path: "/v1/internal/federation-states/mesh-gateways", get: clusterOnly},
+		{path: "/v1/internal/federation-state/{datacenter...}", get: clusterOnly},
+		{path: "/v1/internal/service-virtual-ip", put: clusterOnly},
+
+		{path: "/v1/peerings", get: a.none, place: inPartition},
+		{path: "/v1/peering/{name...}", get: a.peeringGet, del: a.peeringDelete},
+		{path: "/v1/peering/token", post: clusterOnly},
+		{path: "/v1/peering/establish", post: clusterOnly},
+		{path: "/v1/exported-services", get: a.none, place: inPartition},
+
+		{path: "/v1/status/leader", get: a.statusLeader, place: anywhere},
+		{path: "/v1/status/peers", get: a.statusPeers, place: anywhere},
 	}, aclRoutes...)
 }
 
@@ -114,6 +129,6 @@ func (a *API) routes() []route {
 // this registry does not serve yet.
 var unserved = []string{
 	"/v1/agent/connect/",
-	"/v1/config", "/v1/config/", "/v1/connect/", "/v1/discovery-chain/", "/v1/exported-services", "/v1/internal/",
-	"/v1/peering/", "/v1/peerings", "/v1/snapshot",
+	"/v1/config", "/v1/config/", "/v1/connect/", "/v1/discovery-chain/",
+	"/v1/internal/ui/exported-services", "/v1/internal/ui/metrics-proxy/", "/v1/internal/ui/service-topology/", "/v1/snapshot",
 }

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -11,7 +9,6 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/realjf/muster/agent/telemetry"
@@ -39,16 +36,25 @@ func (a *API) serve(route route) http.Handler {
 	methods := map[string]handler{
 		http.MethodGet: route.get, http.MethodPost: route.post, http.MethodPut: route.put, http.MethodDelete: route.del,
 	}
-	series := map[string]*telemetry.Series{}
 	allow := http.MethodOptions
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if methods[method] != nil {
 			allow += "," + method
-			series[method] = a.telemetry.Series("consul.api.http", map[string]string{"method": method, "path": seriesPath(route.path)})
 		}
+	}
+	series := map[string]*telemetry.Series{}
+	for _, method := range counted {
+		series[method] = a.telemetry.Series("consul.api.http", map[string]string{"method": method, "path": seriesPath(route.path)})
 	}
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		defer func() {
+			if seen := series[r.Method]; seen != nil {
+				seen.Since(began)
+			}
+			a.logFinished(r, began)
+		}()
 		header := w.Header()
 		maps.Copy(header, always)
 		settings := a.settings.Load()
@@ -73,25 +79,29 @@ func (a *API) serve(route route) http.Handler {
 			a.writeError(w, r, errRestricted)
 			return
 		}
-		began := time.Now()
-		defer func() {
-			series[r.Method].Since(began)
-			a.logFinished(r, began)
-		}()
+		if err := route.place.check(r.Form); err != nil {
+			a.writeError(w, r, err)
+			return
+		}
 		if r.Method == http.MethodPut || r.Method == http.MethodPost {
 			// A body that trickles in may not hold a connection for ever. Not
 			// every writer can say so: those of tests and of the page cannot.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
 		}
 		answer, err := handle(r)
-		if err != nil {
-			a.writeError(w, r, err)
-			return
+		if err == nil {
+			err = a.write(w, r, answer)
 		}
-		if err := a.write(w, r, answer); err != nil {
+		if err != nil {
 			a.writeError(w, r, err)
 		}
 	})
+}
+
+// counted are the methods that are told apart in the metrics, whether a route
+// allows them or not. Others are a client's own.
+var counted = []string{
+	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodPatch, http.MethodOptions,
 }
 
 // logFinished tells those who debug of a request, without the secret in it.
@@ -137,7 +147,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 	}
 	out.cache.tell(header)
 	body := out.body
-	if out.gzip != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if out.gzip != nil && takesGzip(r.Header.Get("Accept-Encoding")) {
 		body = out.gzip()
 		header.Set("Content-Encoding", "gzip")
 	}
@@ -180,15 +190,3 @@ func (a *API) encode(r *http.Request, value any) ([]byte, error) {
 
 // bodyTime is how long the body of a request may take to arrive.
 const bodyTime = 30 * time.Second
-
-// compressible is the size above which Consul compresses an answer.
-const compressible = 1400
-
-// compress returns body in gzip. It favours speed: most readers are near.
-func compress(body []byte) []byte {
-	var out bytes.Buffer
-	zip, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // fails for unknown levels only
-	_, _ = zip.Write(body)                              // a buffer takes everything
-	_ = zip.Close()
-	return out.Bytes()
-}

@@ -50,6 +50,9 @@ func (a *API) sessionCreate(r *http.Request) (any, error) {
 	if err := body.Decode(&request); err != nil && !errors.Is(err, io.EOF) {
 		return nil, badRequest("Request decode failed: " + err.Error())
 	}
+	if err := a.checkPlace(parameters(r)); err != nil {
+		return nil, err
+	}
 	created := state.Session{
 		Name: request.Name, Node: request.Node, Behavior: request.Behavior, TTL: request.TTL,
 		LockDelay: session.DefaultLockDelay, ServiceChecks: request.ServiceChecks,
@@ -96,12 +99,18 @@ func (a *API) sessionDestroy(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.checkPlace(parameters(r)); err != nil {
+		return nil, err
+	}
 	return true, a.sessions.Destroy(id)
 }
 
 func (a *API) sessionRenew(r *http.Request) (any, error) {
 	id, err := pathName(r, "id", "Missing session")
 	if err != nil {
+		return nil, err
+	}
+	if _, err := a.readOptions(r); err != nil { // a write takes them too
 		return nil, err
 	}
 	renewed := a.sessions.Renew(id)

@@ -12,14 +12,14 @@ const leaderPort = "8300"
 func (a *API) leader() string { return net.JoinHostPort(a.local.Node().Address, leaderPort) }
 
 func (a *API) statusLeader(r *http.Request) (any, error) {
-	if err := a.checkPlace(parameters(r)); err != nil {
+	if _, err := a.readOptions(r); err != nil {
 		return nil, err
 	}
 	return a.leader(), nil
 }
 
 func (a *API) statusPeers(r *http.Request) (any, error) {
-	if err := a.checkPlace(parameters(r)); err != nil {
+	if _, err := a.readOptions(r); err != nil {
 		return nil, err
 	}
 	return []string{a.leader()}, nil

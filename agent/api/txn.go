@@ -62,6 +62,9 @@ func (a *API) txn(r *http.Request) (any, error) {
 		}
 		return nil, badRequest("Failed to parse body: " + err.Error())
 	}
+	if err := a.checkPlace(parameters(r)); err != nil {
+		return nil, err
+	}
 	if len(operations) > maxOperations {
 		return nil, &failure{http.StatusRequestEntityTooLarge,
 			fmt.Sprintf("Transaction contains too many operations (%d > %d)", len(operations), maxOperations)}

@@ -188,6 +188,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`"StableSince": ?"[^"]*"`), `"StableSince": "TIME"`},
 	{regexp.MustCompile(`"Address": ?"127\.0\.0\.1:[0-9]+"`), `"Address": "SERVER"`},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), `UUID`},
+	// How a decoder in Go calls its own types.
+	{regexp.MustCompile(`(cannot unmarshal \w+(?: [-.\d]+)? into Go )(?:struct field (?:[\w.]*\.)?(\w+)|value) of type .*`), `${1}${2} of type TYPE`},
 	{regexp.MustCompile(`modify index [0-9]+`), `modify index INDEX`},
 	// Which virtual address a service gets depends on when others gave theirs back.
 	{regexp.MustCompile(`"240\.0\.0\.[0-9]+"`), `"VIRTUAL"`},
