@@ -43,6 +43,7 @@ var house = map[string]struct {
 	"agent/local":           {3, agency},
 	"service":               {2, library},
 	"agent/check":           {2, agency},
+	"agent/archive":         {2, agency},
 	"agent/event":           {2, agency},
 	"agent/query":           {2, agency},
 	"discover":              {1, library},

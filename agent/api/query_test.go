@@ -68,6 +68,7 @@ func TestQueryCanBeWaitedFor(t *testing.T) {
 		one := d.get("/v1/query/" + id)
 		both := d.waiting(t.Context(), fmt.Sprintf("/v1/query?index=%d", list.index()))
 		same := d.waiting(t.Context(), fmt.Sprintf("/v1/query/%s?index=%d", id, one.index()))
+		synctest.Wait() // until both wait
 		d.createQuery(`{"Name":"two","Service":{"Service":"web"}}`)
 		if got, _, answered := both(); !answered || !strings.Contains(got.body, "two") || got.index() <= list.index() {
 			t.Errorf("list: got %+v, %t", got, answered)

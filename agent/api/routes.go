@@ -1,6 +1,9 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // handler answers one request. What it returns is written by serve: nil is an
 // empty 200, a *reply is written as it is, a question is asked and perhaps
@@ -19,6 +22,9 @@ type route struct {
 	del  handler
 
 	place place // where what it is about is
+	// bodyTime is how long a request's body may take to arrive; 0 for what is
+	// usual.
+	bodyTime time.Duration
 }
 
 // routes is the whole list of endpoints, in the order of Consul's API docs.
@@ -120,6 +126,8 @@ func (a *API) routes() []route {
 		{path: "/v1/peering/establish", post: clusterOnly},
 		{path: "/v1/exported-services", get: a.none, place: inPartition},
 
+		{path: "/v1/snapshot", get: a.snapshotSave, put: a.snapshotRestore, place: anywhere, bodyTime: snapshotTime},
+
 		{path: "/v1/status/leader", get: a.statusLeader, place: anywhere},
 		{path: "/v1/status/peers", get: a.statusPeers, place: anywhere},
 	}, aclRoutes...)
@@ -130,5 +138,5 @@ func (a *API) routes() []route {
 var unserved = []string{
 	"/v1/agent/connect/",
 	"/v1/config", "/v1/config/", "/v1/connect/", "/v1/discovery-chain/",
-	"/v1/internal/ui/exported-services", "/v1/internal/ui/metrics-proxy/", "/v1/internal/ui/service-topology/", "/v1/snapshot",
+	"/v1/internal/ui/exported-services", "/v1/internal/ui/metrics-proxy/", "/v1/internal/ui/service-topology/",
 }

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -21,7 +23,8 @@ type reply struct {
 	consistency string      // of a read of the catalog; empty for all others
 	cache       cached      // of a read that may come from a cache
 	body        []byte
-	gzip        func() []byte // returns body compressed; nil when it is not worth it
+	copy        func(io.Writer) error // writes the body instead, which may be of any size; nil for none
+	gzip        func() []byte         // returns body compressed; nil when it is not worth it
 }
 
 // consistencies are the header's values, which answers share.
@@ -86,7 +89,7 @@ func (a *API) serve(route route) http.Handler {
 		if r.Method == http.MethodPut || r.Method == http.MethodPost {
 			// A body that trickles in may not hold a connection for ever. Not
 			// every writer can say so: those of tests and of the page cannot.
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(cmp.Or(route.bodyTime, bodyTime)))
 		}
 		answer, err := handle(r)
 		if err == nil {
@@ -146,6 +149,13 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 		header["X-Consul-Effective-Consistency"] = value
 	}
 	out.cache.tell(header)
+	if out.copy != nil {
+		if err := out.copy(w); err != nil {
+			a.logger.Debug("answer broke off", "path", r.URL.Path, "error", err)
+			panic(http.ErrAbortHandler) // ends the connection: nobody takes a part for the whole
+		}
+		return nil
+	}
 	body := out.body
 	if out.gzip != nil && takesGzip(r.Header.Get("Accept-Encoding")) {
 		body = out.gzip()
@@ -188,5 +198,6 @@ func (a *API) encode(r *http.Request, value any) ([]byte, error) {
 	return body, nil
 }
 
-// bodyTime is how long the body of a request may take to arrive.
+// bodyTime is how long the body of a request may take to arrive, where its
+// route does not say.
 const bodyTime = 30 * time.Second

@@ -125,6 +125,9 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 	return l, nil
 }
 
+// consulService is the service that every Consul server has.
+const consulService = "consul"
+
 // announceNode writes what the catalog holds of a Consul server itself.
 func (l *Local) announceNode(w *state.Writer) error {
 	if err := w.PutNode(l.node); err != nil {
@@ -134,7 +137,7 @@ func (l *Local) announceNode(w *state.Writer) error {
 		w.PutCoordinate(state.Coordinate{Node: l.node.Node, Coord: state.Origin()})
 	}
 	if err := w.PutService(state.Service{
-		Node: l.node.Node, ID: "consul", Service: "consul", Tags: []string{}, Port: 8300,
+		Node: l.node.Node, ID: consulService, Service: consulService, Tags: []string{}, Port: 8300,
 		Meta:    map[string]string{"version": l.node.Meta["consul-version"], "non_voter": "false", "read_replica": "false"},
 		Weights: state.Weights{Passing: 1, Warning: 1},
 	}); err != nil {
@@ -267,33 +270,6 @@ func (l *Local) deregister(w *state.Writer, id string) error {
 	l.tell()
 	if sidecar := l.services[SidecarID(id)]; sidecar != nil && sidecar.isSidecar {
 		return l.deregister(w, SidecarID(id))
-	}
-	return nil
-}
-
-// Restore writes everything announced into the state again, where somebody
-// else removed or changed it: what an agent of Consul's does from time to time
-// (https://developer.hashicorp.com/consul/docs/architecture/anti-entropy).
-func (l *Local) Restore() error { return l.change(l.restore) }
-
-// restore is Restore within a change.
-func (l *Local) restore(w *state.Writer) error {
-	if err := l.announceNode(w); err != nil {
-		return err
-	}
-	for _, s := range l.services {
-		if err := w.PutService(*s.definition); err != nil {
-			return err
-		}
-	}
-	for _, c := range l.checks {
-		right := *c.now
-		if there := w.Check(l.node.Node, right.CheckID); there != nil && there.Status == right.Status {
-			right.Output = there.Output // which may be older, see newsworthy
-		}
-		if err := w.PutCheck(right); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ type Keeper struct {
 	expiry *alarm.Clock[string] // of the sessions with a TTL, by id
 }
 
-// New returns the keeper of a store without sessions. Call Run to let them
+// New returns the keeper of a store without sessions; when the store is
+// restored, call Restart. Call Run to let them
 // expire. A nil logger means silence.
 func New(store *state.Store, logger *slog.Logger) *Keeper {
 	if logger == nil {
@@ -42,6 +43,9 @@ func New(store *state.Store, logger *slog.Logger) *Keeper {
 // Run lets sessions expire until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
 	k.expiry.Run(ctx, func(id string) {
+		if k.store.Snapshot().Session(id) == nil {
+			return // it ended otherwise
+		}
 		k.logger.Info("session expired", "session", id)
 		if err := k.Destroy(id); err != nil {
 			k.logger.Error("session could not be ended", "session", id, "error", err)
@@ -73,6 +77,14 @@ func (k *Keeper) Renew(id string) *state.Session {
 		k.postpone(id, ttl)
 	}
 	return session
+}
+
+// Restart gives every session its whole time again: those of a state that was
+// restored count from now on.
+func (k *Keeper) Restart() {
+	for _, session := range k.store.Snapshot().Sessions() {
+		k.Renew(session.ID)
+	}
 }
 
 // Destroy ends a session and its locks. It is no error when there is none.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -91,6 +92,42 @@ func TestSessionExpiresAtTwiceItsTTL(t *testing.T) {
 		}
 		if store.Snapshot().Session(forever) == nil {
 			t.Error("a session without a TTL expired")
+		}
+	})
+}
+
+// TestRestartGivesSessionsTheirWholeTime: those that a restored state has and
+// those that it brings back, which nobody counts any more.
+func TestRestartGivesSessionsTheirWholeTime(t *testing.T) {
+	running(t, func(t *testing.T, k *Keeper, store *state.Store) {
+		const ttl = 20 * time.Second
+		tenSeconds := func(s *state.Session) { s.TTL = ttl.String() }
+		gone, kept := create(t, k, tenSeconds), create(t, k, tenSeconds)
+		var file bytes.Buffer
+		if err := store.Snapshot().Save(&file); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Destroy(gone); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2*ttl - time.Second)
+		saved, err := state.Load(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Restore(saved, func(*state.Writer) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		k.Restart()
+		for _, c := range []struct {
+			after time.Duration
+			want  int
+		}{{2*ttl - time.Second, 2}, {time.Second, 0}} {
+			time.Sleep(c.after)
+			synctest.Wait()
+			if got := store.Snapshot().Sessions(); len(got) != c.want {
+				t.Errorf("%s later: got %d sessions of %s and %s, want %d", c.after, len(got), gone, kept, c.want)
+			}
 		}
 	})
 }

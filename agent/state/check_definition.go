@@ -45,6 +45,13 @@ func (d DurationText) MarshalText() ([]byte, error) {
 	return []byte(time.Duration(d).String()), nil
 }
 
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *DurationText) UnmarshalText(text []byte) error {
+	span, err := time.ParseDuration(string(text))
+	*d = DurationText(span)
+	return err
+}
+
 // Definition is a CheckDefinition, or none, which is {} in JSON.
 type Definition struct{ *CheckDefinition }
 

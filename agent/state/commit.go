@@ -122,9 +122,13 @@ func (s *Store) commit(batch []*pending) {
 		return
 	}
 	s.index, s.graves = w.index-1, w.graves
+	w.tables.index = s.index
 	s.delays.impose(w.delays)
 	wake := w.entries.settle()
 	s.now.Store(w.tables) // the tables first, then whoever waits: see topics
+	if w.restored {
+		s.topics.restart(s.index)
+	}
 	s.topics.apply(w.touched)
 	wake()
 }

@@ -75,6 +75,24 @@ func (e *entries) below(prefix string) ([]*Entry, <-chan struct{}) {
 // lockedBy returns the entries whose lock a session holds.
 func (e *entries) lockedBy(session string) []*Entry { return e.locked.below(exact(session)) }
 
+// every implements kind.
+func (e *entries) every(yield func(any) bool) {
+	e.root().Walk(func(_ []byte, entry *Entry) bool { return !yield(entry) })
+}
+
+// blank implements kind.
+func (e *entries) blank() any { return &Entry{} }
+
+// add implements kind.
+func (e *entries) add(row any) (isNew bool) {
+	entry := row.(*Entry)
+	if _, taken := e.root().Get([]byte(entry.Key)); taken {
+		return false
+	}
+	e.put(entry)
+	return true
+}
+
 // put stores entry in place of the one with its key.
 func (e *entries) put(entry *Entry) {
 	old, replaced := e.claim().Insert([]byte(entry.Key), entry)

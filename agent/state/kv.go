@@ -18,11 +18,27 @@ type Entry struct {
 	ModifyIndex uint64
 }
 
+// savedAs implements savedAs.
+func (e *Entry) savedAs() any {
+	return &struct {
+		Key *rawText
+		*Entry
+	}{(*rawText)(&e.Key), e}
+}
+
 // tombstone remembers that keys below a prefix are gone, so that the index of
 // a list does not fall with them.
 type tombstone struct {
 	Key   string
 	Index uint64
+}
+
+// savedAs implements savedAs.
+func (t *tombstone) savedAs() any {
+	return &struct {
+		Key   *rawText
+		Index *uint64
+	}{(*rawText)(&t.Key), &t.Index}
 }
 
 // maxTombstones bounds what is remembered of deleted keys. When there are more,
@@ -43,7 +59,7 @@ var ErrNoSession = errors.New("missing session")
 func (s *Snapshot) Entry(key string) (*Entry, uint64, <-chan struct{}) {
 	entry, changed := s.entries.watch(key)
 	if entry != nil {
-		return entry, entry.ModifyIndex, changed
+		return entry, max(entry.ModifyIndex, s.began), changed
 	}
 	return nil, s.keys, changed
 }
@@ -53,7 +69,7 @@ func (s *Snapshot) Entry(key string) (*Entry, uint64, <-chan struct{}) {
 // index of an empty answer is that of the last change of any key.
 func (s *Snapshot) Entries(prefix string) ([]*Entry, uint64, <-chan struct{}) {
 	entries, changed := s.entries.below(prefix)
-	index := s.forgotten
+	index := max(s.forgotten, s.began)
 	for _, entry := range entries {
 		index = max(index, entry.ModifyIndex)
 	}

@@ -1,8 +1,12 @@
 package state
 
 // tables is everything that is known at one moment, a table for each noun. A
-// new one is a field here, its layout in newTables, and a file for its noun.
+// new one is a field here, its layout in newTables, its name in each, and a
+// file for its noun.
 type tables struct {
+	index uint64 // of the last write
+	began uint64 // when the store began, or was last restored: no answer has a lower index
+
 	nodes       table[Node]
 	services    table[Service]
 	checks      table[Check]
@@ -61,22 +65,40 @@ func newTables() *tables {
 	}
 }
 
-// each yields every table.
-func (t *tables) each(yield func(forked) bool) {
-	for _, table := range []forked{&t.nodes, &t.services, &t.checks, &t.coordinates, &t.sessions, &t.queries, &t.entries, &t.tombstones, &t.virtuals} {
-		if !yield(table) {
+// each yields every table, with the name under which its rows are saved.
+func (t *tables) each(yield func(name string, table kind) bool) {
+	for _, one := range []struct {
+		name  string
+		table kind
+	}{
+		{"nodes", &t.nodes},
+		{"services", &t.services},
+		{"checks", &t.checks},
+		{"coordinates", &t.coordinates},
+		{"sessions", &t.sessions},
+		{"queries", &t.queries},
+		{"entries", &t.entries},
+		{"tombstones", &t.tombstones},
+		{"virtuals", &t.virtuals},
+	} {
+		if !yield(one.name, one.table) {
 			return
 		}
 	}
 }
 
-// forked is a table that begins as a copy and shares what it does not change.
-type forked interface{ fork() }
+// kind is a table of whatever rows.
+type kind interface {
+	fork()                      // makes it one that began as a copy, and shares what it does not change
+	every(yield func(any) bool) // yields its rows, in order
+	blank() any                 // returns a new row, to be filled in and added
+	add(row any) (isNew bool)   // takes in a row, unless there is one with its key
+}
 
 // fork returns tables that begin like these and can be changed without them.
 func (t *tables) fork() *tables {
 	next := *t
-	for table := range next.each {
+	for _, table := range next.each {
 		table.fork()
 	}
 	return &next

@@ -31,6 +31,21 @@ type Service struct {
 	ModifyIndex       uint64    `bexpr:"-"`
 }
 
+// loaded implements loaded: most services are no proxies, and share that.
+func (s *Service) loaded() {
+	if s.Proxy == nil || s.Proxy.Equal(noProxy) {
+		s.Proxy = noProxy
+	}
+}
+
+// savedAs implements savedAs: on the wire its node stands beside a service.
+func (s *Service) savedAs() any {
+	return &struct {
+		Node *string
+		*Service
+	}{&s.Node, s}
+}
+
 // ServiceAddress is one of the addresses of a service, as seen from one side.
 type ServiceAddress struct {
 	Address string

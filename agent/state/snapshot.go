@@ -10,6 +10,9 @@ type Snapshot struct {
 	keys, forgotten uint64
 }
 
+// Index returns the index of the last write that the snapshot holds.
+func (s *Snapshot) Index() uint64 { return s.tables.index }
+
 // Writer is a snapshot that can be changed: it sees what it did so far. It
 // belongs to the function it was given to and is not safe for concurrent use.
 type Writer struct {
@@ -18,6 +21,8 @@ type Writer struct {
 	touched []touch                  // the topics that change, in order
 	graves  int                      // how many tombstones there are
 	delays  map[string]time.Duration // the lock-delays that this write imposes, by key
+
+	restored bool // nothing is as it was before
 }
 
 // delay keeps a key from being locked for d once the write is done.

@@ -48,7 +48,9 @@ type Store struct {
 func New() *Store {
 	began := uint64(time.Now().UnixMicro())
 	s := &Store{topics: newTopics(began), index: began, delays: delays{until: map[string]time.Time{}}}
-	s.now.Store(newTables())
+	empty := newTables()
+	empty.index, empty.began = began, began
+	s.now.Store(empty)
 	return s
 }
 

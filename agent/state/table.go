@@ -67,6 +67,24 @@ func (t *table[T]) get(key string) *T {
 // all returns every row.
 func (t *table[T]) all() []*T { return t.rows.Values() }
 
+// every implements kind.
+func (t *table[T]) every(yield func(any) bool) {
+	t.rows.Scan(func(_ string, row *T) bool { return yield(row) })
+}
+
+// blank implements kind.
+func (t *table[T]) blank() any { return new(T) }
+
+// add implements kind.
+func (t *table[T]) add(row any) (isNew bool) {
+	typed := row.(*T)
+	if t.get(t.key(typed)) != nil {
+		return false
+	}
+	t.put(typed)
+	return true
+}
+
 // below returns the rows whose key begins with prefix.
 func (t *table[T]) below(prefix string) []*T { return below(t.rows, prefix) }
 

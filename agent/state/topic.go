@@ -119,11 +119,9 @@ type touch struct {
 
 // newTopics returns the topics of a store that begins at index.
 func newTopics(index uint64) *topics {
-	row := topicRow{index: index}
-	return &topics{
-		rows: map[Topic]topicRow{{kind: origin}: row, Everything: row},
-		seed: maphash.MakeSeed(),
-	}
+	s := &topics{seed: maphash.MakeSeed()}
+	s.restart(index)
+	return s
 }
 
 // index returns when t last changed.
@@ -185,6 +183,21 @@ func (s *topics) apply(touched []touch) {
 			s.rows[t.topic] = topicRow{index: t.index}
 		}
 	}
+}
+
+// restart begins at index, where everything may have changed, and wakes all
+// who wait.
+func (s *topics) restart(index uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, row := range s.rows {
+		wake(&row.changed)
+	}
+	for n := range s.absent {
+		wake(&s.absent[n])
+	}
+	row := topicRow{index: index}
+	s.rows = map[Topic]topicRow{{kind: origin}: row, Everything: row}
 }
 
 func wake(waiting *chan struct{}) {

@@ -1,0 +1,286 @@
+package state
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+)
+
+// A saved state is text, a line for each row:
+//
+//	muster-state {"Version":1,"Index":1795369641356123}
+//	nodes {"ID":"…","Node":"n1",…}
+//	services {"Node":"n1","ID":"web-1",…}
+//	…
+//	end {"Rows":2,"SHA256":"…"}
+//
+// The rows are those of every table, in the JSON of their types, and the
+// checksum is that of all lines before the last. A reader takes all of it or
+// nothing: what it does not know it refuses, rather than lose it.
+const (
+	savedVersion = 1
+	firstName    = "muster-state"
+	lastName     = "end"
+)
+
+// savedHead is the first line.
+type savedHead struct {
+	Version int
+	Index   uint64 // of the last write
+}
+
+// savedEnd is the last line.
+type savedEnd struct {
+	Rows   int
+	SHA256 string
+}
+
+// ErrNotSaved reports what no muster saved: it does not even begin so.
+var ErrNotSaved = errors.New("it is no state that muster saved")
+
+// savedAs is a row that its own JSON does not hold whole. It returns what is
+// written and read in its place, with pointers into the row.
+type savedAs interface{ savedAs() any }
+
+// loaded is a row that has something to do when it was read.
+type loaded interface{ loaded() }
+
+// saved returns the form in which a row is written and read.
+func saved(row any) any {
+	if other, ok := row.(savedAs); ok {
+		return other.savedAs()
+	}
+	return row
+}
+
+// rawText is a text that may not be UTF-8, as the texts of JSON are.
+type rawText string
+
+// MarshalJSON implements json.Marshaler.
+func (t rawText) MarshalJSON() ([]byte, error) { return json.Marshal([]byte(t)) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *rawText) UnmarshalJSON(data []byte) error {
+	var text []byte
+	err := json.Unmarshal(data, &text)
+	*t = rawText(text)
+	return err
+}
+
+// Save writes everything there is, in the form that [Load] reads: the same
+// bytes each time. It holds nobody up. The error is the writer's.
+func (s *Snapshot) Save(w io.Writer) error {
+	sum := sha256.New()
+	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 64<<10)
+	lines := json.NewEncoder(out)
+	lines.SetEscapeHTML(false)
+	line := func(name string, value any) error {
+		if _, err := out.WriteString(name + " "); err != nil {
+			return err
+		}
+		return lines.Encode(value)
+	}
+	if err := line(firstName, savedHead{savedVersion, s.index}); err != nil {
+		return err
+	}
+	rows := 0
+	for name, table := range s.each {
+		for row := range table.every {
+			if err := line(name, saved(row)); err != nil {
+				return err
+			}
+			rows++
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	end := savedEnd{rows, hex.EncodeToString(sum.Sum(nil))}
+	if err := line(lastName, end); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// Saved is a saved state that was read whole and is sound.
+type Saved struct {
+	tables *tables
+	sizes  []TableSize
+}
+
+// TableSize says how much of a saved state a table is.
+type TableSize struct {
+	Name  string
+	Rows  int
+	Bytes int
+}
+
+// Index returns the index of the last write before the state was saved.
+func (s *Saved) Index() uint64 { return s.tables.index }
+
+// Sizes returns how much each table is, in the order in which they are saved.
+func (s *Saved) Sizes() []TableSize { return s.sizes }
+
+// Load reads what [Snapshot.Save] wrote, to its end. The error is the
+// reader's, [ErrNotSaved], or says what is wrong and where: it broke off, was
+// changed, or is from another version of muster.
+func Load(r io.Reader) (*Saved, error) {
+	in := &savedLines{in: bufio.NewReaderSize(r, 64<<10), sum: sha256.New()}
+	name, data, err := in.next()
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errLongLine) {
+		return nil, err
+	}
+	var head savedHead
+	if name != firstName || json.Unmarshal(data, &head) != nil {
+		return nil, ErrNotSaved
+	}
+	if head.Version != savedVersion {
+		return nil, fmt.Errorf("it was saved in version %d of the format, and this muster reads version %d", head.Version, savedVersion)
+	}
+	s := &Saved{tables: newTables()}
+	s.tables.index = head.Index
+	if err := s.readRows(in); err != nil {
+		return nil, fmt.Errorf("line %d: %w", in.count, err)
+	}
+	s.tables.entries.settle()
+	return s, s.tables.check()
+}
+
+// readRows reads all lines after the first.
+func (s *Saved) readRows(in *savedLines) error {
+	kinds, places := map[string]kind{}, map[string]int{}
+	for name, table := range s.tables.each {
+		places[name] = len(s.sizes)
+		kinds[name] = table
+		s.sizes = append(s.sizes, TableSize{Name: name})
+	}
+	for rows := 0; ; rows++ {
+		name, data, err := in.next()
+		if err != nil {
+			return err
+		}
+		if name == lastName {
+			return in.end(data, savedEnd{rows, hex.EncodeToString(in.sum.Sum(nil))})
+		}
+		table := kinds[name]
+		if table == nil {
+			return fmt.Errorf("unknown table %q: was it saved by a newer muster?", name)
+		}
+		row := table.blank()
+		if err := strictly(data, saved(row)); err != nil {
+			return fmt.Errorf("table %s: %w", name, err)
+		}
+		if row, ok := row.(loaded); ok {
+			row.loaded()
+		}
+		if !table.add(row) {
+			return fmt.Errorf("table %s has the same row twice", name)
+		}
+		size := &s.sizes[places[name]]
+		size.Rows++
+		size.Bytes += len(data)
+	}
+}
+
+// strictly reads one row, of which it must know every field.
+func strictly(data []byte, row any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(row)
+}
+
+// check returns what of the tables does not fit together.
+func (t *tables) check() error {
+	snapshot := Snapshot{tables: t}
+	homeless := func(what, id, node string) error {
+		return fmt.Errorf("%s %q is on a node that is not there: %q", what, id, node)
+	}
+	for _, svc := range t.services.all() {
+		if snapshot.Node(svc.Node) == nil {
+			return homeless("service", svc.ID, svc.Node)
+		}
+	}
+	for _, check := range t.checks.all() {
+		if snapshot.Node(check.Node) == nil {
+			return homeless("check", check.CheckID, check.Node)
+		}
+		if check.ServiceID != "" && snapshot.Service(check.Node, check.ServiceID) == nil {
+			return UnknownService{check.ServiceID, check.CheckID}
+		}
+	}
+	for _, session := range t.sessions.all() {
+		if snapshot.Node(session.Node) == nil {
+			return homeless("session", session.ID, session.Node)
+		}
+	}
+	return nil
+}
+
+// savedLines are the lines of a saved state.
+type savedLines struct {
+	in    *bufio.Reader
+	sum   hash.Hash // of all lines but the last
+	count int
+	long  []byte // room for lines longer than the reader's
+}
+
+// longestLine bounds what is held of a line: a key's value is the longest
+// there is, and has half a MiB.
+const longestLine = 16 << 20
+
+var errLongLine = fmt.Errorf("it has more than %d bytes", longestLine)
+
+// next returns the name and the data of the next line. The data is good until
+// the next call.
+func (l *savedLines) next() (name string, data []byte, err error) {
+	l.count++
+	line, err := l.in.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		l.long = l.long[:0]
+		for errors.Is(err, bufio.ErrBufferFull) {
+			if len(l.long) > longestLine {
+				return "", nil, errLongLine
+			}
+			l.long = append(l.long, line...)
+			line, err = l.in.ReadSlice('\n')
+		}
+		l.long = append(l.long, line...)
+		line = l.long
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return "", nil, fmt.Errorf("it breaks off: %w", io.ErrUnexpectedEOF)
+	case err != nil:
+		return "", nil, err
+	}
+	first, data, _ := bytes.Cut(line, []byte{' '})
+	if string(first) != lastName {
+		l.sum.Write(line) // never fails
+	}
+	return string(first), data, nil
+}
+
+// end compares the last line with what it should be, and looks whether it is
+// the last.
+func (l *savedLines) end(data []byte, want savedEnd) error {
+	var end savedEnd
+	if err := strictly(data, &end); err != nil {
+		return err
+	}
+	if end != want {
+		return errors.New("the checksum is another: it was changed or damaged")
+	}
+	if _, err := l.in.ReadByte(); !errors.Is(err, io.EOF) {
+		if err == nil {
+			err = errors.New("there is more after the end")
+		}
+		return err
+	}
+	return nil
+}
