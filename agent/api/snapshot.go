@@ -31,6 +31,9 @@ func (a *API) snapshotRestore(r *http.Request) (any, error) {
 	if err := a.checkPlace(parameters(r)); err != nil {
 		return nil, err
 	}
+	if r.URL.Query().Has("stale") {
+		return nil, &failure{http.StatusInternalServerError, "stale not allowed for restore"}
+	}
 	saved, meta, err := archive.Read(r.Body)
 	if err != nil {
 		return nil, err
