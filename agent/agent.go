@@ -168,9 +168,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	server := &http.Server{
-		Handler: a.door,
-		// Every request ends with the agent: blocked reads need no other word.
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		Handler:           a.door,
 		ReadHeaderTimeout: 10 * time.Second,
 		MaxHeaderBytes:    a.config.MaxHeaderBytes,
 		IdleTimeout:       2 * time.Minute,
@@ -197,6 +195,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	var failure error
 	select {
 	case <-ctx.Done():
+		a.api.Close()
 		// A moment for the answers under way to leave.
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
@@ -209,6 +208,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	case failure = <-served:
 		failure = fmt.Errorf("serve the API: %w", failure)
 		stop()
+		a.api.Close()
 		_ = server.Close()
 		for range len(a.doors) - 1 {
 			<-served

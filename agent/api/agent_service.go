@@ -95,7 +95,7 @@ func (a *API) agentService(r *http.Request) (any, error) {
 		}
 		shown.ContentHash = fmt.Sprintf("%x", sum)
 		if hash == shown.ContentHash {
-			again, err := blocked(r.Context(), changed, time.Until(deadline))
+			again, err := a.blocked(r.Context(), changed, time.Until(deadline))
 			if err != nil {
 				return nil, err
 			}

@@ -12,6 +12,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -60,8 +61,7 @@ type Settings struct {
 }
 
 // API answers Consul's HTTP API. It is an http.Handler, safe for concurrent
-// use. A request whose context ends is answered at once: to stop all blocked
-// reads, end the context that the server's requests come from.
+// use. A request whose context ends is answered at once.
 type API struct {
 	store     *state.Store
 	local     *local.Local
@@ -74,6 +74,11 @@ type API struct {
 	logger    *slog.Logger
 	answers   *answers
 	mux       *http.ServeMux
+
+	// open ends when the API closes. Requests do not descend from it: each
+	// would have a place in it, and all would wait for its lock.
+	open  context.Context
+	close context.CancelFunc
 }
 
 // New returns the API of a registry that knows what store holds, announced
@@ -86,6 +91,7 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 		store: store, local: local, sessions: sessions, events: &event.Log{}, telemetry: telemetry.New(store, local.Node()),
 		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(), mux: http.NewServeMux(),
 	}
+	a.open, a.close = context.WithCancel(context.Background())
 	a.Adjust(config.Settings)
 	routes := a.routes()
 	for _, route := range routes {
@@ -110,3 +116,7 @@ func (a *API) Adjust(settings Settings) { a.settings.Store(&settings) }
 // Handle serves a path beside those of the API, as http.ServeMux takes it. It is
 // to be called before the first request.
 func (a *API) Handle(path string, handler http.Handler) { a.mux.Handle(path, handler) }
+
+// Close answers every read that waits, or comes to wait, and ends every stream.
+// Whoever stops the server calls it first. It may be called more than once.
+func (a *API) Close() { a.close() }

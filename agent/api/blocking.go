@@ -106,7 +106,7 @@ func (a *API) settle(r *http.Request, q question) (*reply, error) {
 	}
 	deadline := time.Now().Add(q.options.wait)
 	for known := answer; q.indexed && known.index == q.options.index && answer.content == known.content; {
-		changed, err := blocked(r.Context(), answer.changed, time.Until(deadline))
+		changed, err := a.blocked(r.Context(), answer.changed, time.Until(deadline))
 		if err != nil {
 			return nil, err
 		}
@@ -271,9 +271,9 @@ func parseWait(query url.Values) (time.Duration, error) {
 	return wait + rand.N(wait/16+1), nil
 }
 
-// blocked waits until changed is closed, d is over or ctx ends; it reports
-// whether changed was closed.
-func blocked(ctx context.Context, changed <-chan struct{}, d time.Duration) (bool, error) {
+// blocked waits until changed is closed or d is over; it reports whether
+// changed was closed. It gives up with errGone when ctx ends or the API closes.
+func (a *API) blocked(ctx context.Context, changed <-chan struct{}, d time.Duration) (bool, error) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -282,6 +282,8 @@ func blocked(ctx context.Context, changed <-chan struct{}, d time.Duration) (boo
 	case <-timer.C:
 		return false, nil
 	case <-ctx.Done():
+		return false, errGone
+	case <-a.open.Done():
 		return false, errGone
 	}
 }

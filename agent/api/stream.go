@@ -15,8 +15,11 @@ type stream func(ctx context.Context, send func(piece []byte) error) error
 
 // flow writes a stream.
 func (a *API) flow(w http.ResponseWriter, r *http.Request, s stream) error {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(a.open, cancel)()
 	out := http.NewResponseController(w)
-	err := s(r.Context(), func(piece []byte) error {
+	err := s(ctx, func(piece []byte) error {
 		if len(piece) > 0 {
 			if _, err := w.Write(piece); err != nil {
 				return err
