@@ -52,6 +52,9 @@ type Config struct {
 	// holds a connection: more lets one client wait for more services, and
 	// take more of the agent's memory.
 	MaxConnsPerClient int
+	// Limits bound the size of keys and transactions, and how many requests are
+	// let in per second.
+	Limits api.Limits
 	// MaxHeaderBytes is how large the head of a request may be; 0 is Go's 1 MiB.
 	MaxHeaderBytes int
 	// ResponseHeaders are sent with every answer.
@@ -154,6 +157,9 @@ func (c Config) Validate() error {
 	}
 	if err := api.ValidateNodeMeta(c.NodeMeta); err != nil {
 		faults = append(faults, fmt.Errorf("node meta: %w", err))
+	}
+	if err := c.Limits.Valid(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.MaxConnsPerClient < 0 {
 		faults = append(faults, fmt.Errorf("connections per client %d: want 0, for no bound, or more", c.MaxConnsPerClient))

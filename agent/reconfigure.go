@@ -79,7 +79,7 @@ func (a *Agent) Reconfigure(next Config) error {
 
 // settings are what the API may be told while it serves.
 func (c Config) settings() api.Settings {
-	return api.Settings{EnableDebug: c.EnableDebug, StaleDiscovery: c.DiscoveryMaxStale > 0, BlockEndpoints: c.BlockEndpoints, AllowWriteFrom: c.AllowWriteFrom}
+	return api.Settings{EnableDebug: c.EnableDebug, StaleDiscovery: c.DiscoveryMaxStale > 0, BlockEndpoints: c.BlockEndpoints, AllowWriteFrom: c.AllowWriteFrom, Limits: c.Limits}
 }
 
 // with returns the configuration with all that can change while an agent runs
@@ -87,6 +87,7 @@ func (c Config) settings() api.Settings {
 func (c Config) with(next Config) Config {
 	c.NodeMeta, c.MaxConnsPerClient = next.NodeMeta, next.MaxConnsPerClient
 	c.ResponseHeaders, c.BlockEndpoints, c.AllowWriteFrom = next.ResponseHeaders, next.BlockEndpoints, next.AllowWriteFrom
+	c.Limits = next.Limits
 	c.EnableDebug, c.DiscoveryMaxStale = next.EnableDebug, next.DiscoveryMaxStale
 	c.Services, c.Checks = next.Services, next.Checks
 	return c

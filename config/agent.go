@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/realjf/muster/agent"
+	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/monitor"
 )
@@ -131,6 +132,26 @@ func (s *settler) door(into *agent.Config) {
 	s.networks("http_config.allow_write_http_from", &into.AllowWriteFrom)
 	s.whole("http_config.max_header_bytes", &into.MaxHeaderBytes, 0, most)
 	s.whole("limits.http_max_conns_per_client", &into.MaxConnsPerClient, 0, most)
+	s.span("discovery_max_stale", &into.DiscoveryMaxStale)
+	s.limits(&into.Limits)
+}
+
+// limits takes how large requests may be, and how fast they may come.
+func (s *settler) limits(into *api.Limits) {
+	const most = 1 << 30
+	s.whole("limits.kv_max_value_size", &into.ValueBytes, 1, most)
+	s.whole("limits.txn_max_req_len", &into.TransactionBytes, 1, most)
+	mode := string(into.Mode)
+	s.choice("limits.request_limits.mode", &mode, string(api.RateDisabled), string(api.RatePermissive), string(api.RateEnforcing))
+	into.Mode = api.RateMode(mode)
+	for key, rate := range map[string]*float64{"read_rate": &into.ReadRate, "write_rate": &into.WriteRate} {
+		key = "limits.request_limits." + key
+		if v, ok := value[float64](s, key); ok {
+			if *rate = v; v == 0 {
+				s.wrong(key, "nobody would be let in: want more than 0, or -1 for no bound")
+			}
+		}
+	}
 }
 
 // sidecarPorts takes the ports for sidecars; 0 for both is none, as in Consul.

@@ -18,6 +18,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/realjf/muster/agent"
+	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/config"
 )
@@ -164,7 +165,7 @@ http_config {
   allow_write_http_from = ["10.1.2.3/8"]
   max_header_bytes = 4096
 }
-limits { http_max_conns_per_client = 7 }
+limits { http_max_conns_per_client = 7 kv_max_value_size = 8 txn_max_req_len = 9 request_limits { mode = "permissive" read_rate = 0.5 write_rate = -1 } }
 log_level = "TRACE"
 log_json = true
 log_file = "x/"
@@ -187,6 +188,7 @@ check { name = "c", ttl = "5s" }
 	want.ResponseHeaders, want.BlockEndpoints = map[string]string{"X-A": "b"}, []string{"/v1/acl"}
 	want.AllowWriteFrom, want.MaxHeaderBytes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, 4096
 	want.MaxConnsPerClient, want.CheckUpdateInterval, want.EnableDebug = 7, 7*time.Second, false
+	want.Limits = api.Limits{ValueBytes: 8, TransactionBytes: 9, Mode: api.RatePermissive, ReadRate: 0.5, WriteRate: -1}
 	want.SidecarPorts = local.PortRange{Min: 1, Max: 2}
 	want.Checks = []agent.Definition{{Where: "a.hcl:29: checks[0]", Body: []byte(`{"name":"c","ttl":"5s"}`)}}
 	if !reflect.DeepEqual(r, want) {
@@ -314,6 +316,8 @@ func TestWrongAgentSettingsAreExplained(t *testing.T) {
 		{"a node id", `node_id = "x"`, `node id "x": must be a UUID`},
 		{"node meta", `node_meta { "consul-x" = "y" }`, "Key prefix 'consul-' is reserved"},
 		{"a mode", `unix_sockets { mode = "rwx" }`, `mode of sockets "rwx"`},
+		{"a rate", `limits { request_limits { read_rate = 0 } }`, "a.hcl:1: limits.request_limits.read_rate: nobody would be let in"},
+		{"a mode of rates", `limits { request_limits { mode = "x" } }`, "a.hcl:1: limits.request_limits.mode: want disabled or permissive or enforcing"},
 		{"a service", "\nservice { port = 1 }", "a.hcl:2: services[0]: Missing service name"},
 		{"a check", `check { name = "x" interval = "5s" }`, "a.hcl:1: checks[0]: Invalid check: "},
 		{"faults of both kinds", "zzzzz = 1\nacl { enabled = true }", "a.hcl:1: zzzzz: no such key\na.hcl:2: acl.enabled"},

@@ -58,6 +58,8 @@ type Settings struct {
 	// AllowWriteFrom are the networks whose requests may do more than read; all
 	// when there are none.
 	AllowWriteFrom []netip.Prefix
+	// Limits bound the size and the number of requests.
+	Limits Limits
 }
 
 // API answers Consul's HTTP API. It is an http.Handler, safe for concurrent
@@ -71,6 +73,8 @@ type API struct {
 	began     time.Time
 	config    Config
 	settings  atomic.Pointer[Settings]
+	limiter   atomic.Pointer[limiter] // nil while nobody counts
+	exceeded  exceeded
 	logger    *slog.Logger
 	answers   *answers
 	mux       *http.ServeMux
@@ -111,7 +115,10 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 
 // Adjust puts other settings in the place of those there are. It may be called
 // at any time.
-func (a *API) Adjust(settings Settings) { a.settings.Store(&settings) }
+func (a *API) Adjust(settings Settings) {
+	a.settings.Store(&settings)
+	a.setLimits(settings.Limits)
+}
 
 // Handle serves a path beside those of the API, as http.ServeMux takes it. It is
 // to be called before the first request.

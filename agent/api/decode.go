@@ -22,7 +22,7 @@ func decode(r *http.Request, target any) error {
 	err := decoder.Decode(target)
 	switch {
 	case isTooLarge(err):
-		return tooLarge(r, "")
+		return tooLarge(r, maxBody, "")
 	case err != nil:
 		return badRequest("Request decode failed: " + err.Error())
 	default:
@@ -37,20 +37,20 @@ func decodeBytes(body []byte, target any) error {
 	return decoder.Decode(target)
 }
 
-// isTooLarge reports whether a body broke off because it has more than maxBody
-// bytes.
+// isTooLarge reports whether a body broke off because it has more bytes than it
+// may.
 func isTooLarge(err error) bool { return errors.As(err, new(*http.MaxBytesError)) }
 
-// tooLarge is the error for a body with more than maxBody bytes; setting names
+// tooLarge is the error for a body with more than most bytes; setting names
 // what bounds it in Consul's configuration, if something does.
-func tooLarge(r *http.Request, setting string) error {
+func tooLarge(r *http.Request, most int, setting string) error {
 	size := r.ContentLength
 	if size < 0 { // nobody said, and nobody read on
-		size = maxBody + 1
+		size = int64(most) + 1
 	}
-	text := fmt.Sprintf("Request body(%d bytes) too large, max size: %d bytes.", size, maxBody)
+	text := fmt.Sprintf("Request body(%d bytes) too large, max size: %d bytes.", size, most)
 	if setting != "" {
-		text += " See https://developer.hashicorp.com/docs/agent/config/config-files#" + setting + "."
+		text += " See https://www.consul.io/docs/agent/config/config-files#" + setting + "."
 	}
 	return &failure{http.StatusRequestEntityTooLarge, text}
 }

@@ -19,7 +19,7 @@ func (a *API) eventFire(r *http.Request) (any, error) {
 	}
 	payload, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	if isTooLarge(err) {
-		return nil, tooLarge(r, "")
+		return nil, tooLarge(r, maxBody, "")
 	}
 	if err != nil {
 		return nil, badRequest("Request read failed: " + err.Error())

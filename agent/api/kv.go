@@ -107,7 +107,7 @@ func (a *API) kvPut(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := readValue(r)
+	value, err := readValue(r, a.settings.Load().Limits.valueBytes())
 	if err != nil {
 		return nil, err
 	}
@@ -167,16 +167,16 @@ func (a *API) kvDelete(r *http.Request) (any, error) {
 	return done, err
 }
 
-// readValue reads the body of a request as the value of a key.
-func readValue(r *http.Request) ([]byte, error) {
+// readValue reads the body of a request as the value of a key, of most bytes.
+func readValue(r *http.Request, most int) ([]byte, error) {
 	const setting = "kv_max_value_size"
-	if r.ContentLength > maxBody {
-		return nil, tooLarge(r, setting) // before all of it has come
+	if r.ContentLength > int64(most) {
+		return nil, tooLarge(r, most, setting) // before all of it has come
 	}
-	value, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	value, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, int64(most)))
 	switch {
 	case isTooLarge(err):
-		return nil, tooLarge(r, setting)
+		return nil, tooLarge(r, most, setting)
 	case err != nil:
 		return nil, badRequest("read the value: " + err.Error())
 	case len(value) == 0:

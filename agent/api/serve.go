@@ -39,10 +39,11 @@ func (a *API) serve(route route) http.Handler {
 	methods := map[string]handler{
 		http.MethodGet: route.get, http.MethodPost: route.post, http.MethodPut: route.put, http.MethodDelete: route.del,
 	}
-	allow := http.MethodOptions
+	allow, costs := http.MethodOptions, map[string]cost{}
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if methods[method] != nil {
 			allow += "," + method
+			costs[method] = costOf(method, route.path)
 		}
 	}
 	series := map[string]*telemetry.Series{}
@@ -83,6 +84,10 @@ func (a *API) serve(route route) http.Handler {
 			return
 		}
 		if err := route.place.check(r.Form); err != nil {
+			a.writeError(w, r, err)
+			return
+		}
+		if err := a.admit(r, costs[r.Method], route.path); err != nil {
 			a.writeError(w, r, err)
 			return
 		}

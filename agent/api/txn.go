@@ -53,12 +53,14 @@ var errTxnFailed = errors.New("the transaction failed")
 // txn applies a list of operations whole or not at all. A failed one answers
 // 409 and names the operations that failed.
 func (a *API) txn(r *http.Request) (any, error) {
+	limits := a.settings.Load().Limits
+	most := limits.transactionBytes()
 	var operations []operation
-	body := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
+	body := json.NewDecoder(http.MaxBytesReader(nil, r.Body, int64(most)))
 	body.DisallowUnknownFields()
 	if err := body.Decode(&operations); err != nil {
 		if isTooLarge(err) {
-			return nil, tooLarge(r, "txn_max_req_len")
+			return nil, tooLarge(r, most, "txn_max_req_len")
 		}
 		return nil, badRequest("Failed to parse body: " + err.Error())
 	}
@@ -77,7 +79,14 @@ func (a *API) txn(r *http.Request) (any, error) {
 		if fault := op.fault(t.delayed); fault != "" {
 			t.errors = append(t.errors, txnError{n, fault})
 		}
+		if op.KV != nil && len(op.KV.Value) > limits.valueBytes() {
+			return nil, &failure{http.StatusRequestEntityTooLarge,
+				fmt.Sprintf("Value for key %q is too large (%d > %d bytes)", op.KV.Key, len(op.KV.Value), limits.valueBytes())}
+		}
 		t.writes = t.writes || op.writes()
+	}
+	if err := a.admit(r, t.cost(), "/v1/txn"); err != nil {
+		return nil, err
 	}
 	if len(t.errors) > 0 {
 		return t.reply(a, r)
@@ -148,6 +157,14 @@ type transaction struct {
 	delayed    func(key string) bool // whether a key may not be locked yet
 	results    []txnResult
 	errors     []txnError
+}
+
+// cost is what the transaction counts as.
+func (t *transaction) cost() cost {
+	if t.writes {
+		return writing
+	}
+	return reading
 }
 
 // apply does all operations; on errors it collects them and fails.
