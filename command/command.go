@@ -25,6 +25,7 @@ func commands() []*cli.Command {
 		serveCommand(),
 		agentCommand(),
 		validateCommand(),
+		snapshotCommand(),
 		versionCommand(),
 	}
 }
@@ -68,7 +69,11 @@ func root(stdout, stderr io.Writer) *cli.Command {
 		// An exit code is made in one place, Run.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 	}
-	for _, cmd := range append(list, root) {
+	all := append(list, root)
+	for _, cmd := range list {
+		all = append(all, cmd.Commands...)
+	}
+	for _, cmd := range all {
 		cmd.OnUsageError = func(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 			return fmt.Errorf("%w: %w; see %s --help", config.ErrUsage, err, cmd.FullName())
 		}
@@ -82,9 +87,13 @@ func refuseArguments(_ context.Context, cmd *cli.Command) error {
 	if !cmd.Args().Present() || cmd.Name == "help" {
 		return nil
 	}
+	known := cmd.VisibleCommands()
+	if len(known) == 0 {
+		known = cmd.Root().VisibleCommands()
+	}
 	var names []string
-	for _, known := range cmd.Root().VisibleCommands() {
-		names = append(names, known.Name)
+	for _, one := range known {
+		names = append(names, one.Name)
 	}
 	return fmt.Errorf("%w: unknown command or argument %q; the commands are %s",
 		config.ErrUsage, cmd.Args().First(), strings.Join(names, ", "))

@@ -116,7 +116,7 @@ func (r *Registry) read(given raw, set func(flag string) bool) (err error) {
 	if r.Mode == Embedded {
 		return r.checkEmbedded()
 	}
-	return checkAddress(r.Address)
+	return checkAddress(api.HTTPAddrEnvName, r.Address)
 }
 
 // checkEmbedded refuses what the embedded registry cannot do.
@@ -128,17 +128,18 @@ func (r *Registry) checkEmbedded() error {
 	return nil
 }
 
-// checkAddress refuses a CONSUL_HTTP_ADDR that Consul's client cannot use.
-func checkAddress(address string) error {
+// checkAddress refuses an address, which has this name, that Consul's client
+// cannot use.
+func checkAddress(name, address string) error {
 	scheme, rest, found := strings.Cut(address, "://")
 	if !found {
 		scheme, rest = "http", address
 	}
 	switch {
 	case scheme != "http" && scheme != "https" && scheme != "unix":
-		return fmt.Errorf("%w: %s=%q: want host:port, http://, https:// or unix://", ErrUsage, api.HTTPAddrEnvName, address)
+		return fmt.Errorf("%w: %s=%q: want host:port, http://, https:// or unix://", ErrUsage, name, address)
 	case rest == "" || strings.ContainsAny(rest, " \t\r\n"):
-		return fmt.Errorf("%w: %s=%q: it names no host", ErrUsage, api.HTTPAddrEnvName, address)
+		return fmt.Errorf("%w: %s=%q: it names no host", ErrUsage, name, address)
 	}
 	return nil
 }
