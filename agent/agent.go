@@ -66,7 +66,7 @@ func New(config Config) (*Agent, error) {
 	logger := log.Logger("")
 	store := state.New()
 	announced, err := local.New(store, node(config), local.Config{
-		Logger: logger, OutputInterval: config.CheckUpdateInterval, SidecarPorts: config.SidecarPorts,
+		Logger: logger, OutputInterval: config.CheckUpdateInterval, SidecarPorts: config.SidecarPorts, ServerPort: config.ServerPort,
 	})
 	if err != nil {
 		return nil, err
@@ -82,6 +82,7 @@ func New(config Config) (*Agent, error) {
 	left := make(chan struct{})
 	v1 := api.New(store, announced, sessions, api.Config{
 		Pretty: config.Pretty, Version: config.Version, Log: log,
+		ServerPort: config.ServerPort, SerfPort: config.SerfPort,
 		Leave:    sync.OnceFunc(func() { close(left) }),
 		Reload:   config.Reload,
 		Settings: config.settings(),

@@ -68,6 +68,10 @@ type Config struct {
 	// Services and Checks are announced from the start.
 	Services []Definition
 	Checks   []Definition
+	// ServerPort and SerfPort are told to who asks for the leader, for members
+	// and for the service consul; 8300 and 8301 by default. Nothing listens there.
+	ServerPort int
+	SerfPort   int
 	// SidecarPorts are those that sidecars get which name none; Consul's 21000
 	// to 21255 by default. Negative ones give none.
 	SidecarPorts local.PortRange

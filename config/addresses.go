@@ -30,6 +30,8 @@ func (s *settler) addresses(into *agent.Config, dev bool) {
 			s.warn("client_addr is empty: nothing listens")
 		}
 	}
+	s.whole("ports.server", &into.ServerPort, 1, 65535)
+	s.whole("ports.serf_lan", &into.SerfPort, 1, 65535)
 	into.HTTPAddr = s.doors("addresses.http", clients, http)
 	into.HTTPSAddr = s.doors("addresses.https", clients, https)
 	s.text("unix_sockets.user", &into.UnixSockets.User)
@@ -41,16 +43,20 @@ func (s *settler) addresses(into *agent.Config, dev bool) {
 		bind = "127.0.0.1"
 	}
 	s.address("bind_addr", &bind)
-	into.NodeAddress = bind
+	into.NodeAddress = ""
 	for _, key := range []string{"advertise_addr_ipv6", "advertise_addr_ipv4", "advertise_addr"} {
 		s.address(key, &into.NodeAddress)
 	}
-	if address, err := netip.ParseAddr(into.NodeAddress); err == nil && address.IsUnspecified() {
-		if s.has("advertise_addr") {
-			s.wrong("advertise_addr", "want the address of this machine, got %s", address)
-			return
-		}
-		if into.NodeAddress, err = ownAddress(address); err != nil {
+	if s.has("advertise_addr") && isEverywhere(into.NodeAddress) {
+		s.wrong("advertise_addr", "want the address of this machine, got %s", into.NodeAddress)
+		return
+	}
+	if into.NodeAddress == "" {
+		into.NodeAddress = bind
+	}
+	if isEverywhere(into.NodeAddress) {
+		var err error
+		if into.NodeAddress, err = ownAddress(netip.MustParseAddr(bind)); err != nil {
 			s.wrong("bind_addr", "%w", err)
 		}
 	}
@@ -111,15 +117,23 @@ func (s *settler) expand(key string) []string {
 
 // address takes the one IP address that a key may have.
 func (s *settler) address(key string, into *string) {
+	before := len(s.faults)
 	all := s.expand(key)
 	switch {
+	case len(s.faults) > before:
 	case len(all) > 1 || len(all) == 1 && isSocket(all[0]):
 		s.wrong(key, "want one IP address, got %s", strings.Join(all, " "))
 	case len(all) == 1:
 		*into = all[0]
-	case s.has(key) && len(s.faults) == 0 && asks(s.root.At(key).Value):
-		s.wrong(key, "there is no such address on this machine")
+	case s.has(key) && asks(s.root.At(key).Value):
+		s.warn("%s: there is no such address on this machine, and it is as if it were not given", key)
 	}
+}
+
+// isEverywhere reports whether an address is that of all interfaces.
+func isEverywhere(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	return err == nil && ip.IsUnspecified()
 }
 
 // ownAddress returns the address of this machine that others may be told where

@@ -156,7 +156,7 @@ bind_addr = "10.0.0.1"
 client_addr = "127.0.0.1 ::1"
 advertise_addr_wan = "192.0.2.1"
 tagged_addresses { rack = "10.1.1.1" }
-ports { http = 8510 dns = -1 sidecar_min_port = 1 sidecar_max_port = 2 }
+ports { http = 8510 dns = -1 sidecar_min_port = 1 sidecar_max_port = 2 server = 3 serf_lan = 4 }
 addresses { https = "127.0.0.1" }
 unix_sockets { user = "root" group = "0" mode = "0700" }
 http_config {
@@ -189,6 +189,7 @@ check { name = "c", ttl = "5s" }
 	want.AllowWriteFrom, want.MaxHeaderBytes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, 4096
 	want.MaxConnsPerClient, want.CheckUpdateInterval, want.EnableDebug = 7, 7*time.Second, false
 	want.Limits = api.Limits{ValueBytes: 8, TransactionBytes: 9, Mode: api.RatePermissive, ReadRate: 0.5, WriteRate: -1}
+	want.ServerPort, want.SerfPort = 3, 4
 	want.SidecarPorts = local.PortRange{Min: 1, Max: 2}
 	want.Checks = []agent.Definition{{Where: "a.hcl:29: checks[0]", Body: []byte(`{"name":"c","ttl":"5s"}`)}}
 	if !reflect.DeepEqual(r, want) {

@@ -92,8 +92,8 @@ var agentKeys = []key{
 	{"ports.dns", whole, served}, // warned of by itself: -1 is no wish
 	{"ports.grpc", whole, served},
 	{"ports.grpc_tls", whole, served},
-	{"ports.server", whole, without("nothing listens on a port that only servers would use among themselves")},
-	{"ports.serf_lan", whole, without("nothing listens on a port that only servers would use among themselves")},
+	{"ports.server", whole, served},
+	{"ports.serf_lan", whole, served},
 	{"ports.serf_wan", whole, without("nothing listens on a port that only servers would use among themselves")},
 	{"ports.proxy_min_port", whole, mesh},
 	{"ports.proxy_max_port", whole, mesh},

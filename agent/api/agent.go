@@ -63,10 +63,10 @@ type clusterMember struct {
 func (a *API) member() clusterMember {
 	node := a.local.Node()
 	return clusterMember{
-		Name: node.Node, Addr: net.ParseIP(node.Address), Port: 8301, Status: 1,
+		Name: node.Node, Addr: net.ParseIP(node.Address), Port: uint16(a.config.SerfPort), Status: 1,
 		Tags: map[string]string{
 			"acls": "0", "build": node.Meta["consul-version"] + ":", "dc": node.Datacenter, "ft_fs": "1", "ft_si": "1", "id": node.ID,
-			"port": leaderPort, "raft_vsn": "3", "role": "consul", "segment": "",
+			"port": strconv.Itoa(a.config.ServerPort), "raft_vsn": "3", "role": "consul", "segment": "",
 			"vsn": "2", "vsn_max": "3", "vsn_min": "2",
 		},
 		ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2,

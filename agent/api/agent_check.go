@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -90,6 +91,9 @@ func (a *API) agentCheckRegister(r *http.Request) (any, error) {
 	if err := decode(r, &request); err != nil {
 		return nil, err
 	}
+	if request.Name == "" {
+		return nil, badRequest("Missing check name")
+	}
 	check, err := request.definition()
 	if err != nil {
 		return nil, err
@@ -97,13 +101,32 @@ func (a *API) agentCheckRegister(r *http.Request) (any, error) {
 	return nil, a.local.RegisterCheck(check)
 }
 
-// ReadCheck returns what a body of /v1/agent/check/register announces.
+// ReadCheck returns what a body of /v1/agent/check/register announces when the
+// configuration has it. There an id is enough.
 func ReadCheck(body []byte) (local.Check, error) {
 	var request checkRequest
 	if err := decodeBytes(body, &request); err != nil {
 		return local.Check{}, err
 	}
-	return request.definition()
+	if request.Name == "" && request.ID == "" {
+		return local.Check{}, badRequest("Missing check name")
+	}
+	check, err := request.definition()
+	return check, ofConfiguration(err)
+}
+
+var (
+	errScript           = &failure{http.StatusInternalServerError, "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true"}
+	errConfiguredScript = errors.New("muster does not run scripts yet: take the check out, or run a Consul agent")
+)
+
+// ofConfiguration returns what an error is when the configuration causes it,
+// not a call from elsewhere.
+func ofConfiguration(err error) error {
+	if errors.Is(err, errScript) {
+		return errConfiguredScript
+	}
+	return err
 }
 
 // definition returns the check to be announced, or why it cannot be.
@@ -114,10 +137,7 @@ func (c *checkRequest) definition() (local.Check, error) {
 	if c.ServiceID == "" {
 		c.ServiceID = c.ServiceIDSnake
 	}
-	switch {
-	case c.Name == "":
-		return local.Check{}, badRequest("Missing check name")
-	case c.Status != "" && !state.Status(c.Status).Valid():
+	if c.Status != "" && !state.Status(c.Status).Valid() {
 		return local.Check{}, badRequest("Bad check status")
 	}
 	check, err := c.check(c.ID, "")
@@ -166,8 +186,7 @@ func (p *probeRequest) check(id, place string) (local.Check, error) {
 	case hasUnprintable(id) || hasUnprintable(p.Name):
 		return c, badRequest("Invalid check name or ID: it holds characters that cannot be printed")
 	case len(p.ScriptArgs)+len(p.Args)+len(p.ScriptArgsSnake) > 0:
-		return c, &failure{http.StatusInternalServerError,
-			"Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true"}
+		return c, errScript
 	case !reflect.ValueOf(p.otherKinds).IsZero():
 		return c, &failure{http.StatusNotImplemented,
 			"muster does not serve this kind of check yet: it has HTTP, TCP, TTL and aliases; run a Consul agent for the others"}

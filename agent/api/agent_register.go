@@ -103,13 +103,15 @@ func decodeRegistration(r *http.Request) (local.Definition, error) {
 	return request.registration()
 }
 
-// ReadService returns what a body of /v1/agent/service/register announces.
+// ReadService returns what a body of /v1/agent/service/register announces when
+// the configuration has it.
 func ReadService(body []byte) (local.Definition, error) {
 	var request serviceRequest
 	if err := decodeBytes(body, &request); err != nil {
 		return local.Definition{}, err
 	}
-	return request.registration()
+	definition, err := request.registration()
+	return definition, ofConfiguration(err)
 }
 
 // registration returns what is to be announced, or why it cannot be.

@@ -12,6 +12,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -33,6 +34,10 @@ type Config struct {
 	Pretty bool
 	// Version is muster's own, as /v1/agent/self tells it.
 	Version string
+	// ServerPort and SerfPort are the ports at which a Consul server is known to
+	// others, 8300 and 8301 by default. Nothing listens there.
+	ServerPort int
+	SerfPort   int
 	// Leave ends the agent when a client asks for it. It may be called more
 	// than once and must not wait for the end. Nil means that clients may not.
 	Leave func()
@@ -88,6 +93,7 @@ type API struct {
 // New returns the API of a registry that knows what store holds, announced
 // what local holds, and keeps the sessions of sessions.
 func New(store *state.Store, local *local.Local, sessions *session.Keeper, config Config) *API {
+	config.ServerPort, config.SerfPort = cmp.Or(config.ServerPort, 8300), cmp.Or(config.SerfPort, 8301)
 	if config.Log == nil {
 		config.Log = monitor.New(nil)
 	}

@@ -3,13 +3,14 @@ package api
 import (
 	"net"
 	"net/http"
+	"strconv"
 )
 
-// leaderPort is the port at which a Consul server is known to its peers.
-// Nothing listens there: the answers are those of a cluster of one.
-const leaderPort = "8300"
-
-func (a *API) leader() string { return net.JoinHostPort(a.local.Node().Address, leaderPort) }
+// leader is where a Consul server is known to its peers. Nothing listens there:
+// the answers are those of a cluster of one.
+func (a *API) leader() string {
+	return net.JoinHostPort(a.local.Node().Address, strconv.Itoa(a.config.ServerPort))
+}
 
 func (a *API) statusLeader(r *http.Request) (any, error) {
 	if _, err := a.readOptions(r); err != nil {

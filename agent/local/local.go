@@ -64,6 +64,9 @@ type Config struct {
 	// SidecarPorts are what sidecars get that name none; from 21000 to 21255 by
 	// default, as in Consul.
 	SidecarPorts PortRange
+	// ServerPort is that of the service consul, which every Consul server has;
+	// 8300 by default. Nothing listens there.
+	ServerPort int
 }
 
 // PortRange is the ports from Min to Max, both of them included.
@@ -104,6 +107,9 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 	if config.OutputInterval <= 0 {
 		config.OutputInterval = 5 * time.Minute
 	}
+	if config.ServerPort == 0 {
+		config.ServerPort = 8300
+	}
 	if config.SidecarPorts == (PortRange{}) {
 		config.SidecarPorts = PortRange{21000, 21255}
 	}
@@ -137,7 +143,7 @@ func (l *Local) announceNode(w *state.Writer) error {
 		w.PutCoordinate(state.Coordinate{Node: l.node.Node, Coord: state.Origin()})
 	}
 	if err := w.PutService(state.Service{
-		Node: l.node.Node, ID: consulService, Service: consulService, Tags: []string{}, Port: 8300,
+		Node: l.node.Node, ID: consulService, Service: consulService, Tags: []string{}, Port: l.config.ServerPort,
 		Meta:    map[string]string{"version": l.node.Meta["consul-version"], "non_voter": "false", "read_replica": "false"},
 		Weights: state.Weights{Passing: 1, Warning: 1},
 	}); err != nil {
