@@ -188,6 +188,7 @@ type readOptions struct {
 	wait        time.Duration
 	consistency string
 	cached      bool
+	anew        bool // who asks wants what no cache had
 }
 
 // Consul's limits on how long a read waits.
@@ -201,6 +202,10 @@ func (a *API) readOptions(r *http.Request) (readOptions, error) {
 	query := parameters(r)
 	options := readOptions{cached: query.Has("cached")}
 	if err := options.parseBlocking(query); err != nil {
+		return options, err
+	}
+	var err error
+	if options.anew, err = mustRevalidate(r.Header.Get("Cache-Control")); err != nil {
 		return options, err
 	}
 	staleByDefault := a.settings.Load().StaleDiscovery &&

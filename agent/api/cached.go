@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
 
 // cached is what an answer says of the cache that it was asked from. All
 // answers here come from memory and are as new as the registry itself: who
@@ -36,21 +40,45 @@ func cacheable(answer any, err error) (any, error) {
 }
 
 // fromCache says of the answer in place what was asked about the cache.
+// Cache-Control does not matter: Consul's own cache follows such an answer.
 func (q question) fromCache(place *slot) cached {
 	if !q.cacheable {
 		return notCached
 	}
-	return q.options.fromCache(place)
+	return q.options.fromCache(place, false)
 }
 
-// fromCache is that of a question that may be asked with ?cached.
-func (o readOptions) fromCache(place *slot) cached {
+// fromCache is that of a question that may be asked with ?cached; anew says that
+// the answer was fetched for the one who asks.
+func (o readOptions) fromCache(place *slot, anew bool) cached {
 	switch {
 	case !o.cached:
 		return notCached
-	case place.cached.Swap(true):
+	case place.cached.Swap(true) && !anew:
 		return cacheHit
 	default:
 		return cacheMiss
 	}
+}
+
+// mustRevalidate reports whether a client that says this in Cache-Control wants
+// an answer that no cache had. How old an answer may be besides does not
+// matter, but must be a number.
+func mustRevalidate(control string) (bool, error) {
+	must := false
+	for directive := range strings.SplitSeq(strings.ToLower(control), ",") {
+		name, seconds, timed := strings.Cut(strings.TrimSpace(directive), "=")
+		switch {
+		case directive == "":
+		case name == "must-revalidate" && !timed:
+			must = true
+		case timed && (name == "max-age" || name == "stale-if-error"):
+			n, err := strconv.Atoi(seconds)
+			if err != nil {
+				return false, badRequest("Invalid Cache-Control header.")
+			}
+			must = must || name == "max-age" && n == 0
+		}
+	}
+	return must, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -8,13 +9,19 @@ import (
 	"github.com/realjf/muster/agent/state"
 )
 
-// catalogDatacenters lists the datacenters: this one.
+// catalogDatacenters lists the datacenters: this one, wherever one asks for them.
 func (a *API) catalogDatacenters(r *http.Request) (any, error) {
-	return question{
-		ask:       func() (finding, error) { return finding{value: []string{a.local.Node().Datacenter}}, nil },
-		cacheable: true,
-		options:   readOptions{cached: parameters(r).Has("cached")},
-	}, nil
+	options, err := a.readOptions(r)
+	if err != nil && !errors.Is(err, errNoDatacenter) {
+		return nil, err
+	}
+	body, err := a.encode(r, []string{a.local.Node().Datacenter})
+	if err != nil {
+		return nil, err
+	}
+	out := jsonReply(body)
+	out.cache = options.fromCache(a.answers.slot(answerKey(r.URL.Path, parameters(r))), options.anew)
+	return out, nil
 }
 
 func (a *API) catalogNodes(r *http.Request) (any, error) {
