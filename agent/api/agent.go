@@ -20,6 +20,10 @@ func (a *API) agentSelf(*http.Request) (any, error) {
 	version := node.Meta["consul-version"]
 	services, _ := a.local.Services()
 	checks, _ := a.local.Checks()
+	lies := state.Origin()
+	if known := a.store.Snapshot().Coordinate(node.Node); known != nil {
+		lies = known.Coord
+	}
 	return map[string]any{
 		"Config": map[string]any{
 			"Datacenter": node.Datacenter, "PrimaryDatacenter": node.Datacenter,
@@ -31,6 +35,7 @@ func (a *API) agentSelf(*http.Request) (any, error) {
 			"AdvertiseAddrLAN": node.Address, "ServerMode": true, "DevMode": a.config.Pretty,
 			"TaggedAddresses": node.TaggedAddresses, "EnableDebug": a.settings.Load().EnableDebug,
 		},
+		"Coord":  lies,
 		"Member": a.member(),
 		"Meta":   node.Meta,
 		"Muster": map[string]any{"Version": a.config.Version},

@@ -274,12 +274,13 @@ func TestSelf(t *testing.T) {
 		Config struct{ Datacenter, NodeName, Version string }
 		Muster struct{ Version string }
 		Member struct{ Addr string }
+		Coord  state.Coord
 	}
 	if err := json.Unmarshal([]byte(d.get("/v1/agent/self").body), &self); err != nil {
 		t.Fatal(err)
 	}
 	if self.Config.Datacenter != "dc1" || self.Config.NodeName != "n1" || self.Config.Version != "1.19.2" ||
-		self.Muster.Version != "v9" || self.Member.Addr != "127.0.0.1" {
+		self.Muster.Version != "v9" || self.Member.Addr != "127.0.0.1" || self.Coord.Distance(state.Origin()) > 0.001 || self.Coord.Error == 0 {
 		t.Errorf("got %+v", self)
 	}
 }
