@@ -27,6 +27,9 @@ var stories = []story{
 	{name: "every answer", tell: everyAnswer},
 	{name: "unwell instances are named, not listed", tell: unwellInstances},
 	{name: "a service says that it leaves", tell: saysThatItLeaves},
+	{name: "many lead in turn", tell: leadInTurn},
+	{name: "nobody leads before the lock-delay is over", tell: nobodyLeadsTooSoon},
+	{name: "a leader that falls silent is followed", tell: silentLeaderIsFollowed},
 }
 
 // tell tells the busy or the other stories on a kind of registry, the busy ones
