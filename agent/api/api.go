@@ -82,6 +82,7 @@ type API struct {
 	exceeded  exceeded
 	logger    *slog.Logger
 	answers   *answers
+	waits     waits
 	mux       *http.ServeMux
 
 	// open ends when the API closes. Requests do not descend from it: each
@@ -101,6 +102,8 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 		store: store, local: local, sessions: sessions, events: &event.Log{}, telemetry: telemetry.New(store, local.Node()),
 		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(), mux: http.NewServeMux(),
 	}
+	a.telemetry.Gauge("consul.rpc.queries_blocking", func() float64 { return float64(a.waits.now.Load()) })
+	a.telemetry.Gauge("muster.queries_woken", func() float64 { return float64(a.waits.woken.Load()) })
 	a.open, a.close = context.WithCancel(context.Background())
 	a.Adjust(config.Settings)
 	routes := a.routes()

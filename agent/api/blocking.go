@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/realjf/muster/agent/state"
@@ -276,13 +277,20 @@ func parseWait(query url.Values) (time.Duration, error) {
 	return wait + rand.N(wait/16+1), nil
 }
 
+// waits counts the readers that wait now, and how often one was woken by a
+// change.
+type waits struct{ now, woken atomic.Int64 }
+
 // blocked waits until changed is closed or d is over; it reports whether
 // changed was closed. It gives up with errGone when ctx ends or the API closes.
 func (a *API) blocked(ctx context.Context, changed <-chan struct{}, d time.Duration) (bool, error) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	a.waits.now.Add(1)
+	defer a.waits.now.Add(-1)
 	select {
 	case <-changed:
+		a.waits.woken.Add(1)
 		return true, nil
 	case <-timer.C:
 		return false, nil

@@ -33,11 +33,12 @@ type Telemetry struct {
 
 	mu     sync.Mutex
 	series []*Series
+	asked  map[string]func() float64 // gauges of others, by name
 }
 
 // New returns the telemetry of the registry that keeps store on node.
 func New(store *state.Store, node state.Node) *Telemetry {
-	return &Telemetry{store: store, node: node, began: time.Now()}
+	return &Telemetry{store: store, node: node, began: time.Now(), asked: map[string]func() float64{}}
 }
 
 // Series returns a new series, for things that are seen again and again.
@@ -48,6 +49,14 @@ func (t *Telemetry) Series(name string, labels map[string]string) *Series {
 // Counter returns a new series of which only the number and the sum matter.
 func (t *Telemetry) Counter(name string, labels map[string]string) *Series {
 	return t.add(&Series{name: name, labels: labels, counts: true})
+}
+
+// Gauge tells under name what value returns whenever somebody asks. It must be
+// quick, and safe to be called at once by many.
+func (t *Telemetry) Gauge(name string, value func() float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked[name] = value
 }
 
 func (t *Telemetry) add(s *Series) *Series {
@@ -152,6 +161,12 @@ func (t *Telemetry) gauges() []Gauge {
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		labels := map[string]string{"datacenter": t.node.Datacenter}
 		gauges = append(gauges, Gauge{"consul.state." + name, float64(known[name]), labels})
+	}
+	t.mu.Lock()
+	asked := maps.Clone(t.asked)
+	t.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		gauges = append(gauges, Gauge{name, asked[name](), map[string]string{}})
 	}
 	return gauges
 }
