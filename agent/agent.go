@@ -80,10 +80,14 @@ func New(config Config) (*Agent, error) {
 	}
 	sessions := session.New(store, logger)
 	left := make(chan struct{})
+	var leave func()
+	if !config.Stay {
+		leave = sync.OnceFunc(func() { close(left) })
+	}
 	v1 := api.New(store, announced, sessions, api.Config{
 		Pretty: config.Pretty, Version: config.Version, Log: log,
 		ServerPort: config.ServerPort, SerfPort: config.SerfPort,
-		Leave:    sync.OnceFunc(func() { close(left) }),
+		Leave:    leave,
 		Reload:   config.Reload,
 		Settings: config.settings(),
 	})

@@ -10,12 +10,12 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/google/uuid"
 
 	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/state"
 )
 
 // Config says what kind of registry an agent is. Start from [DevConfig].
@@ -92,6 +92,9 @@ type Config struct {
 	Version string
 	// Logger hears of the agent's doings. Nil means silence.
 	Logger *slog.Logger
+	// Stay keeps clients from ending the agent: for one that is part of a larger
+	// program, and ends with it.
+	Stay bool
 	// Reload is called when a client asks for the configuration to be read
 	// again, and is to call [Agent.Reconfigure]. It may be called at once from
 	// several goroutines. Nil means that there is nothing to read.
@@ -168,7 +171,7 @@ func (c Config) Validate() error {
 	if c.MaxConnsPerClient < 0 {
 		faults = append(faults, fmt.Errorf("connections per client %d: want 0, for no bound, or more", c.MaxConnsPerClient))
 	}
-	if !isName(c.Node) {
+	if c.Node == "" || !state.Printable(c.Node) {
 		faults = append(faults, fmt.Errorf("node name %q: must be printable and not empty", c.Node))
 	}
 	if c.Datacenter == "" || strings.Trim(c.Datacenter, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
@@ -178,8 +181,4 @@ func (c Config) Validate() error {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
-}
-
-func isName(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }

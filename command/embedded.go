@@ -23,6 +23,7 @@ func startEmbedded(address string, logger *slog.Logger) (*embedded, error) {
 	cfg := agent.DevConfig()
 	cfg.HTTPAddr = address
 	cfg.Version = config.Version()
+	cfg.Stay = true // the service would be left without it
 	cfg.Logger = logger.With("part", "registry")
 	a, err := agent.New(cfg)
 	if err != nil {

@@ -173,6 +173,23 @@ func TestServeGreetsAndLeaves(t *testing.T) {
 	}
 }
 
+// TestTheEmbeddedRegistryStays asks it to leave, as anyone can who reaches it:
+// it refuses, and the service goes on.
+func TestTheEmbeddedRegistryStays(t *testing.T) {
+	cfg := settings("127.0.0.1:0")
+	cfg.Registry.Mode = config.Embedded
+	i := started(t, cfg)
+	if err := i.registry.client.Agent().Leave(); err == nil || !strings.Contains(err.Error(), "501") || !strings.Contains(err.Error(), "part of another program") {
+		t.Errorf("got %v, want it refused and why", err)
+	}
+	if _, err := i.registry.client.Status().Leader(); err != nil {
+		t.Errorf("the registry is gone: %v", err)
+	}
+	if err := i.leave(); err != nil {
+		t.Errorf("leave: %v", err)
+	}
+}
+
 func TestAFailedStartTakesAllBack(t *testing.T) {
 	registry := agenttest.Start(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

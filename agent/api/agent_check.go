@@ -183,7 +183,7 @@ func (p *probeRequest) check(id, place string) (local.Check, error) {
 		c.Timeout = definition.Timeout.String()
 	}
 	switch {
-	case hasUnprintable(id) || hasUnprintable(p.Name):
+	case !state.Printable(id) || !state.Printable(p.Name):
 		return c, badRequest("Invalid check name or ID: it holds characters that cannot be printed")
 	case len(p.ScriptArgs)+len(p.Args)+len(p.ScriptArgsSnake) > 0:
 		return c, errScript

@@ -26,7 +26,7 @@ func (a *API) agentReload(*http.Request) (any, error) {
 // agentLeave ends the agent. The answer still leaves.
 func (a *API) agentLeave(*http.Request) (any, error) {
 	if a.config.Leave == nil {
-		return nil, &failure{http.StatusNotImplemented, "this registry ends with the program that it is in"}
+		return nil, &failure{http.StatusNotImplemented, "this registry is part of another program, and ends with it: stop that one"}
 	}
 	a.config.Leave()
 	return nil, nil

@@ -268,7 +268,7 @@ func (s *serviceRequest) validate() error {
 // storable returns why the service cannot be kept.
 func (s *serviceRequest) storable() error {
 	switch {
-	case hasUnprintable(s.Name) || hasUnprintable(s.ID):
+	case !state.Printable(s.Name) || !state.Printable(s.ID):
 		return badRequest("Invalid service name or ID: it holds characters that cannot be printed")
 	case s.Port < 0 || s.Port > 65535:
 		return badRequest(fmt.Sprintf("Invalid service port %d: must be between 0 and 65535", s.Port))

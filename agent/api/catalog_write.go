@@ -174,7 +174,7 @@ func checkNode(name, id string) error {
 	switch {
 	case name == "":
 		return invalid("Must provide node")
-	case hasUnprintable(name):
+	case !state.Printable(name):
 		return badRequest("Invalid node name: it holds characters that cannot be printed")
 	case id != "":
 		return checkUUID(id)
@@ -213,7 +213,7 @@ func (s *catalogServiceRequest) validate() error {
 		return invalid("Must provide service name (Service.Service) when service ID is provided")
 	case s.Address == "0.0.0.0" || s.Address == "::" || s.Address == "[::]":
 		return invalid("Invalid service address")
-	case hasUnprintable(s.ID) || hasUnprintable(s.Service):
+	case !state.Printable(s.ID) || !state.Printable(s.Service):
 		return badRequest("Invalid service name or ID: it holds characters that cannot be printed")
 	default:
 		return nil

@@ -62,7 +62,7 @@ func FuzzRegister(f *testing.F) {
 			}
 			for _, svc := range services {
 				if svc.Service == "" || svc.ID == "" && asked.Sidecar == nil || svc.Tags == nil || svc.Port < 0 || svc.Port > 65535 ||
-					hasUnprintable(svc.Service) || hasUnprintable(svc.ID) || svc.Proxy == nil {
+					!state.Printable(svc.Service) || !state.Printable(svc.ID) || svc.Proxy == nil {
 					t.Errorf("%q was taken as %+v", body, svc)
 				}
 			}

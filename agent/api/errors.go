@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/query"
@@ -78,10 +77,4 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 		text = "Invalid URL path: not a recognized HTTP API endpoint\n"
 	}
 	writeText(w, http.StatusNotFound, text)
-}
-
-// hasUnprintable reports whether a path or name holds what no terminal and no
-// log should see. Consul refuses such paths.
-func hasUnprintable(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -5,13 +5,15 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/realjf/muster/agent/state"
 )
 
 // ServeHTTP implements http.Handler. Paths are looked at in their decoded form,
 // as by Consul: what cannot be printed is refused, and what is not clean is
 // sent to where it leads.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if hasUnprintable(r.URL.Path) {
+	if !state.Printable(r.URL.Path) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}

@@ -183,7 +183,7 @@ func (o operation) catalogFault() string {
 			return err.Error()
 		}
 		return errorText(o.Service.Service.validateMeta(o.Service.Node))
-	case hasUnprintable(o.Check.Check.CheckID):
+	case !state.Printable(o.Check.Check.CheckID):
 		return "Invalid check ID: it holds characters that cannot be printed"
 	default:
 		return ""

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
-	"strings"
 )
 
 // Node is a machine, or whatever else has an address and carries services.
@@ -127,6 +126,3 @@ func (w *Writer) touchServicesOn(node string) {
 		w.touchHealth(service)
 	}
 }
-
-// sameName reports whether two node or service names mean the same.
-func sameName(a, b string) bool { return strings.EqualFold(a, b) }
