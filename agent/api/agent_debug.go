@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/pprof"
+	"time"
 
 	"github.com/realjf/muster/agent/monitor"
 	"github.com/realjf/muster/internal/host"
@@ -67,13 +68,15 @@ var profiles = map[string]http.HandlerFunc{
 }
 
 // debug serves a profile where that is allowed, and says nothing elsewhere.
-func (a *API) debug(profile http.HandlerFunc) http.HandlerFunc {
+func (a *API) debug(path string, profile http.HandlerFunc) http.HandlerFunc {
+	series := a.telemetry.Series("consul.api.http", map[string]string{"method": http.MethodGet, "path": seriesPath(path)})
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Vary", "Accept-Encoding")
 		if !a.settings.Load().EnableDebug {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
+		defer series.Since(time.Now())
 		profile(w, r)
 	}
 }

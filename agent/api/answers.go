@@ -117,10 +117,7 @@ func produce(q question, encode func(any) ([]byte, error)) (*answer, error) {
 	maps.Copy(header, found.header)
 	made := &answer{
 		index: found.index, changed: found.changed, headers: q.headers(header, found.index),
-		content: &content{status: found.status, header: header, body: body},
-	}
-	if len(body) >= compressible {
-		made.gzip = sync.OnceValue(func() []byte { return compress(body) })
+		content: &content{status: found.status, header: header, body: body, gzip: zipper(body)},
 	}
 	return made, nil
 }

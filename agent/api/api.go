@@ -115,7 +115,7 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 		a.mux.HandleFunc(path, notServed)
 	}
 	for path, profile := range profiles {
-		a.mux.HandleFunc(path, a.debug(profile))
+		a.mux.HandleFunc(path, a.debug(path, profile))
 	}
 	a.mux.Handle("/debug/pprof", http.RedirectHandler("/debug/pprof/", http.StatusMovedPermanently))
 	a.mux.HandleFunc("/", notFound)

@@ -175,7 +175,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 }
 
 func jsonReply(body []byte) *reply {
-	return &reply{header: http.Header{"Content-Type": {"application/json"}}, body: body}
+	return &reply{header: http.Header{"Content-Type": {"application/json"}}, body: body, gzip: zipper(body)}
 }
 
 // textReply is a plain answer for people and load balancers.
