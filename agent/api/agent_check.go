@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/realjf/muster/agent/check"
@@ -225,3 +227,25 @@ func (a *API) agentCheckUpdate(r *http.Request) (any, error) {
 	}
 	return nil, a.local.UpdateTTL(r.PathValue("id"), status, update.Output)
 }
+
+// agentChecks maps the ids of this node's checks to how they fare now.
+func (a *API) agentChecks(r *http.Request) (any, error) {
+	query := parameters(r)
+	return own(func() (any, <-chan struct{}, error) {
+		checks, changed := a.local.Checks()
+		byID := make(map[string]state.Check, len(checks))
+		for _, check := range checks {
+			byID[check.CheckID] = *check
+		}
+		kept, err := filtered(query.Get("filter"), byID)
+		if err != nil && !notParsed.MatchString(err.Error()) { // shorter here than everywhere else, as in Consul
+			_, text, _ := strings.Cut(err.Error(), "evaluator: ")
+			err = &failure{status(err), text}
+		}
+		return kept, changed, err
+	}), nil
+}
+
+// notParsed matches the error of a filter that is no expression at all: it names
+// a place in it.
+var notParsed = regexp.MustCompile(`evaluator: \d+:\d+ \(\d+\): `)
