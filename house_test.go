@@ -48,6 +48,7 @@ var house = map[string]struct {
 	"agent/query":           {2, agency},
 	"discover":              {1, library},
 	"agent/state":           {1, agency},
+	"agent/chain":           {2, agency},
 	"agent/mesh":            {0, agency},
 	"ui":                    {1, shared},
 	"agent/telemetry":       {2, agency},

@@ -38,6 +38,9 @@ type Config struct {
 	// others, 8300 and 8301 by default. Nothing listens there.
 	ServerPort int
 	SerfPort   int
+	// TrustDomain is the one of the mesh, by which proxies know each other;
+	// that of a Consul in dev mode by default.
+	TrustDomain string
 	// Leave ends the agent when a client asks for it. It may be called more
 	// than once and must not wait for the end. Nil means that clients may not.
 	Leave func()
@@ -95,6 +98,7 @@ type API struct {
 // what local holds, and keeps the sessions of sessions.
 func New(store *state.Store, local *local.Local, sessions *session.Keeper, config Config) *API {
 	config.ServerPort, config.SerfPort = cmp.Or(config.ServerPort, 8300), cmp.Or(config.SerfPort, 8301)
+	config.TrustDomain = cmp.Or(config.TrustDomain, "11111111-2222-3333-4444-555555555555.consul")
 	if config.Log == nil {
 		config.Log = monitor.New(nil)
 	}

@@ -141,7 +141,7 @@ func TestTooLargeBodyChangesNothing(t *testing.T) {
 
 func TestUnservedPathsSaySo(t *testing.T) {
 	d := open(t, Config{})
-	for _, path := range []string{"/v1/discovery-chain/web", "/v1/config"} {
+	for _, path := range []string{"/v1/connect/ca/roots", "/v1/agent/connect/ca/roots"} {
 		if got := d.get(path); got.status != http.StatusNotImplemented || !strings.Contains(got.body, "muster does not serve "+path) {
 			t.Errorf("%s: got %d %q", path, got.status, got.body)
 		}

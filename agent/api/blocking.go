@@ -18,11 +18,13 @@ type question struct {
 	ask func() (finding, error)
 	// indexed answers carry X-Consul-Index and can be waited for.
 	indexed bool
+	// body tells questions apart that ask the same path: what theirs said.
+	body string
 	// alone says that the answer is this agent's own, and speaks of no leader.
 	alone bool
 	// cacheable answers may be asked for with ?cached.
 	cacheable bool
-	// bare errors say nothing of the state: those of health and keys.
+	// bare errors say nothing of the state: those of health, keys and entries.
 	bare bool
 	// consistency says which X-Consul-Effective-Consistency the answer has;
 	// empty for none.
@@ -93,6 +95,9 @@ func own(look func() (any, <-chan struct{}, error)) question {
 // registry and is answered at once: to wait for it could take for ever.
 func (a *API) settle(r *http.Request, q question) (*reply, error) {
 	key := answerKey(r.URL.Path, parameters(r))
+	if q.body != "" {
+		key += "\x00" + q.body // see answerKey
+	}
 	place := a.answers.slot(key)
 	current := func() (*answer, error) {
 		return a.answers.get(place, key, q, func(value any) ([]byte, error) { return a.encode(r, value) })

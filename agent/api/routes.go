@@ -78,6 +78,10 @@ func (a *API) routes() []route {
 		{path: "/v1/health/connect/{service...}", get: a.healthConnect},
 		{path: "/v1/health/ingress/{service...}", get: a.healthIngress},
 
+		{path: "/v1/config", put: a.configPut},
+		{path: "/v1/config/{entry...}", get: a.configGet, del: a.configDelete},
+		{path: "/v1/discovery-chain/{service...}", get: a.chainRead, post: a.chainOverride},
+
 		{path: "/v1/kv/{key...}", get: a.kvGet, put: a.kvPut, del: a.kvDelete},
 		{path: "/v1/txn", put: a.txn, place: anywhere},
 
@@ -137,6 +141,6 @@ func (a *API) routes() []route {
 // this registry does not serve yet.
 var unserved = []string{
 	"/v1/agent/connect/",
-	"/v1/config", "/v1/config/", "/v1/connect/", "/v1/discovery-chain/",
+	"/v1/connect/",
 	"/v1/internal/ui/exported-services", "/v1/internal/ui/metrics-proxy/", "/v1/internal/ui/service-topology/",
 }

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+
+	"github.com/realjf/muster/agent/mesh"
 )
 
 // A saved state is text, a line for each row:
@@ -213,6 +215,9 @@ func (t *tables) check() error {
 		if check.ServiceID != "" && snapshot.Service(check.Node, check.ServiceID) == nil {
 			return UnknownService{check.ServiceID, check.CheckID}
 		}
+	}
+	if snapshot.configs.get(configKey(mesh.EntryID{})) != nil {
+		return errors.New("a config entry says nothing")
 	}
 	for _, session := range t.sessions.all() {
 		if snapshot.Node(session.Node) == nil {

@@ -16,6 +16,7 @@ type tables struct {
 	entries     entries
 	tombstones  table[tombstone]
 	virtuals    table[virtual]
+	configs     table[config]
 }
 
 // The indexes, in the order of their tables' layouts.
@@ -37,6 +38,8 @@ const (
 
 	virtualsOf   = 0 // a service
 	virtualsFree = 1
+
+	configsOf = 0 // a kind
 )
 
 func newTables() *tables {
@@ -62,6 +65,8 @@ func newTables() *tables {
 		virtuals: newTable(func(v *virtual) string { return v.key() },
 			func(v *virtual) string { return foldedIf(v.Service) },
 			func(v *virtual) string { return v.freeKey() }),
+		configs: newTable(func(c *config) string { return configKey(c.id()) },
+			func(c *config) string { return folded(c.id().Kind) }),
 	}
 }
 
@@ -80,6 +85,7 @@ func (t *tables) each(yield func(name string, table kind) bool) {
 		{"entries", &t.entries},
 		{"tombstones", &t.tombstones},
 		{"virtuals", &t.virtuals},
+		{"configs", &t.configs},
 	} {
 		if !yield(one.name, one.table) {
 			return

@@ -22,6 +22,7 @@ const (
 	allServices
 	allSessions
 	allCoordinates
+	allConfigEntries
 	allQueries
 	everything
 	keys       // any key
@@ -48,6 +49,8 @@ var (
 	AllCoordinates = Topic{kind: allCoordinates}
 	// AllQueries covers every prepared query.
 	AllQueries = Topic{kind: allQueries}
+	// AllConfigEntries covers every config entry.
+	AllConfigEntries = Topic{kind: allConfigEntries}
 	// Everything covers every answer there is; its index is the last write's.
 	Everything = Topic{kind: everything}
 )

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+
+	"github.com/realjf/muster/agent/mesh"
 )
 
 // virtual is an address of a range that no network has. Each service of the
@@ -43,8 +45,8 @@ func (v *virtual) address() string {
 // virtualAddress returns the virtual address of a service, which it keeps until
 // the service goes.
 func (w *Writer) virtualAddress(service string) (string, error) {
-	if has := w.virtuals.by(virtualsOf, folded(service)); len(has) > 0 {
-		return has[0].address(), nil
+	if has := w.VirtualAddress(service); has != "" {
+		return has, nil
 	}
 	next := virtual{Number: 1}
 	if free := w.virtuals.first(virtualsFree); free != nil {
@@ -57,12 +59,32 @@ func (w *Writer) virtualAddress(service string) (string, error) {
 	}
 	next.Service = service
 	w.virtuals.put(&next)
+	w.touch(AllConfigEntries) // chains show the address
 	return next.address(), nil
 }
 
-// freeVirtual gives the virtual address of a service back that is gone.
+// VirtualAddress returns the virtual address of a service; empty when it has
+// none.
+func (s *Snapshot) VirtualAddress(service string) string {
+	for _, has := range s.virtuals.by(virtualsOf, folded(service)) {
+		return has.address()
+	}
+	return ""
+}
+
+// freeVirtual gives the virtual address of a service back, unless there are
+// instances of it or something is configured of it.
 func (w *Writer) freeVirtual(service string) {
+	if w.services.has(servicesByName, folded(service)) {
+		return
+	}
+	for _, kind := range virtualKinds {
+		if w.ConfigEntry(mesh.EntryID{Kind: kind, Name: service}) != nil {
+			return
+		}
+	}
 	for _, has := range w.virtuals.by(virtualsOf, folded(service)) {
 		w.virtuals.put(&virtual{Number: has.Number})
+		w.touch(AllConfigEntries) // chains show the address
 	}
 }
