@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,18 +58,21 @@ func (c *connectRequest) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler. It goes through a struct as
-// Consul's decoder does, so that a wrong type gives the same text.
+// UnmarshalJSON implements json.Unmarshaler.
 func (s *serviceRequest) UnmarshalJSON(data []byte) error {
+	return s.read(func(target any) error { return decodeBytes(data, target) })
+}
+
+// read fills the request in by decode. It goes through a struct as Consul's
+// decoder does, so that a wrong type gives the same text.
+func (s *serviceRequest) read(decode func(target any) error) error {
 	type Alias serviceRequest
 	body := struct {
 		EnableTagOverrideSnake bool                            `json:"enable_tag_override"`
 		TaggedAddressesSnake   map[string]state.ServiceAddress `json:"tagged_addresses"`
 		*Alias
 	}{Alias: (*Alias)(s)}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&body); err != nil {
+	if err := decode(&body); err != nil {
 		return err
 	}
 	s.EnableTagOverride = s.EnableTagOverride || body.EnableTagOverrideSnake
@@ -97,7 +99,7 @@ func (a *API) agentServiceRegister(r *http.Request) (any, error) {
 // decodeRegistration returns what a request asks for, or why it cannot be.
 func decodeRegistration(r *http.Request) (local.Definition, error) {
 	var request serviceRequest
-	if err := decode(r, &request); err != nil {
+	if err := request.read(func(target any) error { return decode(r, target) }); err != nil {
 		return local.Definition{}, err
 	}
 	return request.registration()
@@ -107,7 +109,7 @@ func decodeRegistration(r *http.Request) (local.Definition, error) {
 // the configuration has it.
 func ReadService(body []byte) (local.Definition, error) {
 	var request serviceRequest
-	if err := decodeBytes(body, &request); err != nil {
+	if err := request.UnmarshalJSON(body); err != nil {
 		return local.Definition{}, err
 	}
 	definition, err := request.registration()
@@ -161,7 +163,7 @@ func (s *serviceRequest) definition() state.Service {
 // nil.
 func proxyOf(asked *mesh.Proxy) *mesh.Proxy {
 	if asked == nil {
-		return &mesh.Proxy{}
+		return mesh.Plain
 	}
 	for n := range asked.Upstreams {
 		if asked.Upstreams[n].DestinationType == "" {
@@ -221,7 +223,7 @@ func (s *serviceRequest) beside(svc state.Service) (*local.Sidecar, error) {
 	if proxy.Locality == nil {
 		proxy.Locality = svc.Locality
 	}
-	proxy.Proxy.Before(svc.Service, svc.ID, svc.Port, svc.SocketPath)
+	proxy.Proxy = proxy.Proxy.Before(svc.Service, svc.ID, svc.Port, svc.SocketPath)
 	if err := member(proxy).ValidateSidecar(); err != nil {
 		return nil, badRequest("Failed Validation: " + err.Error())
 	}

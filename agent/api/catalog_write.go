@@ -272,7 +272,7 @@ func (s *catalogServiceRequest) on(node string) state.Service {
 		Proxy: s.Proxy, Connect: state.Connect{Native: s.Connect != nil && s.Connect.Native},
 	}
 	if svc.Proxy == nil {
-		svc.Proxy = &mesh.Proxy{}
+		svc.Proxy = mesh.Plain
 	}
 	if svc.Tags == nil {
 		svc.Tags = []string{}

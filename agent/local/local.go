@@ -203,9 +203,13 @@ func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, rep
 	if err := w.PutService(svc); err != nil {
 		return nil, fmt.Errorf("register service %q: %w", svc.ID, err)
 	}
-	now := &service{definition: &svc, checks: map[string]*announcedCheck{}, changed: make(chan struct{})}
-	if stored := w.Service(l.node.Node, svc.ID); len(stored.TaggedAddresses) == len(svc.TaggedAddresses) {
-		now.definition = stored // one copy of it is enough, unless the catalog added a virtual address
+	now := &service{
+		definition: w.Service(l.node.Node, svc.ID), // one copy of it is enough
+		checks:     map[string]*announcedCheck{}, changed: make(chan struct{}),
+	}
+	if len(now.definition.TaggedAddresses) != len(svc.TaggedAddresses) { // the catalog has added a virtual one
+		own := svc
+		now.definition = &own
 	}
 	named := map[string]bool{}
 	announced := make([]*announcedCheck, len(checks))

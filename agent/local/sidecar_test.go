@@ -13,8 +13,7 @@ import (
 // withSidecar announces a service and a sidecar that names nothing but its
 // checks.
 func withSidecar(l *Local, id string, checks ...Check) error {
-	proxy := &mesh.Proxy{}
-	proxy.Before(id, id, 80, "")
+	proxy := mesh.Plain.Before(id, id, 80, "")
 	return l.RegisterWith(state.Service{ID: id, Service: id, Port: 80}, []Check{ttl(time.Hour)}, Sidecar{
 		Service: state.Service{Kind: mesh.ConnectProxy, Service: id + "-proxy", Proxy: proxy},
 		Checks:  checks,

@@ -27,6 +27,10 @@ type Proxy struct {
 	Expose                 ExposeConfig
 }
 
+// Plain is how the proxy is set up of a service that is none. All such services
+// share it.
+var Plain = &Proxy{}
+
 // Equal reports whether p and q say the same.
 func (p *Proxy) Equal(q *Proxy) bool { return p == q || reflect.DeepEqual(p, q) }
 

@@ -39,20 +39,20 @@ type Member struct {
 	SidecarSidecar bool // one with a sidecar in its turn
 }
 
-// Before sets the proxy up, where it says nothing, for an instance of a service
-// on the same machine: the one that it stands before.
-func (p *Proxy) Before(service, id string, port int, socketPath string) {
+// Before returns the proxy set up, where it says nothing, for an instance of a
+// service on the same machine: the one that it stands before.
+func (p Proxy) Before(service, id string, port int, socketPath string) *Proxy {
 	orElse(&p.DestinationServiceName, service)
 	orElse(&p.DestinationServiceID, id)
-	if p.LocalServiceSocketPath != "" || p.LocalServiceAddress != "" && p.LocalServicePort > 0 {
-		return
-	}
-	if socketPath != "" {
+	switch {
+	case p.LocalServiceSocketPath != "" || p.LocalServiceAddress != "" && p.LocalServicePort > 0:
+	case socketPath != "":
 		p.LocalServiceSocketPath = socketPath
-		return
+	default:
+		orElse(&p.LocalServiceAddress, "127.0.0.1")
+		orElse(&p.LocalServicePort, port)
 	}
-	orElse(&p.LocalServiceAddress, "127.0.0.1")
-	orElse(&p.LocalServicePort, port)
+	return &p
 }
 
 // Validate returns everything that is wrong with a service instance in a

@@ -31,10 +31,11 @@ type Service struct {
 	ModifyIndex       uint64    `bexpr:"-"`
 }
 
-// loaded implements loaded: most services are no proxies, and share that.
+// loaded implements loaded: most services are no proxies, and share that they
+// are none.
 func (s *Service) loaded() {
-	if s.Proxy == nil || s.Proxy.Equal(noProxy) {
-		s.Proxy = noProxy
+	if s.Proxy == nil || s.Proxy.Equal(mesh.Plain) {
+		s.Proxy = mesh.Plain
 	}
 }
 
@@ -68,9 +69,6 @@ type Weights struct {
 type Connect struct {
 	Native bool `json:",omitempty"`
 }
-
-// noProxy is how the proxy is set up of a service that is none.
-var noProxy = &mesh.Proxy{}
 
 // destination returns the service that is reached in the mesh through this
 // instance; nothing when it does not belong to one.
@@ -155,9 +153,7 @@ func (w *Writer) PutService(svc Service) error {
 	if node == nil {
 		return fmt.Errorf("service %q: %w %q", svc.ID, ErrUnknownNode, svc.Node)
 	}
-	if svc.Proxy == nil {
-		svc.Proxy = noProxy
-	}
+	svc.loaded()
 	if destination := svc.destination(); destination != "" {
 		address, err := w.virtualAddress(destination)
 		if err != nil {
