@@ -40,7 +40,7 @@ func (a *API) configPut(r *http.Request) (any, error) {
 	if err := mesh.Prepare(entry); err != nil {
 		return nil, err
 	}
-	if hasUnprintable(entry.ID().Name) {
+	if !state.Printable(entry.ID().Name) {
 		return nil, badRequest("Invalid name: it holds characters that cannot be printed")
 	}
 	stored := false
