@@ -139,6 +139,30 @@ func TestTooLargeBodyChangesNothing(t *testing.T) {
 	}
 }
 
+// TestTooLargeBodiesAreRefused sends more than half a MiB to whatever takes a
+// body.
+func TestTooLargeBodiesAreRefused(t *testing.T) {
+	d := open(t, Config{})
+	body := `{"Name":"` + strings.Repeat("a", maxBody) + `"}`
+	for ask, want := range map[string]string{
+		"PUT agent/service/register": "Request body(", "PUT agent/check/register": "Request body(", "PUT agent/check/update/c": "Request body(",
+		"PUT catalog/register": "Request body(", "PUT catalog/deregister": "Request body(", "PUT coordinate/update": "Request body(",
+		"PUT session/create": "Request body(", "POST query": "Request body(", "PUT kv/a": "Request body(", "PUT txn": "Request body(",
+		"PUT event/fire/x": "error broadcasting event: user event exceeds",
+	} {
+		method, path, _ := strings.Cut(ask, " ")
+		got, err := d.ask(t.Context(), method, "/v1/"+path, body)
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", ask, err)
+		case !strings.HasPrefix(got.body, want):
+			t.Errorf("%s: got %d %.80s, want %s", ask, got.status, got.body, want)
+		case strings.HasPrefix(want, "Request") && got.status != http.StatusRequestEntityTooLarge:
+			t.Errorf("%s: got %d, want 413", ask, got.status)
+		}
+	}
+}
+
 func TestUnservedPathsSaySo(t *testing.T) {
 	d := open(t, Config{})
 	for _, path := range []string{"/v1/connect/ca/roots", "/v1/agent/connect/ca/roots"} {

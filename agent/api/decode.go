@@ -19,15 +19,19 @@ const maxBody = 512 << 10
 func decode(r *http.Request, target any) error {
 	decoder := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(target)
-	switch {
-	case isTooLarge(err):
-		return tooLarge(r, maxBody, "")
-	case err != nil:
-		return badRequest("Request decode failed: " + err.Error())
-	default:
-		return nil
+	if err := decoder.Decode(target); err != nil {
+		return undecoded(r, err)
 	}
+	return nil
+}
+
+// undecoded returns the error of a body that could not be decoded as it is to
+// be told.
+func undecoded(r *http.Request, err error) error {
+	if isTooLarge(err) {
+		return tooLarge(r, maxBody, "")
+	}
+	return badRequest("Request decode failed: " + err.Error())
 }
 
 // decodeBytes is decode for a body that is not a request's.

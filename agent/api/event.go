@@ -18,10 +18,7 @@ func (a *API) eventFire(r *http.Request) (any, error) {
 		return nil, err
 	}
 	payload, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
-	if isTooLarge(err) {
-		return nil, tooLarge(r, maxBody, "")
-	}
-	if err != nil {
+	if err != nil && !isTooLarge(err) { // what came is already more than an event may have
 		return nil, badRequest("Request read failed: " + err.Error())
 	}
 	if len(payload) == 0 {

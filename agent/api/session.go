@@ -48,7 +48,7 @@ func (a *API) sessionCreate(r *http.Request) (any, error) {
 	body := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
 	// Unlike elsewhere, unknown fields are taken here, and no body at all is.
 	if err := body.Decode(&request); err != nil && !errors.Is(err, io.EOF) {
-		return nil, badRequest("Request decode failed: " + err.Error())
+		return nil, undecoded(r, err)
 	}
 	if err := a.checkPlace(parameters(r)); err != nil {
 		return nil, err
