@@ -74,7 +74,7 @@ func (s *answers) slot(key string) *slot {
 }
 
 // get returns the answer to q, whose place and key these are, as it is now.
-func (s *answers) get(place *slot, key string, q question, encode func(any) ([]byte, error)) (*answer, error) {
+func (s *answers) get(place *slot, key string, q *question, encode func(any) ([]byte, error)) (*answer, error) {
 	if kept := place.answer.Load(); kept.current() {
 		return kept, nil
 	}
@@ -101,7 +101,7 @@ func (s *answers) get(place *slot, key string, q question, encode func(any) ([]b
 }
 
 // produce asks the question and encodes what it finds.
-func produce(q question, encode func(any) ([]byte, error)) (*answer, error) {
+func produce(q *question, encode func(any) ([]byte, error)) (*answer, error) {
 	found, err := q.ask()
 	if err != nil {
 		return nil, err

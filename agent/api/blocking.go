@@ -56,7 +56,7 @@ func (a *API) catalog(r *http.Request, topic state.Topic, look func(*state.Snaps
 		value, err := look(snapshot)
 		return finding{value: value, index: index, changed: changed}, err
 	}
-	return question{ask: ask, indexed: true, consistency: options.consistency, options: options}, nil
+	return &question{ask: ask, indexed: true, consistency: options.consistency, options: options}, nil
 }
 
 // stored returns the question whose answer look finds in the state, with its
@@ -67,7 +67,7 @@ func (a *API) stored(r *http.Request, look func() (finding, error)) (any, error)
 	if err != nil {
 		return nil, unreached(err)
 	}
-	return question{ask: look, indexed: true, options: options}, nil
+	return &question{ask: look, indexed: true, options: options}, nil
 }
 
 // told returns the question whose answer, and its status, look finds in the
@@ -82,8 +82,8 @@ func (a *API) told(r *http.Request, topic state.Topic, look func(*state.Snapshot
 
 // own returns the question whose answer look finds in what this node
 // announced.
-func own(look func() (any, <-chan struct{}, error)) question {
-	return question{ask: func() (finding, error) {
+func own(look func() (any, <-chan struct{}, error)) *question {
+	return &question{ask: func() (finding, error) {
 		value, changed, err := look()
 		return finding{value: value, changed: changed}, err
 	}}
@@ -93,7 +93,7 @@ func own(look func() (any, <-chan struct{}, error)) question {
 // the answer it has, as soon as there is one that says something else or its
 // wait is over. An index above every answer's is from another life of the
 // registry and is answered at once: to wait for it could take for ever.
-func (a *API) settle(r *http.Request, q question) (*reply, error) {
+func (a *API) settle(r *http.Request, q *question) (*reply, error) {
 	key := answerKey(r.URL.Path, parameters(r))
 	if q.body != "" {
 		key += "\x00" + q.body // see answerKey
@@ -125,7 +125,7 @@ func (a *API) settle(r *http.Request, q question) (*reply, error) {
 }
 
 // headers returns the headers of an answer with this content and index.
-func (q question) headers(content http.Header, index uint64) http.Header {
+func (q *question) headers(content http.Header, index uint64) http.Header {
 	all := content.Clone()
 	if q.indexed {
 		all.Set("X-Consul-Index", strconv.FormatUint(index, 10))
@@ -154,7 +154,7 @@ func unreached(err error) error {
 }
 
 // refused returns the error of a question as it is to be told.
-func (q question) refused(err error) error {
+func (q *question) refused(err error) error {
 	if q.indexed && !q.alone && !q.bare {
 		return refusal{err}
 	}
@@ -164,12 +164,10 @@ func (q question) refused(err error) error {
 // bare marks a question as one whose errors say nothing of the state. It takes
 // what a handler returns.
 func bare(answer any, err error) (any, error) {
-	if q, ok := answer.(question); ok {
+	if q, ok := answer.(*question); ok {
 		q.bare = true
-		return q, err
 	}
-	var refused refusal
-	if errors.As(err, &refused) {
+	if refused, ok := err.(refusal); ok { // by readOptions: nobody wraps it
 		err = refused.error
 	}
 	return answer, err

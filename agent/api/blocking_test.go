@@ -178,12 +178,12 @@ func TestOneChangeIsEncodedOnce(t *testing.T) {
 		d.register("web", "web-1")
 		var mu sync.Mutex
 		encoded := 0
-		q := func() question {
+		q := func() *question {
 			asked, err := d.api.healthService(mustRequest(t, "/v1/health/service/web"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			return asked.(question)
+			return asked.(*question)
 		}
 		count := func(any) ([]byte, error) {
 			mu.Lock()

@@ -32,16 +32,15 @@ func (c cached) tell(header http.Header) {
 // cacheable marks a question as one that may be asked with ?cached. It takes
 // what a handler returns.
 func cacheable(answer any, err error) (any, error) {
-	if q, ok := answer.(question); ok {
+	if q, ok := answer.(*question); ok {
 		q.cacheable = true
-		return q, err
 	}
 	return answer, err
 }
 
 // fromCache says of the answer in place what was asked about the cache.
 // Cache-Control does not matter: Consul's own cache follows such an answer.
-func (q question) fromCache(place *slot) cached {
+func (q *question) fromCache(place *slot) cached {
 	if !q.cacheable {
 		return notCached
 	}

@@ -31,9 +31,8 @@ func (a *API) chainOverride(r *http.Request) (any, error) {
 		return nil, badRequest("Invalid OverrideMeshGateway.Mode parameter")
 	}
 	answer, err := cacheable(a.discoveryChain(r, overrides))
-	if q, ok := answer.(question); ok {
+	if q, ok := answer.(*question); ok {
 		q.body = fmt.Sprintf("%+v", overrides)
-		return q, err
 	}
 	return answer, err
 }

@@ -40,7 +40,7 @@ func (a *API) eventList(r *http.Request) (any, error) {
 	if err := options.parseBlocking(parameters(r)); err != nil {
 		return nil, err
 	}
-	return question{
+	return &question{
 		ask: func() (finding, error) {
 			events, changed := a.events.Look()
 			events = keep(events, func(e event.Event) bool { return name == "" || e.Name == name })

@@ -32,9 +32,11 @@ func (a *API) readOptions(r *http.Request) (readOptions, error) {
 	if err := options.parseBlocking(query); err != nil {
 		return options, err
 	}
-	var err error
-	if options.anew, err = mustRevalidate(r.Header.Get("Cache-Control")); err != nil {
-		return options, err
+	if control := r.Header.Get("Cache-Control"); control != "" { // nearly nobody
+		var err error
+		if options.anew, err = mustRevalidate(control); err != nil {
+			return options, err
+		}
 	}
 	staleByDefault := a.settings.Load().StaleDiscovery &&
 		(strings.HasPrefix(r.URL.Path, "/v1/catalog") || strings.HasPrefix(r.URL.Path, "/v1/health"))

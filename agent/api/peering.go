@@ -16,7 +16,7 @@ func (a *API) none(r *http.Request) (any, error) {
 		return nil, err
 	}
 	ask := func() (finding, error) { return finding{value: []any{}, index: a.born()}, nil }
-	return question{ask: ask, indexed: true, options: options}, nil
+	return &question{ask: ask, indexed: true, options: options}, nil
 }
 
 // peeringGet gives one peer.

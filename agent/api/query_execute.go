@@ -79,7 +79,7 @@ func (a *API) atOnce(r *http.Request, options readOptions, value any) (any, erro
 		return nil, err
 	}
 	out := jsonReply(body)
-	out.header = question{indexed: true}.headers(out.header, queryIndex)
+	out.header = (&question{indexed: true}).headers(out.header, queryIndex)
 	out.consistency = options.consistency
 	out.cache = options.fromCache(a.answers.slot(answerKey(r.URL.Path, parameters(r))), options.anew)
 	return out, nil

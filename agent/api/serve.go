@@ -134,7 +134,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 		out = answer
 	case stream:
 		return a.flow(w, r, answer)
-	case question:
+	case *question:
 		settled, err := a.settle(r, answer)
 		if err != nil {
 			return err

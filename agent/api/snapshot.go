@@ -20,7 +20,7 @@ func (a *API) snapshotSave(r *http.Request) (any, error) {
 	}
 	snapshot := a.store.Snapshot()
 	return &reply{
-		header: question{indexed: true}.headers(http.Header{"Content-Type": {"application/x-gzip"}}, snapshot.Index()),
+		header: (&question{indexed: true}).headers(http.Header{"Content-Type": {"application/x-gzip"}}, snapshot.Index()),
 		copy:   func(w io.Writer) error { return archive.Write(w, snapshot, a.config.Version) },
 	}, nil
 }
