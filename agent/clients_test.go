@@ -5,9 +5,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	consul "github.com/hashicorp/consul/api"
 
+	"github.com/realjf/muster/agent"
 	"github.com/realjf/muster/agent/agenttest"
 )
 
@@ -188,6 +190,61 @@ func TestPreparedQueries(t *testing.T) {
 	}
 	if _, err := queries.Delete(id, nil); err == nil {
 		t.Error("a query that is gone was deleted")
+	}
+}
+
+// TestSnapshotOfAnotherAgent restores on one agent what another one saved: of
+// the same name, as after a restart, or of another, as on another machine.
+// Sessions and their locks live on where their node does.
+func TestSnapshotOfAnotherAgent(t *testing.T) {
+	for name, c := range map[string]struct {
+		node string
+		held bool
+	}{"the same name": {"n1", true}, "another name": {"n2", false}} {
+		t.Run(name, func(t *testing.T) {
+			named := func(node string) *consul.Client {
+				return agenttest.Start(t, func(c *agent.Config) { c.Node = node }).Client()
+			}
+			from, to := named("n1"), named(c.node)
+			session, _, err := from.Session().Create(&consul.SessionEntry{LockDelay: time.Millisecond}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if held, _, err := from.KV().Acquire(&consul.KVPair{Key: "lock", Session: session}, nil); err != nil || !held {
+				t.Fatalf("lock: %t, %v", held, err)
+			}
+			if err := from.Agent().ServiceRegister(&consul.AgentServiceRegistration{Name: "there"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := to.Agent().ServiceRegister(&consul.AgentServiceRegistration{Name: "here"}); err != nil {
+				t.Fatal(err)
+			}
+			self, err := to.Agent().Self()
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			file, _, err := from.Snapshot().Save(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			if err := to.Snapshot().Restore(nil, file); err != nil {
+				t.Fatal(err)
+			}
+			nodes, _, err := to.Catalog().Nodes(nil)
+			if err != nil || len(nodes) != 1 || nodes[0].Node != c.node || nodes[0].ID != self["Config"]["NodeID"] {
+				t.Errorf("nodes: %+v, %v; want %s alone, as it is known there", nodes, err, c.node)
+			}
+			services, _, err := to.Catalog().Services(nil)
+			if _, here := services["here"]; err != nil || len(services) != 2 || !here {
+				t.Errorf("services: %v, %v; want consul and here", services, err)
+			}
+			entry, _, err := to.KV().Get("lock", nil)
+			if err != nil || entry == nil || (entry.Session == session) != c.held {
+				t.Errorf("the key is %+v, %v; want it held: %t", entry, err, c.held)
+			}
+		})
 	}
 }
 

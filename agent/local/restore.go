@@ -47,8 +47,10 @@ func (l *Local) restore(w *state.Writer) error {
 }
 
 // disown removes what this node did not announce from it, and the nodes of
-// other agents.
+// other agents. An agent that had this one's name was this one, in an earlier
+// life.
 func (l *Local) disown(w *state.Writer) {
+	w.IdentifyNode(l.node.Node, l.node.ID)
 	for _, node := range w.Nodes() {
 		if !strings.EqualFold(node.Node, l.node.Node) && w.Check(node.Node, state.AgentHealth) != nil {
 			w.DeleteNode(node.Node)

@@ -85,10 +85,26 @@ func (w *Writer) PutNode(n Node) error {
 		}
 		n.CreateIndex = old.CreateIndex
 	}
-	w.nodes.put(&n)
+	w.putNode(&n)
+	return nil
+}
+
+func (w *Writer) putNode(n *Node) {
+	w.nodes.put(n)
 	w.touch(AllNodes, NodeServices(n.Node))
 	w.touchServicesOn(n.Node)
-	return nil
+}
+
+// IdentifyNode gives the node with the name another ID, alive or not: for its
+// own agent, which knows. It does nothing when there is no such node.
+func (w *Writer) IdentifyNode(name, id string) {
+	old := w.Node(name)
+	if old == nil || old.ID == id {
+		return
+	}
+	node := *old
+	node.ID, node.ModifyIndex = id, w.index
+	w.putNode(&node)
 }
 
 // alive reports whether the node has an agent that is alive.
