@@ -1,9 +1,45 @@
 package state
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"testing"
 )
+
+// BenchmarkSaved saves and loads 100,000 instances with a check each.
+func BenchmarkSaved(b *testing.B) {
+	s := New()
+	for n := range 100_000 {
+		node, id := fmt.Sprintf("node-%d", n/100), fmt.Sprintf("web-%d", n)
+		if err := s.Write(func(w *Writer) error {
+			return errors.Join(
+				w.PutNode(Node{Node: node, Address: "10.0.0.1"}),
+				w.PutService(Service{Node: node, ID: id, Service: fmt.Sprintf("web-%d", n%500), Tags: []string{"v1"}, Port: 80}),
+				w.PutCheck(Check{Node: node, CheckID: "service:" + id, Status: Passing, ServiceID: id}))
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	file := save(b, s.Snapshot())
+	b.Run("save", func(b *testing.B) {
+		b.SetBytes(int64(len(file)))
+		for b.Loop() {
+			if err := s.Snapshot().Save(io.Discard); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("load", func(b *testing.B) {
+		b.SetBytes(int64(len(file)))
+		for b.Loop() {
+			if _, err := Load(bytes.NewReader(file)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
 
 // What one registration and one look at a service cost does not depend on how
 // much is there.

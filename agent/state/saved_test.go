@@ -128,14 +128,17 @@ func someWrites(t *rapid.T, s *Store) {
 		node, id, end := name.Draw(t, "node"), name.Draw(t, "id"), ends.Draw(t, "end")
 		status := rapid.SampledFrom([]Status{Passing, Warning, Critical}).Draw(t, "status")
 		op := rapid.SampledFrom([]string{
-			"node", "service", "check", "session", "coordinate", "query", "put", "lock", "no node", "no service", "no session", "no key", "no tree",
+			"node", "service", "proxy", "check", "session", "coordinate", "query", "put", "lock", "no node", "no service", "no session", "no key", "no tree",
 		}).Draw(t, "op")
 		_ = s.Try(func(w *Writer) error { // what cannot be is refused, which is as good
 			switch op {
 			case "node":
-				w.PutNode(Node{Node: node, Address: id, Meta: map[string]string{"k": id}})
+				return w.PutNode(Node{Node: node, ID: id, Address: id, Meta: map[string]string{"k": id}})
 			case "service":
 				return w.PutService(Service{Node: node, ID: id, Service: "s" + id, Tags: []string{status.word()}, Port: len(end)})
+			case "proxy":
+				return w.PutService(Service{Node: node, ID: "p" + id, Service: "p", Kind: mesh.ConnectProxy,
+					Proxy: &mesh.Proxy{DestinationServiceName: "s" + id, Config: map[string]any{"a": 1.5, "b": []any{end == ""}}}})
 			case "check":
 				return w.PutCheck(Check{Node: node, CheckID: id + "-check", Status: status, ServiceID: id})
 			case "session":
@@ -170,10 +173,11 @@ func (s Status) word() string { return string(s) }
 // everyRead returns the answers to all questions there are, without the
 // indexes of the answers, and those.
 func everyRead(t *rapid.T, s *Snapshot) (answers string, indexes []uint64) {
-	all := []any{s.Nodes(), s.Services(), s.Sessions(), s.Coordinates(), s.Queries(), s.Counts(), s.tombstones.all()}
+	all := []any{s.Nodes(), s.Services(), s.Sessions(), s.Coordinates(), s.Queries(), s.Counts(), s.tombstones.all(), s.virtuals.all()}
 	for _, name := range []string{"a", "b", "c"} {
 		all = append(all, s.Node(name), s.ServicesOn(name), s.ChecksOn(name), s.Instances("s"+name), s.ChecksFor("s"+name),
-			s.Session(name), s.SessionsOn(name), s.Query(name), s.QueryNamed(name), s.QueryFor(name), s.entries.lockedBy(name), s.Coordinate(name))
+			s.Session(name), s.SessionsOn(name), s.Query(name), s.QueryNamed(name), s.QueryFor(name), s.entries.lockedBy(name), s.Coordinate(name),
+			s.NodeByID(name), s.MeshInstances("s"+name))
 		for _, key := range []string{name, name + "/", name + "/x", name + "/\xff"} {
 			entry, one, _ := s.Entry(key)
 			entries, many, _ := s.Entries(key)
@@ -195,7 +199,7 @@ func everyRead(t *rapid.T, s *Snapshot) (answers string, indexes []uint64) {
 func everyTopic() []Topic {
 	topics := []Topic{AllNodes, AllServices, AllSessions, AllCoordinates, AllQueries, Everything, {kind: keys}, {kind: tombstones}}
 	for _, name := range []string{"a", "b", "c", "d"} {
-		topics = append(topics, ServiceInstances("s"+name), ServiceHealth("s"+name), NodeServices(name), NodeChecks(name))
+		topics = append(topics, ServiceInstances("s"+name), ServiceHealth("s"+name), MeshHealth("s"+name), NodeServices(name), NodeChecks(name))
 	}
 	return append(topics, ChecksIn(AnyStatus), ChecksIn(Passing))
 }
