@@ -86,7 +86,7 @@ func New(config Config) (*Agent, error) {
 	}
 	v1 := api.New(store, announced, sessions, api.Config{
 		Pretty: config.Pretty, Version: config.Version, Log: log,
-		ServerPort: config.ServerPort, SerfPort: config.SerfPort,
+		ServerPort: config.ServerPort, SerfPort: config.SerfPort, Telemetry: config.Telemetry,
 		Leave:    leave,
 		Reload:   config.Reload,
 		Settings: config.settings(),

@@ -16,6 +16,7 @@ import (
 	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/state"
+	"github.com/realjf/muster/agent/telemetry"
 )
 
 // Config says what kind of registry an agent is. Start from [DevConfig].
@@ -79,6 +80,8 @@ type Config struct {
 	// check whose status stays the same; 0 is 5 minutes.
 	CheckUpdateInterval time.Duration
 
+	// Telemetry says what the figures about the agent are called.
+	Telemetry telemetry.Config
 	// Pretty indents JSON answers: easier to read, about twice as large.
 	Pretty bool
 	// DiscoveryMaxStale is how old the answers about catalog and health may be

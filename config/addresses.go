@@ -56,7 +56,12 @@ func (s *settler) addresses(into *agent.Config, dev bool) {
 	}
 	if isEverywhere(into.NodeAddress) {
 		var err error
-		if into.NodeAddress, err = ownAddress(netip.MustParseAddr(bind)); err != nil {
+		into.NodeAddress, err = ownAddress(netip.MustParseAddr(bind))
+		switch {
+		case errors.Is(err, errNoAddress):
+			into.NodeAddress = "127.0.0.1"
+			s.warn("bind_addr: %v; the catalog has it as 127.0.0.1, where nobody else reaches it", err)
+		case err != nil:
 			s.wrong("bind_addr", "%w", err)
 		}
 	}
@@ -159,14 +164,14 @@ func ownAddress(everywhere netip.Addr) (string, error) {
 	switch {
 	case len(found) == 1:
 		return found[0], nil
-	case len(found) == 0 && everywhere.Is4():
-		return "", errors.New("this machine has no private IPv4 address; give one with bind_addr or advertise_addr")
 	case len(found) == 0:
-		return "", errors.New("this machine has no public IPv6 address; give one with bind_addr or advertise_addr")
+		return "", errNoAddress
 	default:
 		return "", fmt.Errorf("this machine has several addresses (%s); choose one with bind_addr or advertise_addr", strings.Join(found, ", "))
 	}
 }
+
+var errNoAddress = errors.New("this machine has no private IPv4 or public IPv6 address to give to others (bind_addr, advertise_addr)")
 
 // shared is the address space of carriers (RFC 6598), private for Consul.
 var shared = netip.MustParsePrefix("100.64.0.0/10")

@@ -71,6 +71,8 @@ func (s *settler) agent(dev bool) Agent {
 	s.door(r)
 	s.flag("enable_debug", &r.EnableDebug)
 	s.span("check_update_interval", &r.CheckUpdateInterval)
+	s.text("telemetry.metrics_prefix", &r.Telemetry.Prefix)
+	s.flag("telemetry.disable_hostname", &r.Telemetry.HideHostname)
 	s.log(&a.Log)
 	s.text("pid_file", &a.PIDFile)
 	s.dns(&a.DNS)

@@ -20,6 +20,7 @@ import (
 	"github.com/realjf/muster/agent"
 	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/telemetry"
 	"github.com/realjf/muster/config"
 )
 
@@ -177,6 +178,7 @@ enable_debug = false
 check_update_interval = "7s"
 primary_datacenter = "DC1"
 dns_config { only_passing = true service_ttl { "*" = "5s" } soa { retry = 1 } }
+telemetry { metrics_prefix = "m" disable_hostname = true }
 check { name = "c", ttl = "5s" }
 `)
 	r := a.Registry
@@ -190,8 +192,9 @@ check { name = "c", ttl = "5s" }
 	want.MaxConnsPerClient, want.CheckUpdateInterval, want.EnableDebug = 7, 7*time.Second, false
 	want.Limits = api.Limits{ValueBytes: 8, TransactionBytes: 9, Mode: api.RatePermissive, ReadRate: 0.5, WriteRate: -1}
 	want.ServerPort, want.SerfPort = 3, 4
+	want.Telemetry = telemetry.Config{Prefix: "m", HideHostname: true}
 	want.SidecarPorts = local.PortRange{Min: 1, Max: 2}
-	want.Checks = []agent.Definition{{Where: "a.hcl:29: checks[0]", Body: []byte(`{"name":"c","ttl":"5s"}`)}}
+	want.Checks = []agent.Definition{{Where: "a.hcl:30: checks[0]", Body: []byte(`{"name":"c","ttl":"5s"}`)}}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("got  %+v\nwant %+v", r, want)
 	}

@@ -276,8 +276,8 @@ func tlsKeys() []key {
 }
 
 var telemetryKeys = under("telemetry.", []key{
-	{"disable_hostname", flag, later},
-	{"metrics_prefix", text, later},
+	{"disable_hostname", flag, served},
+	{"metrics_prefix", text, served},
 	{"prometheus_retention_time", span, without("what Prometheus asks for is always there")},
 	{"enable_host_metrics", flag, later},
 	{"filter_default", flag, later},

@@ -47,6 +47,8 @@ type Config struct {
 	// Reload reads the configuration again when a client asks for it. Nil means
 	// that there is none to read.
 	Reload func() error
+	// Telemetry says what the figures are called.
+	Telemetry telemetry.Config
 	// Log is the agent's, which clients may read. It hears of answers that could
 	// not be made, and at debug level of all requests. Nil means silence.
 	Log *monitor.Log
@@ -103,7 +105,7 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 		config.Log = monitor.New(nil)
 	}
 	a := &API{
-		store: store, local: local, sessions: sessions, events: &event.Log{}, telemetry: telemetry.New(store, local.Node()),
+		store: store, local: local, sessions: sessions, events: &event.Log{}, telemetry: telemetry.New(store, local.Node(), config.Telemetry),
 		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(), mux: http.NewServeMux(),
 	}
 	a.telemetry.Gauge("consul.rpc.queries_blocking", func() float64 { return float64(a.waits.now.Load()) })

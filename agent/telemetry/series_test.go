@@ -14,7 +14,7 @@ import (
 // what there is so far, later what was in the last one that is over.
 func TestIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		telemetry := New(state.New(), state.Node{Node: "n1"})
+		telemetry := New(state.New(), state.Node{Node: "n1"}, Config{})
 		series := telemetry.Series("things", nil)
 		telemetry.Series("never", nil)
 		steps := []struct {
@@ -52,7 +52,7 @@ func TestIntervals(t *testing.T) {
 
 func TestStreamTellsEachIntervalOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		telemetry := New(state.New(), state.Node{Node: "n1"})
+		telemetry := New(state.New(), state.Node{Node: "n1"}, Config{})
 		counter := telemetry.Counter("things", nil)
 		ctx, stop := context.WithCancel(t.Context())
 		reports := make(chan Report)

@@ -9,6 +9,7 @@ package telemetry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -25,11 +26,21 @@ import (
 	"github.com/realjf/muster/agent/state"
 )
 
+// Config has what may be chosen. The zero value works.
+type Config struct {
+	// Prefix is what all names begin with; "consul" by default.
+	Prefix string
+	// HideHostname leaves the node's name out of the names of figures about the
+	// process, so that those of many agents have one name.
+	HideHostname bool
+}
+
 // Telemetry is one registry's. It is safe for concurrent use.
 type Telemetry struct {
-	store *state.Store
-	node  state.Node
-	began time.Time
+	store  *state.Store
+	node   state.Node
+	config Config
+	began  time.Time
 
 	mu     sync.Mutex
 	series []*Series
@@ -37,8 +48,17 @@ type Telemetry struct {
 }
 
 // New returns the telemetry of the registry that keeps store on node.
-func New(store *state.Store, node state.Node) *Telemetry {
-	return &Telemetry{store: store, node: node, began: time.Now(), asked: map[string]func() float64{}}
+func New(store *state.Store, node state.Node, config Config) *Telemetry {
+	config.Prefix = cmp.Or(config.Prefix, "consul")
+	return &Telemetry{store: store, node: node, config: config, began: time.Now(), asked: map[string]func() float64{}}
+}
+
+// name returns what a figure is called that Consul calls so by default.
+func (t *Telemetry) name(name string) string {
+	if rest, ok := strings.CutPrefix(name, "consul."); ok {
+		return t.config.Prefix + "." + rest
+	}
+	return name
 }
 
 // Series returns a new series, for things that are seen again and again.
@@ -99,6 +119,7 @@ func (t *Telemetry) report(i interval) Report {
 	}
 	for _, s := range t.all() {
 		sample := s.in(i)
+		sample.Name = t.name(sample.Name)
 		switch {
 		case sample.Count == 0: // what was not seen is left out
 		case s.counts:
@@ -154,19 +175,23 @@ func (t *Telemetry) gauges() []Gauge {
 		"nodes": counts.Nodes, "services": counts.Services, "service_instances": counts.Instances,
 		"checks": counts.Checks, "kv_entries": counts.Keys, "sessions": counts.Sessions,
 	}
+	host := t.node.Node + "."
+	if t.config.HideHostname {
+		host = ""
+	}
 	gauges := []Gauge{}
 	for _, name := range slices.Sorted(maps.Keys(process)) {
-		gauges = append(gauges, Gauge{"consul." + t.node.Node + ".runtime." + name, process[name], map[string]string{}})
+		gauges = append(gauges, Gauge{t.name("consul." + host + "runtime." + name), process[name], map[string]string{}})
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		labels := map[string]string{"datacenter": t.node.Datacenter}
-		gauges = append(gauges, Gauge{"consul.state." + name, float64(known[name]), labels})
+		gauges = append(gauges, Gauge{t.name("consul.state." + name), float64(known[name]), labels})
 	}
 	t.mu.Lock()
 	asked := maps.Clone(t.asked)
 	t.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
-		gauges = append(gauges, Gauge{name, asked[name](), map[string]string{}})
+		gauges = append(gauges, Gauge{t.name(name), asked[name](), map[string]string{}})
 	}
 	return gauges
 }
@@ -209,7 +234,7 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, s := range f.all() {
 		count, sum := s.total()
-		switch described := description(s.name, s.labels); {
+		switch described := description(f.name(s.name), s.labels); {
 		case count == 0:
 		case s.counts:
 			out <- prometheus.MustNewConstMetric(described, prometheus.CounterValue, sum, values(s.labels)...)

@@ -18,7 +18,7 @@ func TestReport(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	telemetry := New(store, state.Node{Node: "n1.example", Datacenter: "dc1"})
+	telemetry := New(store, state.Node{Node: "n1.example", Datacenter: "dc1"}, Config{})
 	asked := telemetry.Series("consul.api.http", map[string]string{"method": "GET", "path": "v1_status_leader"})
 	telemetry.Series("consul.api.http", map[string]string{"method": "PUT", "path": "v1_never"})
 	for _, ms := range []float64{10, 20, 30} {
@@ -52,6 +52,40 @@ func TestReport(t *testing.T) {
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("Prometheus is not told %q", want)
+		}
+	}
+}
+
+func TestNamesAreChosen(t *testing.T) {
+	for _, tc := range []struct {
+		config Config
+		want   []string
+	}{
+		{Config{}, []string{"consul.n1.runtime.num_goroutines", "consul.state.nodes", "consul.api.http", "consul_api_http_count"}},
+		{Config{Prefix: "m"}, []string{"m.n1.runtime.num_goroutines", "m.state.nodes", "m.api.http", "m_api_http_count"}},
+		{Config{HideHostname: true}, []string{"consul.runtime.num_goroutines", "consul.state.nodes", "consul.api.http", "consul_api_http_count"}},
+	} {
+		telemetry := New(state.New(), state.Node{Node: "n1"}, tc.config)
+		telemetry.Series("consul.api.http", nil).observe(time.Now(), 1)
+		report := telemetry.Report()
+		names := map[string]bool{}
+		for _, gauge := range report.Gauges {
+			names[gauge.Name] = true
+		}
+		for _, sample := range report.Samples {
+			names[sample.Name] = true
+		}
+		text, err := telemetry.Prometheus()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range tc.want {
+			if !names[want] && !strings.Contains(string(text), "\n"+want+" ") {
+				t.Errorf("%+v: there is no %s in %v", tc.config, want, names)
+			}
+		}
+		if !strings.Contains(string(text), "_runtime_num_goroutines ") || strings.Contains(string(text), "n1") {
+			t.Errorf("%+v: Prometheus is told the node's name, which it knows", tc.config)
 		}
 	}
 }
