@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -55,6 +56,53 @@ func TestCompareSaysHowMuchBetter(t *testing.T) {
 	} {
 		if got := (figure{more: test.more}).compare(test.muster, test.other); got != test.want {
 			t.Errorf("compare(%v, %v) with more=%t = %q, want %q", test.muster, test.other, test.more, got, test.want)
+		}
+	}
+}
+
+func TestNotesAreGivenOnceForWhatIsAlike(t *testing.T) {
+	table := []row{
+		{figure: figure{name: "start", exact: "once"}},
+		{figure: figure{name: "one", exact: "over 2s"}}, {figure: figure{name: "two", exact: "over 2s"}}, {figure: figure{name: "three", exact: "over 2s"}},
+		{figure: figure{name: "end", exact: "once"}},
+	}
+	if got, want := notes(table), "- *start*: once.\n- *one* to *three*: over 2s.\n- *end*: once.\n"; got != want {
+		t.Errorf("notes() = %q, want %q", got, want)
+	}
+}
+
+func TestSlopeIsTheExponentOfGrowth(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		y    []float64
+		want float64
+	}{
+		{"flat", []float64{5, 5, 5}, 0},
+		{"linear", []float64{1, 2, 3}, 1},
+		{"falling", []float64{3, 2, 1}, -1},
+	} {
+		if got := slope([]float64{1, 2, 3}, test.y); math.Abs(got-test.want) > 1e-9 {
+			t.Errorf("%s: slope = %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestWhoIsTakenWhen(t *testing.T) {
+	for _, test := range []struct {
+		who       who
+		contender string
+		round     int
+		want      bool
+	}{
+		{everybody, consulName, 2, true},
+		{consulOnce, consulName, 0, true},
+		{consulOnce, consulName, 1, false},
+		{consulOnce, minimalName, 1, true},
+		{musterAlone, musterName, 1, true},
+		{musterAlone, minimalName, 0, false},
+	} {
+		if got := test.who.takes(test.contender, test.round); got != test.want {
+			t.Errorf("%d.takes(%s, %d) = %t, want %t", test.who, test.contender, test.round, got, test.want)
 		}
 	}
 }

@@ -43,10 +43,27 @@ func report(ctx context.Context, table []row, rounds int, consul string) (string
 	fmt.Fprintf(&b, "\nTaken by `make bench` on %s: medians of %d alternating rounds, each figure on a registry started for it.\n", time.Now().UTC().Format(time.DateOnly), rounds)
 	fmt.Fprintf(&b, "muster is `muster agent -dev` at %s, Consul is `consul agent -dev` (%s), minimal is `test/bench/minimal`; %s.\n", commit, consulVersion, runtime.Version())
 	fmt.Fprintf(&b, "The machine: %s; the load runs on it too.\n\n", machine)
-	for _, row := range table {
-		fmt.Fprintf(&b, "- *%s*: %s.\n", row.name, row.exact)
-	}
+	b.WriteString(notes(table))
 	return b.String(), nil
+}
+
+// notes says how each figure was taken, once for those that follow each other
+// and were taken alike.
+func notes(table []row) string {
+	var b strings.Builder
+	for n := 0; n < len(table); {
+		alike := n + 1
+		for alike < len(table) && table[alike].exact == table[n].exact {
+			alike++
+		}
+		name := table[n].name
+		if alike > n+1 {
+			name += "* to *" + table[alike-1].name
+		}
+		fmt.Fprintf(&b, "- *%s*: %s.\n", name, table[n].exact)
+		n = alike
+	}
+	return b.String()
 }
 
 // compare says how muster's value stands to another: above 1 is better,
