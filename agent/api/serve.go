@@ -79,15 +79,7 @@ func (a *API) serve(route route) http.Handler {
 			}
 			return
 		}
-		if !settings.lets(r) {
-			a.writeError(w, r, errRestricted)
-			return
-		}
-		if err := route.place.check(r.Form); err != nil {
-			a.writeError(w, r, err)
-			return
-		}
-		if err := a.admit(r, costs[r.Method], route.path); err != nil {
+		if err := a.refused(r, settings, route, costs[r.Method]); err != nil {
 			a.writeError(w, r, err)
 			return
 		}
@@ -104,6 +96,18 @@ func (a *API) serve(route route) http.Handler {
 			a.writeError(w, r, err)
 		}
 	})
+}
+
+// refused returns why a request may not go on to the handler of its route, or
+// nil.
+func (a *API) refused(r *http.Request, settings *Settings, route route, c cost) error {
+	if !settings.lets(r) {
+		return errRestricted
+	}
+	if err := route.place.check(r.Form); err != nil {
+		return err
+	}
+	return a.admit(r, c, route.path)
 }
 
 // counted are the methods that are told apart in the metrics, whether a route
