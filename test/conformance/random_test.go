@@ -5,6 +5,7 @@ package conformance
 import (
 	"flag"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,9 +17,10 @@ import (
 
 	"github.com/realjf/muster/agent"
 	"github.com/realjf/muster/agent/agenttest"
+	"github.com/realjf/muster/test/random"
 )
 
-var random = flag.Duration("random", 0, "how long to ask both registries random sequences, new ones each time; 0 for the same few")
+var randomFor = flag.Duration("random", 0, "how long to ask both registries random sequences, new ones each time; 0 for the same few")
 
 // rounds is how often the few are drawn: a hundred sequences each time.
 const rounds = 4
@@ -35,15 +37,15 @@ func TestRandomSequences(t *testing.T) {
 	time.Sleep(4 * settle) // until its own node is complete
 	set(t, "rapid.nofailfile", true)
 	began, run := time.Now(), 0
-	for round := 1; !t.Failed() && (round <= rounds || time.Since(began) < *random); round++ {
+	for round := 1; !t.Failed() && (round <= rounds || time.Since(began) < *randomFor); round++ {
 		seed := int64(round)
-		if *random > 0 {
+		if *randomFor > 0 {
 			seed = began.UnixNano() + seed
 		}
 		set(t, "rapid.seed", seed)
 		rapid.Check(t, func(t *rapid.T) {
 			run++
-			play(t, run, rapid.SliceOfN(someStep(), 1, 30).Draw(t, "steps"), consul, ours)
+			play(t, run, random.Steps(30).Draw(t, "steps"), consul, ours)
 		})
 	}
 }
@@ -55,17 +57,8 @@ func set(t *testing.T, name string, value any) {
 	}
 }
 
-// looks are the reads before and after each step.
-var looks = []string{
-	"/v1/kv/{run}/?recurse", "/v1/kv/{run}/?keys&separator=/", "/v1/kv/{run}/a",
-	"/v1/session/list", "/v1/session/node/x",
-	"/v1/catalog/nodes", "/v1/catalog/services", "/v1/catalog/service/web", "/v1/catalog/node/x", "/v1/catalog/node-services/y",
-	"/v1/health/service/web", "/v1/health/service/db?passing", "/v1/health/checks/web", "/v1/health/node/x",
-	"/v1/health/state/critical", "/v1/health/state/any",
-}
-
 // play lets both registries go through the steps, and takes back what they did.
-func play(t *rapid.T, run int, steps []request, consul, muster *player) {
+func play(t *rapid.T, run int, steps []random.Request, consul, muster *player) {
 	both := []*player{consul, muster}
 	for _, p := range both {
 		p.begin(run)
@@ -78,12 +71,12 @@ func play(t *rapid.T, run int, steps []request, consul, muster *player) {
 		}
 	}()
 	for n := range len(steps) + 1 {
-		asked := []request{} // first nothing but the looks
+		asked := []random.Request{} // first nothing but the looks
 		if n > 0 {
 			asked = append(asked, steps[n-1])
 		}
-		for _, path := range looks {
-			asked = append(asked, request{method: "GET", path: path})
+		for _, path := range random.Looks {
+			asked = append(asked, random.Request{Method: http.MethodGet, Path: path})
 		}
 		answers := make([][]answer, len(both))
 		var group errgroup.Group
@@ -111,7 +104,7 @@ func play(t *rapid.T, run int, steps []request, consul, muster *player) {
 }
 
 // story writes steps as a list has them.
-func story(steps []request) string {
+func story(steps []random.Request) string {
 	var all strings.Builder
 	for _, step := range steps {
 		all.WriteString("\n" + step.String())
@@ -129,7 +122,7 @@ var meant = []struct{ request, consul, muster *regexp.Regexp }{
 	{regexp.MustCompile(`/v1/txn .*"Check".*"get"`), regexp.MustCompile(`object is missing a value for this index`), regexp.MustCompile(`check \\"\\" on node`)},
 }
 
-func isMeant(asked request, consul, muster answer) bool {
+func isMeant(asked random.Request, consul, muster answer) bool {
 	return slices.ContainsFunc(meant, func(m struct{ request, consul, muster *regexp.Regexp }) bool {
 		return m.request.MatchString(asked.String()) && m.consul.MatchString(consul.text) && m.muster.MatchString(muster.text)
 	})

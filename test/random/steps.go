@@ -1,6 +1,11 @@
-//go:build conformance
-
-package conformance
+// Package random draws sequences of requests to a registry: writes of a few
+// keys, sessions, nodes, services and checks that meet again and again, alone
+// and in transactions. It says where to look after each, and knows the names
+// of what a registry makes up, so that the same sequence can be asked of
+// several registries, and their answers compared.
+//
+// It refuses to know what the answers should be.
+package random
 
 import (
 	"cmp"
@@ -12,9 +17,22 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A random step is a request as a list has it. In it {name} stands for what a
-// registry made up: {s1} for the id of the first session, {at key a} for the
-// index that the key a is at, {was key a} for the one before.
+// Request is one request. In it {name} stands for what a registry made up:
+// {s1} for the id of the first session, {at key a} for the index that the key a
+// is at, {was key a} for the one before, {run} for the keys' own folder.
+type Request struct{ Method, Path, Body string }
+
+// String returns the request as a list of test/conformance has it.
+func (r Request) String() string { return strings.TrimSpace(r.Method + " " + r.Path + " " + r.Body) }
+
+// Looks are reads that show everything that the steps can change.
+var Looks = []string{
+	"/v1/kv/{run}/?recurse", "/v1/kv/{run}/?keys&separator=/", "/v1/kv/{run}/a",
+	"/v1/session/list", "/v1/session/node/x",
+	"/v1/catalog/nodes", "/v1/catalog/services", "/v1/catalog/service/web", "/v1/catalog/node/x", "/v1/catalog/node-services/y",
+	"/v1/health/service/web", "/v1/health/service/db?passing", "/v1/health/checks/web", "/v1/health/node/x",
+	"/v1/health/state/critical", "/v1/health/state/any",
+}
 
 // The few names that all steps share, so that they meet.
 var (
@@ -36,40 +54,41 @@ var (
 // nodeIDs are the IDs that nodes may be given.
 var nodeIDs = []string{"11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"}
 
-// someStep draws one request.
-func someStep() *rapid.Generator[request] {
-	return rapid.Custom(func(t *rapid.T) request {
-		return rapid.OneOf(
-			rapid.Custom(keyStep), rapid.Custom(keyStep),
-			rapid.Custom(sessionStep),
-			rapid.Custom(registerStep), rapid.Custom(registerStep),
-			rapid.Custom(deregisterStep),
-			rapid.Custom(txnStep), rapid.Custom(txnStep),
-		).Draw(t, "step")
-	})
+// Steps draws up to most writes.
+func Steps(most int) *rapid.Generator[[]Request] { return rapid.SliceOfN(rapid.Custom(step), 1, most) }
+
+// step draws one write.
+func step(t *rapid.T) Request {
+	return rapid.OneOf(
+		rapid.Custom(keyStep), rapid.Custom(keyStep),
+		rapid.Custom(sessionStep),
+		rapid.Custom(registerStep), rapid.Custom(registerStep),
+		rapid.Custom(deregisterStep),
+		rapid.Custom(txnStep), rapid.Custom(txnStep),
+	).Draw(t, "step")
 }
 
-func keyStep(t *rapid.T) request {
+func keyStep(t *rapid.T) Request {
 	key := someKey.Draw(t, "key")
 	index := func() string { return someIndex(t, "key "+key) }
-	put := request{method: "PUT", path: "/v1/kv/{run}/" + key, body: someValue.Draw(t, "value")}
-	remove := request{method: "DELETE", path: put.path}
+	put := Request{Method: "PUT", Path: "/v1/kv/{run}/" + key, Body: someValue.Draw(t, "value")}
+	remove := Request{Method: "DELETE", Path: put.Path}
 	switch rapid.SampledFrom([]string{"put", "flags", "cas", "acquire", "acquire", "release", "delete", "delete-cas", "tree"}).Draw(t, "verb") {
 	case "flags":
-		put.path += "?flags=42"
+		put.Path += "?flags=42"
 	case "cas":
-		put.path += "?cas=" + index()
+		put.Path += "?cas=" + index()
 	case "acquire":
-		put.path += "?acquire=" + someSession.Draw(t, "session")
+		put.Path += "?acquire=" + someSession.Draw(t, "session")
 	case "release":
-		put.path += "?release=" + someSession.Draw(t, "session")
+		put.Path += "?release=" + someSession.Draw(t, "session")
 	case "delete":
 		return remove
 	case "delete-cas":
-		remove.path += "?cas=" + index()
+		remove.Path += "?cas=" + index()
 		return remove
 	case "tree":
-		remove.path += "?recurse"
+		remove.Path += "?recurse"
 		return remove
 	}
 	return put
@@ -80,12 +99,12 @@ func someIndex(t *rapid.T, thing string) string {
 	return rapid.SampledFrom([]string{"{at " + thing + "}", "{at " + thing + "}", "{was " + thing + "}", "0", "1"}).Draw(t, "index")
 }
 
-func sessionStep(t *rapid.T) request {
+func sessionStep(t *rapid.T) Request {
 	switch rapid.SampledFrom([]string{"create", "create", "create", "destroy", "renew"}).Draw(t, "verb") {
 	case "destroy":
-		return request{method: "PUT", path: "/v1/session/destroy/" + someSession.Draw(t, "session")}
+		return Request{Method: "PUT", Path: "/v1/session/destroy/" + someSession.Draw(t, "session")}
 	case "renew":
-		return request{method: "PUT", path: "/v1/session/renew/" + someSession.Draw(t, "session")}
+		return Request{Method: "PUT", Path: "/v1/session/renew/" + someSession.Draw(t, "session")}
 	}
 	session := map[string]any{
 		"LockDelay": rapid.SampledFrom([]string{"0s", "0s", "0s", "30s"}).Draw(t, "delay"),
@@ -108,7 +127,7 @@ func sessionStep(t *rapid.T) request {
 	if rapid.Bool().Draw(t, "ttl") {
 		session["TTL"] = "60s"
 	}
-	return request{method: "PUT", path: "/v1/session/create", body: text(session)}
+	return Request{Method: "PUT", Path: "/v1/session/create", Body: text(session)}
 }
 
 // nodePart draws what is said of a node.
@@ -169,7 +188,7 @@ func checkPart(t *rapid.T) map[string]any {
 	return check
 }
 
-func registerStep(t *rapid.T) request {
+func registerStep(t *rapid.T) Request {
 	body := nodePart(t, "NodeMeta")
 	if rapid.IntRange(0, 4).Draw(t, "skip") == 0 {
 		body["SkipNodeUpdate"] = true
@@ -183,10 +202,10 @@ func registerStep(t *rapid.T) request {
 	case 2:
 		body["Checks"] = checks
 	}
-	return request{method: "PUT", path: "/v1/catalog/register", body: text(body)}
+	return Request{Method: "PUT", Path: "/v1/catalog/register", Body: text(body)}
 }
 
-func deregisterStep(t *rapid.T) request {
+func deregisterStep(t *rapid.T) Request {
 	body := map[string]any{"Node": someNode.Draw(t, "node")}
 	switch rapid.IntRange(0, 3).Draw(t, "what") {
 	case 0, 1:
@@ -194,12 +213,12 @@ func deregisterStep(t *rapid.T) request {
 	case 2:
 		body["CheckID"] = someCheck.Draw(t, "check")
 	}
-	return request{method: "PUT", path: "/v1/catalog/deregister", body: text(body)}
+	return Request{Method: "PUT", Path: "/v1/catalog/deregister", Body: text(body)}
 }
 
-func txnStep(t *rapid.T) request {
+func txnStep(t *rapid.T) Request {
 	operations := rapid.SliceOfN(rapid.Custom(operation), 1, 4).Draw(t, "operations")
-	return request{method: "PUT", path: "/v1/txn", body: text(operations)}
+	return Request{Method: "PUT", Path: "/v1/txn", Body: text(operations)}
 }
 
 // operation draws one step of a transaction.
@@ -246,7 +265,7 @@ func operation(t *rapid.T) map[string]any {
 	return map[string]any{kind: op}
 }
 
-// indexValue is an index in a body: a number, though what stands for one is
+// indexValue is an index in a Body: a number, though what stands for one is
 // text until it is sent.
 type indexValue string
 
