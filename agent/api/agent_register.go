@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"regexp"
 	"strings"
 
 	"github.com/realjf/muster/agent/local"
@@ -238,8 +237,6 @@ func member(s state.Service) mesh.Member {
 	}
 }
 
-var metaKey = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
-
 // validate returns why the service cannot be announced. The texts, and the
 // order, are Consul's; what it lets through and muster does not stands in
 // docs/compatibility.md.
@@ -293,39 +290,15 @@ func ValidateNodeMeta(meta map[string]string) error {
 	if reason := metaFault("", meta); reason != "" {
 		return errors.New(reason)
 	}
-	for key, value := range meta {
-		if strings.HasPrefix(key, "consul-") {
-			//lint:ignore ST1005 the text is Consul's, for files as for bodies
-			return fmt.Errorf("Couldn't load metadata pair ('%s', '%s'): Key prefix 'consul-' is reserved for internal use", key, value)
-		}
-	}
 	return nil
 }
 
-// metaFault returns how metadata breaks Consul's limits, or nothing.
+// metaFault returns how metadata of a service breaks Consul's limits, or
+// nothing.
 func metaFault(kind mesh.Kind, meta map[string]string) string {
-	if len(meta) > 64 {
-		return "Node metadata cannot contain more than 64 key/value pairs"
-	}
-	for key, value := range meta {
-		reason := ""
-		switch {
-		case key == "":
-			reason = "Key cannot be blank"
-		case !metaKey.MatchString(key):
-			reason = "Key contains invalid characters"
-		case len(key) > 128:
-			reason = "Key is too long (limit: 128 characters)"
-		case strings.HasPrefix(key, "consul-") && (kind != mesh.MeshGateway || key != "consul-wan-federation"):
-			reason = "Key prefix 'consul-' is reserved for internal use"
-		case len(value) > 512:
-			reason = "Value is too long (limit: 512 characters)"
-		}
-		if reason != "" {
-			return fmt.Sprintf("Couldn't load metadata pair ('%s', '%s'): %s", key, value, reason)
-		}
-	}
-	return ""
+	return state.MetaFault(meta, func(key string) bool {
+		return strings.HasPrefix(key, "consul-") && (kind != mesh.MeshGateway || key != "consul-wan-federation")
+	})
 }
 
 // weightsFault returns how weights break Consul's limits, or nothing.

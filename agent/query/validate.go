@@ -3,8 +3,6 @@ package query
 import (
 	"encoding/hex"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -59,47 +57,13 @@ func validateService(s *state.ServiceQuery) error {
 	case (fallback.NearestN != 0 || len(fallback.Datacenters) > 0) && len(fallback.Targets) > 0:
 		return Fault("Targets cannot be populated with NearestN or Datacenters")
 	}
-	if err := validateMeta(s.NodeMeta); err != nil {
-		return err
+	if fault := state.MetaFault(s.NodeMeta, nil); fault != "" {
+		return Fault(fault)
 	}
 	if s.SamenessGroup != "" {
 		return Fault("sameness-groups are an enterprise-only feature")
 	}
 	return nil
-}
-
-// Consul's bounds on the metadata of a node.
-const (
-	maxMetaPairs = 64
-	maxMetaKey   = 128
-	maxMetaValue = 512
-)
-
-func validateMeta(meta map[string]string) error {
-	if len(meta) > maxMetaPairs {
-		return faultf("Node metadata cannot contain more than %d key/value pairs", maxMetaPairs)
-	}
-	for _, key := range slices.Sorted(maps.Keys(meta)) {
-		why := ""
-		switch {
-		case key == "":
-			why = "Key cannot be blank"
-		case strings.ContainsFunc(key, notInMetaKey):
-			why = "Key contains invalid characters"
-		case len(key) > maxMetaKey:
-			why = fmt.Sprintf("Key is too long (limit: %d characters)", maxMetaKey)
-		case len(meta[key]) > maxMetaValue:
-			why = fmt.Sprintf("Value is too long (limit: %d characters)", maxMetaValue)
-		default:
-			continue
-		}
-		return faultf("Couldn't load metadata pair ('%s', '%s'): %s", key, meta[key], why)
-	}
-	return nil
-}
-
-func notInMetaKey(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-')
 }
 
 func validateDNS(dns state.QueryDNSOptions) error {
