@@ -183,3 +183,17 @@ func TestCheck(t *testing.T) {
 		})
 	}
 }
+
+// Splitters that lead to each other twice at each step are compiled, or
+// refused, in no time.
+func TestManyParts(t *testing.T) {
+	entries := []string{http}
+	for n := range 40 {
+		entries = append(entries, fmt.Sprintf(
+			`{"Kind":"service-splitter","Name":"s%d","Splits":[{"Weight":50,"Service":"s%d"},{"Weight":50,"Service":"s%d","Namespace":"x"}]}`, n, n+1, n+1))
+	}
+	_, err := Compile(with(t, entries...), Request{Service: "s0", Datacenter: "dc1"})
+	if want := `discovery chain "s0" splits requests into more than 10000 parts`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

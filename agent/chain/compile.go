@@ -28,10 +28,12 @@ func Compile(entries Entries, r Request) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.findCircle(start.key(), nil); err != nil {
+	if err := c.findCircle(start.key(), nil, map[string]bool{}); err != nil {
 		return nil, err
 	}
-	c.flatten()
+	if err := c.flatten(); err != nil {
+		return nil, err
+	}
 	c.prune(start.key())
 	if c.advanced && !mesh.HTTPLike(c.protocol) {
 		return nil, fmt.Errorf("discovery chain %q uses a protocol %q that does not permit advanced routing or splitting behavior", r.Service, c.protocol)
@@ -407,24 +409,32 @@ func failoverPlaces(f mesh.ServiceResolverFailover) (places []place) {
 }
 
 // findCircle returns an error when a way through the graph comes back to where
-// it was.
-func (c *compiler) findCircle(key string, way []string) error {
+// it was. It does not look again from where it found none.
+func (c *compiler) findCircle(key string, way []string, none map[string]bool) error {
+	if none[key] {
+		return nil
+	}
 	been := slices.Contains(way, key)
 	way = append(slices.Clip(way), key)
 	if been {
 		return fmt.Errorf("detected circular reference: [%s]", strings.Join(way, " -> "))
 	}
 	for _, next := range slices.Backward(c.nodes[key].next()) { // the last first, as in Consul
-		if err := c.findCircle(next, way); err != nil {
+		if err := c.findCircle(next, way, none); err != nil {
 			return err
 		}
 	}
+	none[key] = true
 	return nil
 }
 
+// maxParts bounds the parts of a splitter. No proxy could do with more, and
+// splitters that lead to each other have as many as the product of theirs.
+const maxParts = 10_000
+
 // flatten puts the parts of a splitter in the place of each part of another
 // one that leads to it.
-func (c *compiler) flatten() {
+func (c *compiler) flatten() error {
 	for changed := true; changed; {
 		changed = false
 		for _, node := range c.nodes {
@@ -443,10 +453,14 @@ func (c *compiler) flatten() {
 						NextNode:   inner.NextNode,
 					})
 				}
+				if len(flat) > maxParts {
+					return fmt.Errorf("discovery chain %q splits requests into more than %d parts", c.request.Service, maxParts)
+				}
 			}
 			node.Splits = flat
 		}
 	}
+	return nil
 }
 
 // within returns a part of a splitter that is reached by way of another one's:
