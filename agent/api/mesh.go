@@ -25,7 +25,14 @@ func (a *API) healthIngress(r *http.Request) (any, error) {
 	if _, err := passingOnly(parameters(r)); err != nil {
 		return nil, err
 	}
-	return bare(cacheable(nobody[state.Instance](a, r, "Missing service name")))
+	service, err := pathName(r, "service", "Missing service name")
+	if err != nil {
+		return nil, err
+	}
+	filter := parameters(r).Get("filter")
+	return bare(cacheable(a.catalog(r, state.ServiceInstances(service), func(*state.Snapshot) (any, error) {
+		return filtered(filter, []state.Instance{}) // a filter must fit what there would be
+	})))
 }
 
 // catalogGatewayServices lists the services behind a gateway.
@@ -35,17 +42,4 @@ func (a *API) catalogGatewayServices(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return a.catalog(r, state.ServiceInstances(gateway), func(*state.Snapshot) (any, error) { return []any{}, nil })
-}
-
-// nobody is the question for a list of the mesh about the service in the path:
-// it is empty, and a filter must fit what it would hold.
-func nobody[T any](a *API, r *http.Request, missing string) (any, error) {
-	service, err := pathName(r, "service", missing)
-	if err != nil {
-		return nil, err
-	}
-	filter := parameters(r).Get("filter")
-	return a.catalog(r, state.ServiceInstances(service), func(*state.Snapshot) (any, error) {
-		return filtered(filter, []T{})
-	})
 }
