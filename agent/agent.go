@@ -65,6 +65,13 @@ func New(config Config) (*Agent, error) {
 	log := monitor.New(config.Logger)
 	logger := log.Logger("")
 	store := state.New()
+	entries, err := config.entries()
+	if err != nil {
+		return nil, err
+	}
+	if err := api.StoreEntries(store, entries); err != nil {
+		return nil, fmt.Errorf("store what the configuration says: %w", err)
+	}
 	announced, err := local.New(store, node(config), local.Config{
 		Logger: logger, OutputInterval: config.CheckUpdateInterval, SidecarPorts: config.SidecarPorts, ServerPort: config.ServerPort,
 	})

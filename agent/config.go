@@ -73,6 +73,9 @@ type Config struct {
 	// and for the service consul; 8300 and 8301 by default. Nothing listens there.
 	ServerPort int
 	SerfPort   int
+	// ConfigEntries are what is stored of the mesh at the start. Their bodies
+	// are those of /v1/config.
+	ConfigEntries []Definition
 	// SidecarPorts are those that sidecars get which name none; Consul's 21000
 	// to 21255 by default. Negative ones give none.
 	SidecarPorts local.PortRange
@@ -112,11 +115,11 @@ type UnixSockets struct {
 	Mode  string // permissions, in octal
 }
 
-// Definition is a service or a check that the configuration announces.
+// Definition is a service, a check or a config entry of the configuration.
 type Definition struct {
 	// Where says where it stands, for errors: "web.hcl:3: services[0]".
 	Where string
-	// Body is what would register it over HTTP.
+	// Body is what would register or store it over HTTP.
 	Body json.RawMessage
 }
 
@@ -181,6 +184,9 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("datacenter %q: must hold only lower-case letters, digits, - and _", c.Datacenter))
 	}
 	if _, err := c.announced(); err != nil {
+		faults = append(faults, err)
+	}
+	if _, err := c.entries(); err != nil {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
+	"github.com/realjf/muster/agent/mesh"
 )
 
 // announced returns what the configuration announces. The error names every
@@ -42,6 +43,22 @@ func (c Config) announced() (local.Definitions, error) {
 		}
 		once("check", check.ID, d.Where)
 		all.Checks = append(all.Checks, check)
+	}
+	return all, errors.Join(faults...)
+}
+
+// entries returns the config entries of the configuration. The error names every
+// one that is wrong, and where it stands.
+func (c Config) entries() ([]mesh.Entry, error) {
+	var all []mesh.Entry
+	var faults []error
+	for _, d := range c.ConfigEntries {
+		entry, err := api.ReadEntry(d.Body)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", d.Where, err))
+			continue
+		}
+		all = append(all, entry)
 	}
 	return all, errors.Join(faults...)
 }

@@ -298,6 +298,26 @@ func TestReconfigure(t *testing.T) {
 	}
 }
 
+func TestConfigEntriesAreThereFromTheStart(t *testing.T) {
+	config := quiet()
+	config.ConfigEntries = []agent.Definition{
+		service("x", `{"kind":"proxy-defaults","name":"global","config":{"protocol":"http"}}`),
+		service("x", `{"Kind":"service-defaults","Name":"web","Protocol":"grpc"}`),
+	}
+	_, api := client(t, run(t, config).URLs()[0], nil)
+	entry, _, err := api.ConfigEntries().Get("service-defaults", "web", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := entry.(*consul.ServiceConfigEntry).Protocol; got != "grpc" {
+		t.Errorf("the protocol is %q, want grpc", got)
+	}
+	config.ConfigEntries = append(config.ConfigEntries, service("y", `{"kind":"service-splitter","name":"none","splits":[{"weight":1}]}`))
+	if _, err := agent.New(config); err == nil {
+		t.Error("an entry that cannot be was stored")
+	}
+}
+
 func TestWrongDefinitions(t *testing.T) {
 	for _, tc := range []struct {
 		name     string

@@ -78,6 +78,7 @@ func (s *settler) agent(dev bool) Agent {
 	s.dns(&a.DNS)
 	s.sidecarPorts(&r.SidecarPorts)
 	r.Services, r.Checks = s.definitions("services"), s.definitions("checks")
+	r.ConfigEntries = s.definitions("config_entries.bootstrap")
 	s.ineffective()
 	a.Warnings = s.warnings
 	return a

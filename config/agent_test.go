@@ -249,6 +249,21 @@ service {
 	}
 }
 
+func TestConfigEntriesAreBodies(t *testing.T) {
+	a := agentOf(t, `config_entries {
+  bootstrap {
+    kind = "service-intentions"
+    name = "web"
+    sources { name = "a_b" action = "allow" }
+    sources { name = "c" action = "deny" }
+  }
+}`)
+	want := `{"kind":"service-intentions","name":"web","sources":[{"action":"allow","name":"a_b"},{"action":"deny","name":"c"}]}`
+	if got := a.Registry.ConfigEntries; len(got) != 1 || string(got[0].Body) != want || got[0].Where != "a.hcl:2: config_entries.bootstrap[0]" {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestWhatHasNoEffectIsWarnedOf(t *testing.T) {
 	a := agentOf(t, `
 server = true
@@ -324,6 +339,7 @@ func TestWrongAgentSettingsAreExplained(t *testing.T) {
 		{"a mode of rates", `limits { request_limits { mode = "x" } }`, "a.hcl:1: limits.request_limits.mode: want disabled or permissive or enforcing"},
 		{"a service", "\nservice { port = 1 }", "a.hcl:2: services[0]: Missing service name"},
 		{"a check", `check { name = "x" interval = "5s" }`, "a.hcl:1: checks[0]: Invalid check: "},
+		{"a config entry", `config_entries { bootstrap { kind = "bogus" name = "x" } }`, "a.hcl:1: config_entries.bootstrap[0]: invalid config entry kind: bogus"},
 		{"faults of both kinds", "zzzzz = 1\nacl { enabled = true }", "a.hcl:1: zzzzz: no such key\na.hcl:2: acl.enabled"},
 		{"no HCL", `a b c`, "a.hcl:1: "},
 	} {

@@ -9,8 +9,8 @@ import (
 	"github.com/realjf/muster/internal/keyfile"
 )
 
-// definitions returns the services or checks of a key as what would register
-// them over HTTP.
+// definitions returns the services, checks or config entries of a key as what
+// would register or store them over HTTP.
 func (s *settler) definitions(key string) []agent.Definition {
 	list, _ := value[keyfile.List](s, key)
 	var all []agent.Definition
@@ -29,8 +29,9 @@ func (s *settler) definitions(key string) []agent.Definition {
 // asBody returns a value as the API takes it: its keys are those of the files
 // without underscores, except where they are names of the user's own.
 func asBody(node *keyfile.Node, path string) any {
-	if _, leaf := kinds[path]; leaf {
-		return node.Plain()
+	_, leaf := kinds[path]
+	if _, anything := kinds[path+".*"]; leaf || anything {
+		return node.Plain() // a config entry's decoder takes both spellings
 	}
 	object, _ := node.Value.(keyfile.Object)
 	if list, ok := node.Value.(keyfile.List); ok {

@@ -154,8 +154,8 @@ var agentKeys = []key{
 	{"cache.entry_fetch_rate", fraction, inMemory},
 	{"watches", blocks, later},
 	{"watches[].*", opaque, later},
-	{"config_entries.bootstrap", blocks, later},
-	{"config_entries.bootstrap[].*", opaque, later},
+	{"config_entries.bootstrap", blocks, served},
+	{"config_entries.bootstrap[].*", opaque, served},
 
 	{"domain", text, dns},
 	{"alt_domain", text, dns},

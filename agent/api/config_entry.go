@@ -37,11 +37,8 @@ func (a *API) configPut(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mesh.Prepare(entry); err != nil {
+	if err := prepare(entry); err != nil {
 		return nil, err
-	}
-	if !state.Printable(entry.ID().Name) {
-		return nil, badRequest("Invalid name: it holds characters that cannot be printed")
 	}
 	stored := false
 	err = a.store.Try(func(w *state.Writer) error {
@@ -50,10 +47,7 @@ func (a *API) configPut(r *http.Request) (any, error) {
 		case conditional && !isAt(w.ConfigEntry(entry.ID()), cas):
 			return nil
 		default:
-			if err := chain.Check(w, entry.ID(), entry); err != nil {
-				return err
-			}
-			if err := w.PutConfigEntry(entry); err != nil {
+			if err := store(w, entry); err != nil {
 				return err
 			}
 		}
@@ -61,6 +55,54 @@ func (a *API) configPut(r *http.Request) (any, error) {
 		return nil
 	})
 	return stored, err
+}
+
+// prepare fills in what an entry does not say, and returns why it cannot be.
+func prepare(entry mesh.Entry) error {
+	if err := mesh.Prepare(entry); err != nil {
+		return err
+	}
+	if !state.Printable(entry.ID().Name) {
+		return badRequest("Invalid name: it holds characters that cannot be printed")
+	}
+	return nil
+}
+
+// store stores an entry that fits among those that are there.
+func store(w *state.Writer, entry mesh.Entry) error {
+	if err := chain.Check(w, entry.ID(), entry); err != nil {
+		return err
+	}
+	return w.PutConfigEntry(entry)
+}
+
+// ReadEntry returns the config entry that a body of /v1/config stores.
+func ReadEntry(body []byte) (mesh.Entry, error) {
+	var raw map[string]any
+	if err := json.Unmarshal(body, &raw); err != nil {
+		return nil, err
+	}
+	entry, err := mesh.DecodeEntry(raw)
+	if err != nil {
+		return nil, err
+	}
+	return entry, prepare(entry)
+}
+
+// StoreEntries stores config entries, except where there is one of that kind
+// and name already; all of them or none.
+func StoreEntries(to *state.Store, entries []mesh.Entry) error {
+	return to.Try(func(w *state.Writer) error {
+		for _, entry := range entries {
+			if w.ConfigEntry(entry.ID()) != nil {
+				continue
+			}
+			if err := store(w, entry); err != nil {
+				return fmt.Errorf("config entry %s %q: %w", entry.ID().Kind, entry.ID().Name, err)
+			}
+		}
+		return nil
+	})
 }
 
 // decodeAnything reads a body whose names are not known yet.

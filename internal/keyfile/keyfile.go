@@ -71,7 +71,8 @@ func (n *Node) member(name string) *Node {
 	return nil
 }
 
-// Plain returns the value as encoding/json would have decoded it.
+// Plain returns the value as encoding/json would have decoded it; a block that
+// was given several times is a list.
 func (n *Node) Plain() any {
 	switch value := n.Value.(type) {
 	case List:
@@ -83,11 +84,28 @@ func (n *Node) Plain() any {
 	case Object:
 		plain := make(map[string]any, len(value))
 		for _, m := range value {
-			plain[m.Key] = m.Plain()
+			plain[m.Key] = again(plain[m.Key], m)
 		}
 		return plain
 	default:
 		return value
+	}
+}
+
+// again returns what a name stands for that stood for something before: blocks
+// given one by one are a list.
+func again(before any, m Member) any {
+	now := m.Plain()
+	if _, isBlock := m.Value.(Object); !isBlock {
+		return now
+	}
+	switch before := before.(type) {
+	case map[string]any:
+		return []any{before, now}
+	case []any:
+		return append(before, now)
+	default:
+		return now
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 var shape = NewShape(map[string]Kind{
 	"name": Text, "on": Flag, "many": Whole, "rate": Fraction, "every": Span, "tags": Texts, "meta": Pairs, "rest": Any,
 	"ports.http": Whole, "ports.deep.er": Text, "ports.limit_rate": Fraction,
-	"services[].name": Text, "services[].check.args": Texts, "places.*.port": Whole,
+	"services[].name": Text, "services[].check.args": Texts, "places.*.port": Whole, "frees": Blocks, "frees[].*": Any,
 }, map[string]string{"scriptargs": "args"})
 
 // read parses a text and holds it against the shape.
@@ -47,6 +47,8 @@ func TestTextsBecomeTrees(t *testing.T) {
 		{"all kinds", HCL, "name = \"a\"\non = true\nmany = 0x10\nrate = 1.5\nevery = \"10s\"\ntags = [\"x\", \"y\",]\nmeta { K_k = \"v\" }\nrest = { a = [1] }",
 			`{"every":"10s","many":16,"meta":{"K_k":"v"},"name":"a","on":true,"rate":1.5,"rest":{"a":[1]},"tags":["x","y"]}`},
 		{"a long text", HCL, "name = <<EOF\na\nb\nEOF\n", `{"name":"a\nb\n"}`},
+		{"blocks of no shape, one by one", HCL, "rest {\n a { b = 1 }\n a { b = 2 }\n a { b = 3 }\n c { d = 1 }\n}", `{"rest":{"a":[{"b":1},{"b":2},{"b":3}],"c":{"d":1}}}`},
+		{"blocks of anything", HCL, "frees { a { b = 1 }\n a { b = 2 }\n C = 1 }\nfrees { }", `{"frees":[{"C":1,"a":[{"b":1},{"b":2}]},{}]}`},
 		{"a comment", HCL, "# a\n// b\n/* c */ many = 1 # d", `{"many":1}`},
 		{"null is nothing", JSON, `{"name":null,"ports":null}`, `{}`},
 		{"capitals", JSON, `{"Name":"a","PORTS":{"Http":1}}`, `{"name":"a","ports":{"http":1}}`},

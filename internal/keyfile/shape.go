@@ -157,6 +157,10 @@ func (f *fitting) blocks(s *Shape, n *Node, path string) *Node {
 			f.wrong(item, at, "want %s, got %s", wanted[Blocks], describe(item.Value))
 			continue
 		}
+		if all := s.members["*"]; all != nil && all.kind == Any {
+			fitted = append(fitted, item) // as it is: what is given twice in it may be a list
+			continue
+		}
 		fitted = append(fitted, f.block(s, item, at))
 	}
 	return &Node{n.Place, fitted}
