@@ -234,6 +234,27 @@ func (a *API) uiCatalogOverview(r *http.Request) (any, error) {
 }
 
 // uiNoGateway sums up what stands behind a gateway: there is none.
-func (a *API) uiNoGateway(r *http.Request) (any, error) {
-	return a.stored(r, func() (finding, error) { return finding{value: []any{}, index: a.born()}, nil })
+func (a *API) uiNoGateway(r *http.Request) (any, error) { return a.nothing(r, "") }
+
+// uiExported sums up the services that a peer may see: there is none.
+func (a *API) uiExported(r *http.Request) (any, error) {
+	if parameters(r).Get("peer") == "" {
+		return a.nothing(r, "must provide PeerName")
+	}
+	return a.nothing(r, "")
+}
+
+// nothing is the question for an empty list, or, with a fault, for that.
+func (a *API) nothing(r *http.Request, fault string) (any, error) {
+	return a.stored(r, func() (finding, error) {
+		if fault != "" {
+			return finding{}, &failure{http.StatusInternalServerError, fault}
+		}
+		return finding{value: []any{}, index: a.born()}, nil
+	})
+}
+
+// uiNoMetrics hands on nothing: metrics are for who collects them.
+func uiNoMetrics(*http.Request) (any, error) {
+	return nil, &failure{http.StatusNotFound, "Metrics proxy is not enabled"}
 }

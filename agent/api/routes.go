@@ -119,6 +119,8 @@ func (a *API) routes() []route {
 
 		{path: "/v1/internal/ui/gateway-services-nodes/{gateway...}", get: a.uiNoGateway},
 		{path: "/v1/internal/ui/gateway-intentions/{gateway...}", get: a.uiNoGateway},
+		{path: "/v1/internal/ui/exported-services", get: a.uiExported},
+		{path: "/v1/internal/ui/metrics-proxy/{path...}", get: uiNoMetrics, place: anywhere},
 		{path: "/v1/internal/federation-states", get: clusterOnly},
 		{path: "/v1/internal/federation-states/mesh-gateways", get: clusterOnly},
 		{path: "/v1/internal/federation-state/{datacenter...}", get: clusterOnly},
@@ -142,5 +144,5 @@ func (a *API) routes() []route {
 var unserved = []string{
 	"/v1/agent/connect/",
 	"/v1/connect/",
-	"/v1/internal/ui/exported-services", "/v1/internal/ui/metrics-proxy/", "/v1/internal/ui/service-topology/",
+	"/v1/internal/ui/service-topology/",
 }
