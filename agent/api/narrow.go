@@ -1,8 +1,10 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -43,11 +45,60 @@ func filtered[L any](expression string, list L) (L, error) {
 	if err != nil {
 		return list, &failure{http.StatusInternalServerError, err.Error()} // Consul's status for it too
 	}
-	kept, err := matcher.Execute(list)
+	kept, err := choose(matcher, list)
+	if errors.Is(err, errNoPart) {
+		return oneByOne(matcher, list), nil
+	}
 	if err != nil {
 		return list, fmt.Errorf("filter %q: %w", expression, err)
 	}
 	return kept.(L), nil
+}
+
+var errNoPart = errors.New("an element does not have the part that the filter looks at")
+
+// choose returns the elements of list that a filter chooses: errNoPart where
+// that is a matter of a part which an element does not have, like the proxy of
+// a service that is none. The library panics there, and a Consul with it.
+func choose(matcher *bexpr.Filter, list any) (kept any, err error) {
+	defer func() {
+		switch fault := recover().(type) {
+		case nil:
+		case *reflect.ValueError:
+			err = errNoPart
+		default:
+			panic(fault)
+		}
+	}()
+	return matcher.Execute(list)
+}
+
+// oneByOne returns the elements of list that a filter chooses, of those that
+// have the part it looks at.
+func oneByOne[L any](matcher *bexpr.Filter, list L) L {
+	all := reflect.ValueOf(list)
+	chosen := func(one reflect.Value) bool {
+		kept, err := choose(matcher, one.Interface())
+		return err == nil && reflect.ValueOf(kept).Len() == 1
+	}
+	if all.Kind() == reflect.Map {
+		kept := reflect.MakeMap(all.Type())
+		for key, value := range all.Seq2() {
+			one := reflect.MakeMap(all.Type())
+			one.SetMapIndex(key, value)
+			if chosen(one) {
+				kept.SetMapIndex(key, value)
+			}
+		}
+		return kept.Interface().(L)
+	}
+	kept := reflect.MakeSlice(all.Type(), 0, 0)
+	for n := range all.Len() {
+		if chosen(all.Slice(n, n+1)) {
+			kept = reflect.Append(kept, all.Index(n))
+		}
+	}
+	return kept.Interface().(L)
 }
 
 // metaFilter is what ?node-meta=key:value, repeated, asks of a node.
