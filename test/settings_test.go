@@ -87,11 +87,12 @@ func TestAgentLivesByItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(announces("two"))
-	write(`service { name = "three" }`)
+	write(`service { name = "three" }` + "\nlog_level = \"debug\"")
 	if err := client.Agent().Reload(); err != nil {
 		t.Fatal(err)
 	}
 	await(announces("three"))
+	await(says("request finished")) // which is told at that level only
 
 	write(`service { name = "four" }` + "\nbogus = 1")
 	fault := file + ":3: bogus: no such key"
