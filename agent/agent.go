@@ -85,7 +85,7 @@ func New(config Config) (*Agent, error) {
 	if err := announced.Configure(definitions); err != nil {
 		return nil, fmt.Errorf("announce what the configuration says: %w", err)
 	}
-	sessions := session.New(store, logger)
+	sessions := session.New(store, session.Config{MinTTL: config.MinSessionTTL, Logger: logger})
 	left := make(chan struct{})
 	var leave func()
 	if !config.Stay {

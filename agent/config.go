@@ -76,6 +76,12 @@ type Config struct {
 	// ConfigEntries are what is stored of the mesh at the start. Their bodies
 	// are those of /v1/config.
 	ConfigEntries []Definition
+	// MinSessionTTL is the least TTL that a session may have; 0 is 10 seconds.
+	MinSessionTTL time.Duration
+	// DefaultWait is how long a read waits that does not say, and LongestWait how
+	// long one may wait; 0 is 5 and 10 minutes.
+	DefaultWait time.Duration
+	LongestWait time.Duration
 	// SidecarPorts are those that sidecars get which name none; Consul's 21000
 	// to 21255 by default. Negative ones give none.
 	SidecarPorts local.PortRange

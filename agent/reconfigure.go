@@ -96,7 +96,10 @@ func (a *Agent) Reconfigure(next Config) error {
 
 // settings are what the API may be told while it serves.
 func (c Config) settings() api.Settings {
-	return api.Settings{EnableDebug: c.EnableDebug, StaleDiscovery: c.DiscoveryMaxStale > 0, BlockEndpoints: c.BlockEndpoints, AllowWriteFrom: c.AllowWriteFrom, Limits: c.Limits}
+	return api.Settings{
+		EnableDebug: c.EnableDebug, StaleDiscovery: c.DiscoveryMaxStale > 0, DefaultWait: c.DefaultWait, LongestWait: c.LongestWait,
+		BlockEndpoints: c.BlockEndpoints, AllowWriteFrom: c.AllowWriteFrom, Limits: c.Limits,
+	}
 }
 
 // with returns the configuration with all that can change while an agent runs
@@ -106,6 +109,7 @@ func (c Config) with(next Config) Config {
 	c.ResponseHeaders, c.BlockEndpoints, c.AllowWriteFrom = next.ResponseHeaders, next.BlockEndpoints, next.AllowWriteFrom
 	c.Limits = next.Limits
 	c.EnableDebug, c.DiscoveryMaxStale = next.EnableDebug, next.DiscoveryMaxStale
+	c.DefaultWait, c.LongestWait = next.DefaultWait, next.LongestWait
 	c.Services, c.Checks = next.Services, next.Checks
 	return c
 }

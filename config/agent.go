@@ -135,6 +135,9 @@ func (s *settler) door(into *agent.Config) {
 	s.networks("http_config.allow_write_http_from", &into.AllowWriteFrom)
 	s.whole("http_config.max_header_bytes", &into.MaxHeaderBytes, 0, most)
 	s.whole("limits.http_max_conns_per_client", &into.MaxConnsPerClient, 0, most)
+	s.span("default_query_time", &into.DefaultWait)
+	s.span("max_query_time", &into.LongestWait)
+	s.span("session_ttl_min", &into.MinSessionTTL)
 	s.span("discovery_max_stale", &into.DiscoveryMaxStale)
 	s.limits(&into.Limits)
 }

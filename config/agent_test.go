@@ -175,7 +175,7 @@ log_rotate_duration = "1h"
 log_rotate_max_files = -1
 pid_file = "p"
 enable_debug = false
-check_update_interval = "7s"
+check_update_interval = "7s" default_query_time = "9s" max_query_time = "10s" session_ttl_min = "1s"
 primary_datacenter = "DC1"
 dns_config { only_passing = true service_ttl { "*" = "5s" } soa { retry = 1 } }
 telemetry { metrics_prefix = "m" disable_hostname = true }
@@ -193,6 +193,7 @@ check { name = "c", ttl = "5s" }
 	want.Limits = api.Limits{ValueBytes: 8, TransactionBytes: 9, Mode: api.RatePermissive, ReadRate: 0.5, WriteRate: -1}
 	want.ServerPort, want.SerfPort = 3, 4
 	want.Telemetry = telemetry.Config{Prefix: "m", HideHostname: true}
+	want.DefaultWait, want.LongestWait, want.MinSessionTTL = 9*time.Second, 10*time.Second, time.Second
 	want.SidecarPorts = local.PortRange{Min: 1, Max: 2}
 	want.Checks = []agent.Definition{{Where: "a.hcl:30: checks[0]", Body: []byte(`{"name":"c","ttl":"5s"}`)}}
 	if !reflect.DeepEqual(r, want) {

@@ -80,7 +80,7 @@ func (a *API) agentServices(r *http.Request) (any, error) {
 func (a *API) agentService(r *http.Request) (any, error) {
 	id, hash := r.PathValue("id"), parameters(r).Get("hash")
 	var options readOptions
-	if err := options.parseBlocking(parameters(r)); err != nil {
+	if err := options.parseBlocking(parameters(r), a.settings.Load()); err != nil {
 		return nil, err
 	}
 	for deadline := time.Now().Add(options.wait); ; {

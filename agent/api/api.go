@@ -63,6 +63,10 @@ type Settings struct {
 	// StaleDiscovery says that reads of catalog and health that ask for nothing
 	// else are told to be stale, as with Consul's discovery_max_stale.
 	StaleDiscovery bool
+	// DefaultWait is how long a read waits that does not say, and LongestWait how
+	// long one may wait; 5 and 10 minutes by default.
+	DefaultWait time.Duration
+	LongestWait time.Duration
 	// BlockEndpoints are beginnings of paths that are answered 403.
 	BlockEndpoints []string
 	// AllowWriteFrom are the networks whose requests may do more than read; all

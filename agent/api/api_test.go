@@ -37,7 +37,7 @@ func open(t *testing.T, config Config) door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return door{t, New(store, own, session.New(store, nil), config), own}
+	return door{t, New(store, own, session.New(store, session.Config{}), config), own}
 }
 
 // response is what came back.

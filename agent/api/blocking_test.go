@@ -82,13 +82,16 @@ func TestReadGivesUpAfterItsWait(t *testing.T) {
 	for _, tc := range []struct {
 		wait        string
 		least, most time.Duration
+		settings    Settings
 	}{
-		{"&wait=10s", 10 * time.Second, 11 * time.Second},
-		{"", 5 * time.Minute, 5*time.Minute + 19*time.Second},
-		{"&wait=2h", 10 * time.Minute, 10*time.Minute + 38*time.Second},
+		{"&wait=10s", 10 * time.Second, 11 * time.Second, Settings{}},
+		{"", 5 * time.Minute, 5*time.Minute + 19*time.Second, Settings{}},
+		{"&wait=2h", 10 * time.Minute, 10*time.Minute + 38*time.Second, Settings{}},
+		{"", time.Minute, 64 * time.Second, Settings{DefaultWait: time.Minute}},
+		{"&wait=2h", time.Hour, 64 * time.Minute, Settings{LongestWait: time.Hour}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			d := open(t, Config{})
+			d := open(t, Config{Settings: tc.settings})
 			first := d.get("/v1/catalog/nodes")
 			answer := d.waiting(t.Context(), fmt.Sprintf("/v1/catalog/nodes?index=%d%s", first.index(), tc.wait))
 			time.Sleep(tc.most)

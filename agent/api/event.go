@@ -37,7 +37,7 @@ func (a *API) eventFire(r *http.Request) (any, error) {
 func (a *API) eventList(r *http.Request) (any, error) {
 	name := parameters(r).Get("name")
 	var options readOptions
-	if err := options.parseBlocking(parameters(r)); err != nil {
+	if err := options.parseBlocking(parameters(r), a.settings.Load()); err != nil {
 		return nil, err
 	}
 	return &question{

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -19,7 +20,7 @@ type readOptions struct {
 	anew        bool // who asks wants what no cache had
 }
 
-// Consul's limits on how long a read waits.
+// Consul's limits on how long a read waits, where the settings say nothing.
 const (
 	defaultWait = 5 * time.Minute
 	longestWait = 10 * time.Minute
@@ -29,7 +30,7 @@ const (
 func (a *API) readOptions(r *http.Request) (readOptions, error) {
 	query := parameters(r)
 	options := readOptions{cached: query.Has("cached")}
-	if err := options.parseBlocking(query); err != nil {
+	if err := options.parseBlocking(query, a.settings.Load()); err != nil {
 		return options, err
 	}
 	if control := r.Header.Get("Cache-Control"); control != "" { // nearly nobody
@@ -77,8 +78,8 @@ func (o *readOptions) parseConsistency(query url.Values, staleByDefault bool) er
 }
 
 // parseBlocking parses what a read may be asked to wait for.
-func (o *readOptions) parseBlocking(query url.Values) (err error) {
-	if o.wait, err = parseWait(query); err != nil {
+func (o *readOptions) parseBlocking(query url.Values, s *Settings) (err error) {
+	if o.wait, err = s.parseWait(query); err != nil {
 		return err
 	}
 	if text := query.Get("index"); text != "" {
@@ -89,18 +90,18 @@ func (o *readOptions) parseBlocking(query url.Values) (err error) {
 	return nil
 }
 
-// parseWait returns how long a read may wait: what was asked, within Consul's
+// parseWait returns how long a read may wait: what was asked, within the
 // limits, and a random part of it on top, so that reads which began together
 // do not end together.
-func parseWait(query url.Values) (time.Duration, error) {
-	wait := defaultWait
+func (s *Settings) parseWait(query url.Values) (time.Duration, error) {
+	wait := cmp.Or(s.DefaultWait, defaultWait)
 	if text := query.Get("wait"); text != "" {
 		asked, err := time.ParseDuration(text)
 		if err != nil {
 			return 0, badRequest("Invalid wait time")
 		}
 		if asked > 0 {
-			wait = min(asked, longestWait)
+			wait = min(asked, cmp.Or(s.LongestWait, longestWait))
 		}
 	}
 	return wait + rand.N(wait/16+1), nil

@@ -5,6 +5,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -23,21 +24,31 @@ const (
 	DefaultLockDelay = 15 * time.Second
 )
 
+// Config has what may be chosen. The zero value works.
+type Config struct {
+	// MinTTL is the least TTL that a session may have; Consul's 10 seconds by
+	// default. With less, one that dies is noticed sooner, and clients renew more
+	// often.
+	MinTTL time.Duration
+	// Logger hears of sessions that expire. Nil means silence.
+	Logger *slog.Logger
+}
+
 // Keeper keeps the sessions of a store. It is safe for concurrent use.
 type Keeper struct {
 	store  *state.Store
-	logger *slog.Logger
+	config Config
 	expiry *alarm.Clock[string] // of the sessions with a TTL, by id
 }
 
 // New returns the keeper of a store without sessions; when the store is
-// restored, call Restart. Call Run to let them
-// expire. A nil logger means silence.
-func New(store *state.Store, logger *slog.Logger) *Keeper {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
+// restored, call Restart. Call Run to let them expire.
+func New(store *state.Store, config Config) *Keeper {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Keeper{store: store, logger: logger, expiry: alarm.New[string]()}
+	config.MinTTL = cmp.Or(config.MinTTL, MinTTL)
+	return &Keeper{store: store, config: config, expiry: alarm.New[string]()}
 }
 
 // Run lets sessions expire until ctx ends.
@@ -46,9 +57,9 @@ func (k *Keeper) Run(ctx context.Context) {
 		if k.store.Snapshot().Session(id) == nil {
 			return // it ended otherwise
 		}
-		k.logger.Info("session expired", "session", id)
+		k.config.Logger.Info("session expired", "session", id)
 		if err := k.Destroy(id); err != nil {
-			k.logger.Error("session could not be ended", "session", id, "error", err)
+			k.config.Logger.Error("session could not be ended", "session", id, "error", err)
 		}
 	})
 }
@@ -56,7 +67,7 @@ func (k *Keeper) Run(ctx context.Context) {
 // Create stores a new session and returns its id. The error is a [Fault], or
 // one of [state.Writer.PutSession].
 func (k *Keeper) Create(session state.Session) (string, error) {
-	ttl, err := validate(session)
+	ttl, err := k.validate(session)
 	if err != nil {
 		return "", err
 	}
@@ -110,7 +121,7 @@ type Fault string
 func (f Fault) Error() string { return string(f) }
 
 // validate returns the session's TTL, or why it cannot be.
-func validate(session state.Session) (time.Duration, error) {
+func (k *Keeper) validate(session state.Session) (time.Duration, error) {
 	if session.Behavior != state.ReleaseLocks && session.Behavior != state.DeleteLocks {
 		return 0, Fault(fmt.Sprintf("Invalid Behavior setting '%s'", session.Behavior))
 	}
@@ -121,8 +132,8 @@ func validate(session state.Session) (time.Duration, error) {
 	if err != nil {
 		return 0, Fault(fmt.Sprintf("Session TTL '%s' invalid: %v", session.TTL, err))
 	}
-	if ttl != 0 && (ttl < MinTTL || ttl > MaxTTL) {
-		return 0, Fault(fmt.Sprintf("Invalid Session TTL '%d', must be between [%v=%v]", ttl, MinTTL, MaxTTL))
+	if ttl != 0 && (ttl < k.config.MinTTL || ttl > MaxTTL) {
+		return 0, Fault(fmt.Sprintf("Invalid Session TTL '%d', must be between [%v=%v]", ttl, k.config.MinTTL, MaxTTL))
 	}
 	return ttl, nil
 }

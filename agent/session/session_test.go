@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -27,7 +28,7 @@ func running(t *testing.T, test func(*testing.T, *Keeper, *state.Store)) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		keeper := New(store, nil)
+		keeper := New(store, Config{})
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { keeper.Run(ctx) })
@@ -202,4 +203,14 @@ func TestCreateRefuses(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestLeastTTLIsChosen(t *testing.T) {
+	keeper := New(state.New(), Config{MinTTL: time.Second})
+	for ttl, want := range map[string]string{"999ms": "must be between [1s=24h0m0s]", "1s": "unknown node"} {
+		_, err := keeper.Create(state.Session{Node: "n1", Behavior: state.ReleaseLocks, TTL: ttl})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a TTL of %s: got %v, want %q", ttl, err, want)
+		}
+	}
 }
