@@ -40,7 +40,7 @@ func (p *aliasProbe) probe(context.Context) Result {
 
 // watch reports what is known now and at each change, until ctx ends.
 func (p *aliasProbe) watch(ctx context.Context, report func(Result)) {
-	for {
+	for ctx.Err() == nil {
 		seen := p.look(p.node, p.service)
 		report(seen.Result(p.node, p.service))
 		select {

@@ -34,19 +34,25 @@ func (l *Local) seen(node, service string) check.Aliased {
 // as would one that saw itself.
 func (l *Local) look(s *state.Snapshot, node, service string) check.Aliased {
 	var seen check.Aliased
-	var checks []*state.Check
+	include := func(c *state.Check) {
+		if c.ServiceID == "" && c.Type != "alias" || c.ServiceID != "" && c.ServiceID == service {
+			seen.Checks = append(seen.Checks, c)
+		}
+	}
 	if node == "" {
-		seen.Known = l.services[service] != nil
-		for _, c := range l.checks {
-			checks = append(checks, c.now)
+		for _, c := range l.onNode {
+			include(c.now)
+		}
+		if svc := l.services[service]; svc != nil {
+			seen.Known = true
+			for _, c := range svc.checks {
+				include(c.now)
+			}
 		}
 	} else {
 		seen.Known = s.Service(node, service) != nil || s.Node(node) == nil // nobody knows better
-		checks = s.ChecksOn(node)
-	}
-	for _, c := range checks {
-		if c.ServiceID == "" && c.Type != "alias" || c.ServiceID != "" && c.ServiceID == service {
-			seen.Checks = append(seen.Checks, c)
+		for _, c := range s.ChecksOn(node) {
+			include(c)
 		}
 	}
 	slices.SortFunc(seen.Checks, func(a, b *state.Check) int { return strings.Compare(a.CheckID, b.CheckID) })

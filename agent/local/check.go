@@ -132,12 +132,16 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 		c.critical = old.critical
 		if owner := l.services[old.announced.ServiceID]; owner != nil && owner != svc {
 			delete(owner.checks, id) // the id has moved to another owner
+			l.stir(old.announced.ServiceID)
 		}
 	}
 	c.written = time.Now()
 	l.checks[id] = c
 	if svc != nil {
 		svc.checks[id] = c
+		delete(l.onNode, id)
+	} else {
+		l.onNode[id] = c
 	}
 	l.mark(c)
 	l.stir(c.announced.ServiceID)
@@ -173,8 +177,12 @@ func (l *Local) drop(id string) {
 		c.task.Stop()
 	}
 	delete(l.checks, id)
+	delete(l.onNode, id)
 	delete(l.configured.checks, id)
 	l.stir(c.announced.ServiceID)
+	if aliased := c.announced.Definition.AliasService; aliased != "" {
+		l.stir(aliased) // what nobody waits for is forgotten
+	}
 	l.removals.Stop(id)
 	if svc := l.services[c.announced.ServiceID]; svc != nil {
 		delete(svc.checks, id)

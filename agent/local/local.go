@@ -84,6 +84,7 @@ type Local struct {
 	mu         sync.Mutex
 	services   map[string]*service
 	checks     map[string]*announcedCheck
+	onNode     map[string]*announcedCheck // those of the node itself
 	configured configured
 	changed    chan struct{}            // closed and replaced at each change
 	aliased    map[string]chan struct{} // for aliases of a service, see stir
@@ -120,6 +121,7 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 		removals:   alarm.New[string](),
 		services:   map[string]*service{},
 		checks:     map[string]*announcedCheck{},
+		onNode:     map[string]*announcedCheck{},
 		configured: configured{services: map[string]Definition{}, checks: map[string]Check{}},
 		changed:    make(chan struct{}),
 		aliased:    map[string]chan struct{}{},

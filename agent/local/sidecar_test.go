@@ -159,3 +159,48 @@ func TestAliasOfWhatIsNotThereYet(t *testing.T) {
 		}
 	})
 }
+
+// An alias hears of the checks of the node itself, but of no other alias there;
+// and of a check whose id moves to another service.
+func TestAliasSeesTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, store, stop := start(t)
+		defer stop()
+		register(t, l, "web", Check{ID: "moves", Status: state.Critical, Definition: check.Definition{TTL: time.Hour}})
+		register(t, l, "shadow", Check{ID: "shadow", Definition: check.Definition{AliasService: "web"}})
+		is := func(what string, want state.Status) {
+			t.Helper()
+			synctest.Wait()
+			if got := status(store, "shadow"); got != want {
+				t.Errorf("%s: got %s, want %s", what, got, want)
+			}
+		}
+		is("a check that fails", state.Critical)
+		register(t, l, "other", Check{ID: "moves", Definition: check.Definition{TTL: time.Hour}})
+		is("the check is another service's", state.Passing)
+		on := func(c Check) {
+			t.Helper()
+			if err := l.RegisterCheck(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		on(Check{ID: "node", Status: state.Warning, Definition: check.Definition{TTL: time.Hour}})
+		is("a check of the node", state.Warning)
+		on(Check{ID: "alias", Definition: check.Definition{AliasService: "none"}})
+		is("an alias on the node, which is critical", state.Warning)
+		if err := l.DeregisterCheck("node"); err != nil {
+			t.Fatal(err)
+		}
+		is("none of them", state.Passing)
+		if err := l.Deregister("shadow"); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.DeregisterCheck("alias"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(l.aliased) != 0 {
+			t.Errorf("%d services are remembered of which there is no alias", len(l.aliased))
+		}
+	})
+}
