@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/realjf/muster/agent/state"
 )
@@ -42,7 +41,7 @@ func (a *API) agentHealthByName(r *http.Request) (any, error) {
 	worst := state.Passing
 	rank := map[state.Status]int{state.Passing: 0, state.Warning: 1, state.Critical: 2, state.Maintenance: 3}
 	for _, svc := range services {
-		if !strings.EqualFold(svc.Service, name) {
+		if svc.Service != name { // unlike in the catalog, case matters
 			continue
 		}
 		health := a.healthOf(svc, slices.Concat(byService[""], byService[svc.ID]))

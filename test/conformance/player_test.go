@@ -75,6 +75,8 @@ func (p *player) askOne(r random.Request) (answer, error) {
 // be none.
 func (a answer) after(before answer) string {
 	switch {
+	case a.index == 0: // an agent's own answers have none
+		return ""
 	case a.index < before.index:
 		return fmt.Sprintf("index fell from %d to %d", before.index, a.index)
 	case a.index == before.index && a.body != before.body:
@@ -118,10 +120,33 @@ func (p *player) clear() error {
 			}
 		}
 	}
-	for _, r := range gone {
+	announced, err := p.announced()
+	if err != nil {
+		return err
+	}
+	for _, r := range append(gone, announced...) {
 		if _, _, _, err := p.send(r.Method, r.Path, r.Body); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// announced returns the requests that withdraw what the agent announces.
+func (p *player) announced() ([]random.Request, error) {
+	gone := []random.Request{{Method: http.MethodPut, Path: "/v1/agent/maintenance?enable=false"}}
+	for _, kind := range []string{"service", "check"} {
+		_, _, content, err := p.send(http.MethodGet, "/v1/agent/"+kind+"s", "")
+		if err != nil {
+			return nil, err
+		}
+		var all map[string]any
+		if err := json.Unmarshal(content, &all); err != nil {
+			return nil, err
+		}
+		for id := range all {
+			gone = append(gone, random.Request{Method: http.MethodPut, Path: "/v1/agent/" + kind + "/deregister/" + id})
+		}
+	}
+	return gone, nil
 }

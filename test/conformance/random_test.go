@@ -30,7 +30,13 @@ const rounds = 4
 // to what differs between any two registries, and muster's indexes rise when
 // an answer changes and never fall. A sequence that differs is made as short
 // as can be, and shown as a list has it.
-func TestRandomSequences(t *testing.T) {
+func TestRandomSequences(t *testing.T) { askAtRandom(t, random.Steps(30), random.Looks) }
+
+// TestRandomAnnouncements does the same with what agents are told, as the
+// agents themselves see it.
+func TestRandomAnnouncements(t *testing.T) { askAtRandom(t, random.AgentSteps(30), random.AgentLooks) }
+
+func askAtRandom(t *testing.T, steps *rapid.Generator[[]random.Request], looks []string) {
 	muster := agenttest.Start(t, func(c *agent.Config) { c.Node = nodeName })
 	consul := &player{name: "Consul", base: startConsul(t), client: client(t)}
 	ours := &player{name: "muster", base: "http://" + muster.Addr, client: client(t)}
@@ -45,7 +51,7 @@ func TestRandomSequences(t *testing.T) {
 		set(t, "rapid.seed", seed)
 		rapid.Check(t, func(t *rapid.T) {
 			run++
-			play(t, run, random.Steps(30).Draw(t, "steps"), consul, ours)
+			play(t, run, steps.Draw(t, "steps"), looks, consul, ours)
 		})
 	}
 }
@@ -58,7 +64,7 @@ func set(t *testing.T, name string, value any) {
 }
 
 // play lets both registries go through the steps, and takes back what they did.
-func play(t *rapid.T, run int, steps []random.Request, consul, muster *player) {
+func play(t *rapid.T, run int, steps []random.Request, looks []string, consul, muster *player) {
 	both := []*player{consul, muster}
 	for _, p := range both {
 		p.begin(run)
@@ -75,7 +81,7 @@ func play(t *rapid.T, run int, steps []random.Request, consul, muster *player) {
 		if n > 0 {
 			asked = append(asked, steps[n-1])
 		}
-		for _, path := range random.Looks {
+		for _, path := range looks {
 			asked = append(asked, random.Request{Method: http.MethodGet, Path: path})
 		}
 		answers := make([][]answer, len(both))

@@ -76,7 +76,7 @@ func (n *Names) general(value any, path string) any {
 		for at := range value {
 			value[at] = n.general(value[at], path)
 		}
-		if strings.HasPrefix(path, "/v1/session/") || path == "/v1/catalog/services" { // sorted by ids, or not at all
+		if strings.HasPrefix(path, "/v1/session/") || strings.HasPrefix(path, "/v1/agent/health/") || path == "/v1/catalog/services" { // sorted by ids, or not at all
 			slices.SortFunc(value, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 		}
 		return value
