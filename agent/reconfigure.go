@@ -85,7 +85,9 @@ func (a *Agent) Reconfigure(next Config) error {
 	a.limit.SetConfig(connlimit.Config{MaxConnsPerClientIP: next.MaxConnsPerClient})
 	a.door.headers.Store(headers(next))
 	a.api.Adjust(next.settings())
-	a.tls.Store(next.TLS)
+	if next.TLS != nil { // what listens goes on with what it has
+		a.tls.Store(next.TLS)
+	}
 	if stay := a.config.fixed(next); len(stay) > 0 {
 		a.logger.Warn("the registry must be started again for some changes", "settings", strings.Join(stay, ", "))
 	}

@@ -141,6 +141,37 @@ func errText(err error) string {
 	return err.Error()
 }
 
+func TestReconfigureTLS(t *testing.T) {
+	authority, certificate := certificates(t)
+	config := quiet()
+	config.HTTPSAddr, config.TLS = "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}}
+	a := run(t, config)
+	trusts := func(authority *x509.CertPool) bool {
+		_, api := client(t, a.URLs()[1], &tls.Config{RootCAs: authority})
+		_, err := api.Status().Leader()
+		return err == nil
+	}
+	if !trusts(authority) {
+		t.Fatal("the first certificate is not shown")
+	}
+	without := config
+	without.HTTPSAddr, without.TLS = "", nil
+	if err := a.Reconfigure(without); err != nil {
+		t.Fatal(err)
+	}
+	if !trusts(authority) {
+		t.Error("without another certificate the first one is not shown any more")
+	}
+	next, certificate := certificates(t)
+	config.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	if err := a.Reconfigure(config); err != nil {
+		t.Fatal(err)
+	}
+	if !trusts(next) || trusts(authority) {
+		t.Error("the next certificate is not shown")
+	}
+}
+
 // certificates returns an authority and a certificate of its for 127.0.0.1,
 // for servers and clients.
 func certificates(t *testing.T) (*x509.CertPool, tls.Certificate) {
