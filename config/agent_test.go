@@ -281,7 +281,7 @@ segments = []
 domain = "x."
 `, "-dns-port", "8600", "-raft-protocol", "3", "-ui")
 	want := []string{
-		"without effect: connect.ca_config, connect.enabled, ports.grpc_tls (the service mesh is not served yet)",
+		"without effect: connect.ca_config, connect.enabled, ports.grpc_tls (the mesh has no certificates and no xDS yet: proxies are announced, not driven)",
 		"without effect: domain, ports.dns (DNS is not served yet)",
 		"without effect: encrypt, retry_join (muster is one server, and joins nobody: clusters are Consul's)",
 		"without effect: acl.default_policy (there is no access control yet, and everyone may do everything)",

@@ -30,7 +30,7 @@ var (
 	cluster    = missing("muster is one server, and joins nobody: clusters are Consul's")
 	acls       = missing("there is no access control yet, and everyone may do everything")
 	dns        = missing("DNS is not served yet")
-	mesh       = missing("the service mesh is not served yet")
+	mesh       = missing("the mesh has no certificates and no xDS yet: proxies are announced, not driven")
 	push       = missing("metrics are for those who ask, and are sent nowhere")
 	enterprise = missing("it is Consul Enterprise's")
 	later      = missing("muster does not have it yet")
