@@ -41,6 +41,7 @@ const ConsulVersion = "1.19.2"
 // Agent is a registry with bound doors. Run it once.
 type Agent struct {
 	logger   *slog.Logger
+	store    *state.Store
 	api      *api.API
 	local    *local.Local
 	sessions *session.Keeper
@@ -112,7 +113,7 @@ func New(config Config) (*Agent, error) {
 		v1.Handle(path, http.RedirectHandler("/ui/", http.StatusMovedPermanently))
 	}
 
-	a := &Agent{logger: logger, api: v1, local: announced, sessions: sessions,
+	a := &Agent{logger: logger, store: store, api: v1, local: announced, sessions: sessions,
 		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
 		door:  &door{rooms: v1}, left: left, config: config}
 	a.door.headers.Store(headers(config))

@@ -76,8 +76,18 @@ func (a *Agent) Reconfigure(next Config) error {
 	if err != nil {
 		return err
 	}
+	entries, err := next.entries()
+	if err != nil {
+		return err
+	}
+	if err := api.TryEntries(a.store, entries); err != nil {
+		return fmt.Errorf("store what the configuration says: %w", err)
+	}
 	if err := a.local.Configure(definitions); err != nil {
 		return fmt.Errorf("announce what the configuration says: %w", err)
+	}
+	if err := api.StoreEntries(a.store, entries); err != nil { // somebody stored one this instant that they do not fit
+		return fmt.Errorf("store what the configuration says: %w", err)
 	}
 	if err := a.local.SetNodeMeta(nodeMeta(next)); err != nil {
 		return fmt.Errorf("change what the catalog has of this node: %w", err)
@@ -112,7 +122,7 @@ func (c Config) with(next Config) Config {
 	c.Limits = next.Limits
 	c.EnableDebug, c.DiscoveryMaxStale = next.EnableDebug, next.DiscoveryMaxStale
 	c.DefaultWait, c.LongestWait = next.DefaultWait, next.LongestWait
-	c.Services, c.Checks = next.Services, next.Checks
+	c.Services, c.Checks, c.ConfigEntries = next.Services, next.Checks, next.ConfigEntries
 	return c
 }
 

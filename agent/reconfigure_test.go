@@ -349,6 +349,48 @@ func TestConfigEntriesAreThereFromTheStart(t *testing.T) {
 	}
 }
 
+// A reload stores the config entries that are new, and those that somebody
+// deleted; what others stored stays; and what cannot be leaves all as it was.
+func TestReconfigureConfigEntries(t *testing.T) {
+	config := quiet()
+	config.ConfigEntries = []agent.Definition{service("x", `{"kind":"service-defaults","name":"web","protocol":"http"}`)}
+	a := run(t, config)
+	_, api := client(t, a.URLs()[0], nil)
+	entries := api.ConfigEntries()
+	if _, err := entries.Delete("service-defaults", "web", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := entries.Set(&consul.ServiceConfigEntry{Kind: "service-defaults", Name: "new", Protocol: "grpc"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	config.ConfigEntries = append(config.ConfigEntries, service("y", `{"kind":"service-defaults","name":"new","protocol":"http"}`))
+	if err := a.Reconfigure(config); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := entries.Get("service-defaults", "web", nil); err != nil {
+		t.Errorf("what was deleted is not there again: %v", err)
+	}
+	if entry, _, err := entries.Get("service-defaults", "new", nil); err != nil || entry.(*consul.ServiceConfigEntry).Protocol != "grpc" {
+		t.Errorf("got %+v, %v; want what was stored over HTTP", entry, err)
+	}
+
+	wrong := config
+	wrong.ConfigEntries = []agent.Definition{
+		service("x", `{"kind":"service-defaults","name":"third","protocol":"http"}`),
+		service("y", `{"kind":"service-splitter","name":"none","splits":[{"weight":100}]}`),
+	}
+	wrong.Services = []agent.Definition{service("z", `{"name":"fourth"}`)}
+	if err := a.Reconfigure(wrong); err == nil || !strings.Contains(err.Error(), `service-splitter "none"`) {
+		t.Errorf("got %v, want that the splitter does not fit", err)
+	}
+	if _, _, err := entries.Get("service-defaults", "third", nil); err == nil {
+		t.Error("an entry beside one that does not fit was stored")
+	}
+	if services, err := api.Agent().Services(); err != nil || services["fourth"] != nil {
+		t.Errorf("services %v, %v: one beside a wrong entry was announced", services, err)
+	}
+}
+
 func TestWrongDefinitions(t *testing.T) {
 	for _, tc := range []struct {
 		name     string

@@ -20,7 +20,10 @@ func (a *API) agentReload(*http.Request) (any, error) {
 	if a.config.Reload == nil {
 		return nil, nil // there is nothing to read
 	}
-	return nil, a.config.Reload()
+	if err := a.config.Reload(); err != nil {
+		return nil, &failure{http.StatusInternalServerError, err.Error()} // whatever is wrong, it is not the request
+	}
+	return nil, nil
 }
 
 // agentLeave ends the agent. The answer still leaves.

@@ -88,7 +88,9 @@ func (a *API) agentServiceRegister(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	replace := parameters(r).Has("replace-existing-checks")
+	query := parameters(r)
+	text := query.Get("replace-existing-checks")
+	replace := query.Has("replace-existing-checks") && (text == "" || text == "true")
 	if asked.Sidecar == nil {
 		return nil, a.local.Register(asked.Service, asked.Checks, replace)
 	}

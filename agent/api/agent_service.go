@@ -35,7 +35,7 @@ type AgentService struct {
 	Namespace         string                          `json:",omitempty" bexpr:"-" hash:"ignore"`
 	Partition         string                          `json:",omitempty" bexpr:"-" hash:"ignore"`
 	Datacenter        string                          `json:",omitempty" bexpr:"-" hash:"ignore"`
-	Locality          *state.Locality                 `json:",omitempty" bexpr:"-" hash:"ignore"`
+	Locality          *AgentLocality                  `json:",omitempty" bexpr:"-" hash:"ignore"`
 }
 
 // AgentWeights is [state.Weights] under the name that the content hash needs.
@@ -44,12 +44,18 @@ type AgentWeights struct {
 	Warning int
 }
 
+// AgentLocality is [state.Locality] as the agent's own view shows it: whole.
+type AgentLocality struct {
+	Region string
+	Zone   string
+}
+
 func (a *API) newAgentService(s *state.Service) *AgentService {
 	shown := &AgentService{
 		Kind: s.Kind, ID: s.ID, Service: s.Service, Tags: s.Tags, Meta: orEmpty(s.Meta),
 		Port: s.Port, Address: s.Address, SocketPath: s.SocketPath, TaggedAddresses: s.TaggedAddresses,
 		Weights: AgentWeights(s.Weights), EnableTagOverride: s.EnableTagOverride,
-		Datacenter: a.local.Node().Datacenter, Locality: s.Locality,
+		Datacenter: a.local.Node().Datacenter, Locality: (*AgentLocality)(s.Locality),
 	}
 	if s.Kind == mesh.ConnectProxy || s.Kind.IsGateway() {
 		shown.Proxy = newAgentProxy(s.Proxy)

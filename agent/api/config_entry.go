@@ -92,17 +92,34 @@ func ReadEntry(body []byte) (mesh.Entry, error) {
 // StoreEntries stores config entries, except where there is one of that kind
 // and name already; all of them or none.
 func StoreEntries(to *state.Store, entries []mesh.Entry) error {
-	return to.Try(func(w *state.Writer) error {
-		for _, entry := range entries {
-			if w.ConfigEntry(entry.ID()) != nil {
-				continue
-			}
-			if err := store(w, entry); err != nil {
-				return fmt.Errorf("config entry %s %q: %w", entry.ID().Kind, entry.ID().Name, err)
-			}
+	return to.Try(func(w *state.Writer) error { return storeMissing(w, entries) })
+}
+
+// TryEntries returns why StoreEntries would fail, and stores nothing.
+func TryEntries(on *state.Store, entries []mesh.Entry) error {
+	fits := errors.New("they fit")
+	err := on.Try(func(w *state.Writer) error {
+		if err := storeMissing(w, entries); err != nil {
+			return err
 		}
-		return nil
+		return fits // takes everything back
 	})
+	if errors.Is(err, fits) {
+		return nil
+	}
+	return err
+}
+
+func storeMissing(w *state.Writer, entries []mesh.Entry) error {
+	for _, entry := range entries {
+		if w.ConfigEntry(entry.ID()) != nil {
+			continue
+		}
+		if err := store(w, entry); err != nil {
+			return fmt.Errorf("config entry %s %q: %w", entry.ID().Kind, entry.ID().Name, err)
+		}
+	}
+	return nil
 }
 
 // decodeAnything reads a body whose names are not known yet.

@@ -68,6 +68,9 @@ func (a *API) instances(r *http.Request, tags []string, covers func(string) stat
 	}
 	meta, filter := nodeMeta(r), query.Get("filter")
 	near, topic := a.near(query, covers(service))
+	if query.Get("peer") != "" { // another cluster's, which is not known
+		list = func(*state.Snapshot, string) []state.Instance { return nil }
+	}
 	return bare(cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		instances := keep(list(s, service), func(i state.Instance) bool {
 			return meta.matches(i.Node) && hasTags(i.Service, tags) &&

@@ -90,9 +90,13 @@ func include(list []string, text string) []string {
 
 // uiServices sums up every service.
 func (a *API) uiServices(r *http.Request) (any, error) {
-	filter := parameters(r).Get("filter")
+	filter, peer := parameters(r).Get("filter"), parameters(r).Get("peer")
 	return a.told(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
-		instances, err := filtered(filter, everyInstance(s))
+		instances := []state.Instance{}
+		if peer == "" { // else another cluster's, which is not known
+			instances = everyInstance(s)
+		}
+		instances, err := filtered(filter, instances)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -169,8 +173,9 @@ func (a *API) uiNode(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	peer := parameters(r).Get("peer")
 	return a.told(r, state.Everything, func(s *state.Snapshot) (any, int, error) {
-		if node := s.Node(name); node != nil {
+		if node := s.Node(name); node != nil && peer == "" {
 			return newNodeSummary(s, node), 0, nil
 		}
 		return raw(nil), http.StatusNotFound, nil

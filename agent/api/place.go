@@ -18,20 +18,29 @@ const (
 	anywhere                 // the cluster as a whole
 )
 
-// check refuses the parameters of a request that name another place.
-func (p place) check(query url.Values) error {
-	switch {
-	case p == inNamespace && query.Get("ns") != "":
-		return enterprise("ns", "Namespaces")
-	case p != anywhere && query.Get("partition") != "":
-		return enterprise("partition", "Partitions")
-	default:
-		return nil
+// check refuses a request whose parameters or headers name another place.
+func (p place) check(r *http.Request) error {
+	query := parameters(r)
+	for _, part := range []struct {
+		of                         place
+		parameter, header, feature string
+	}{
+		{inNamespace, "ns", "X-Consul-Namespace", "Namespaces"},
+		{inPartition, "partition", "X-Consul-Partition", "Partitions"},
+	} {
+		switch {
+		case p > part.of:
+		case r.Header.Get(part.header) != "":
+			return enterprise("header", part.header, part.feature)
+		case query.Get(part.parameter) != "":
+			return enterprise("query parameter", part.parameter, part.feature)
+		}
 	}
+	return nil
 }
 
-func enterprise(parameter, feature string) error {
-	return badRequest(fmt.Sprintf("Invalid query parameter: %q - %s are a Consul Enterprise feature", parameter, feature))
+func enterprise(where, name, feature string) error {
+	return badRequest(fmt.Sprintf("Invalid %s: %q - %s are a Consul Enterprise feature", where, name, feature))
 }
 
 // enterpriseField says more of a field that is unknown because it names another

@@ -104,7 +104,7 @@ func (a *API) refused(r *http.Request, settings *Settings, route route, c cost) 
 	if !settings.lets(r) {
 		return errRestricted
 	}
-	if err := route.place.check(r.Form); err != nil {
+	if err := route.place.check(r); err != nil {
 		return err
 	}
 	return a.admit(r, c, route.path)

@@ -58,7 +58,7 @@ func (l *Local) Configure(next Definitions) error {
 		}
 		for _, c := range next.Checks {
 			if !there[c.ServiceID] {
-				return NoSuchService(c.ServiceID)
+				return fmt.Errorf("check %q: %w", c.ID, NoSuchService(c.ServiceID))
 			}
 		}
 		// What others took out of the catalog is there again, so that nothing

@@ -2,6 +2,7 @@ package local
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,8 +95,8 @@ func TestConfigureIsWholeOrNothing(t *testing.T) {
 	defer stop()
 	configure(t, l, Definitions{Services: []Definition{web("a", 1)}})
 	err := l.Configure(Definitions{Services: []Definition{web("b", 1)}, Checks: []Check{checkCalled("x", "a")}})
-	if !errors.Is(err, NoSuchService("a")) {
-		t.Errorf("got %v, want that the check's service is not there", err)
+	if !errors.Is(err, NoSuchService("a")) || !strings.Contains(err.Error(), `check "x"`) {
+		t.Errorf("got %v, want that the service of the check x is not there", err)
 	}
 	if s := store.Snapshot(); s.Service("n1", "a") == nil || s.Service("n1", "b") != nil {
 		t.Error("half of a wrong configuration is in force")

@@ -55,8 +55,8 @@ type ServiceAddress struct {
 
 // Locality is where an instance runs.
 type Locality struct {
-	Region string
-	Zone   string
+	Region string `json:",omitempty"`
+	Zone   string `json:",omitempty"`
 }
 
 // Weights says how much traffic an instance asks for, by its status.
