@@ -45,6 +45,8 @@ type content struct {
 	header http.Header
 	body   []byte
 	gzip   func() []byte // nil for a body too small to compress
+	// instances are the body's, where it is a list of them.
+	instances *pieces
 }
 
 func (c *content) equal(d *content) bool {
@@ -74,7 +76,7 @@ func (s *answers) slot(key string) *slot {
 }
 
 // get returns the answer to q, whose place and key these are, as it is now.
-func (s *answers) get(place *slot, key string, q *question, encode func(any) ([]byte, error)) (*answer, error) {
+func (s *answers) get(place *slot, key string, q *question, encode encoder) (*answer, error) {
 	if kept := place.answer.Load(); kept.current() {
 		return kept, nil
 	}
@@ -84,7 +86,7 @@ func (s *answers) get(place *slot, key string, q *question, encode func(any) ([]
 	if kept.current() {
 		return kept, nil // made by somebody else meanwhile
 	}
-	made, err := produce(q, encode)
+	made, err := produce(q, kept.pieces(), encode)
 	if err != nil {
 		return nil, err
 	}
@@ -100,24 +102,29 @@ func (s *answers) get(place *slot, key string, q *question, encode func(any) ([]
 	return made, nil
 }
 
+// encoder encodes what was found. What it is given of the answer before, and
+// what it returns, is nil unless that was a list of instances.
+type encoder func(value any, before *pieces) ([]byte, *pieces, error)
+
 // produce asks the question and encodes what it finds.
-func produce(q *question, encode func(any) ([]byte, error)) (*answer, error) {
+func produce(q *question, before *pieces, encode encoder) (*answer, error) {
 	found, err := q.ask()
 	if err != nil {
 		return nil, err
 	}
 	header := http.Header{}
+	var now *pieces
 	body, isRaw := found.value.(raw)
 	if !isRaw {
 		header.Set("Content-Type", "application/json")
-		if body, err = encode(found.value); err != nil {
+		if body, now, err = encode(found.value, before); err != nil {
 			return nil, err
 		}
 	}
 	maps.Copy(header, found.header)
 	made := &answer{
 		index: found.index, changed: found.changed, headers: q.headers(header, found.index),
-		content: &content{status: found.status, header: header, body: body, gzip: zipper(body)},
+		content: &content{status: found.status, header: header, body: body, gzip: zipper(body), instances: now},
 	}
 	return made, nil
 }
@@ -133,6 +140,14 @@ func (a *answer) current() bool {
 	default:
 		return true
 	}
+}
+
+// pieces returns those of the answer, if it has any.
+func (a *answer) pieces() *pieces {
+	if a == nil {
+		return nil
+	}
+	return a.instances
 }
 
 func (a *answer) size() int {

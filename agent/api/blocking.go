@@ -100,7 +100,9 @@ func (a *API) settle(r *http.Request, q *question) (*reply, error) {
 	}
 	place := a.answers.slot(key)
 	current := func() (*answer, error) {
-		return a.answers.get(place, key, q, func(value any) ([]byte, error) { return a.encode(r, value) })
+		return a.answers.get(place, key, q, func(value any, before *pieces) ([]byte, *pieces, error) {
+			return a.encodeAfter(r, value, before)
+		})
 	}
 	answer, err := current()
 	if err != nil {

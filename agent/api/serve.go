@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/realjf/muster/agent/state"
 	"github.com/realjf/muster/agent/telemetry"
 )
 
@@ -190,21 +191,28 @@ func textReply(status int, text string) *reply {
 // encode returns the JSON of a value: indented in dev mode, and with ?pretty
 // also ended by a new line.
 func (a *API) encode(r *http.Request, value any) ([]byte, error) {
+	body, _, err := a.encodeAfter(r, value, nil)
+	return body, err
+}
+
+// encodeAfter is encode for a value that may be much like one before it.
+func (a *API) encodeAfter(r *http.Request, value any, before *pieces) (body []byte, now *pieces, err error) {
 	asked := parameters(r).Has("pretty")
-	var body []byte
-	var err error
-	if asked || a.config.Pretty {
+	indented := asked || a.config.Pretty
+	if instances, ok := value.([]state.Instance); ok {
+		body, now, err = encodeInstances(instances, before, indented)
+	} else if indented {
 		body, err = json.MarshalIndent(value, "", "    ")
 	} else {
 		body, err = json.Marshal(value)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", r.URL.Path, err)
+		return nil, nil, fmt.Errorf("encode %s: %w", r.URL.Path, err)
 	}
 	if asked {
 		body = append(body, '\n')
 	}
-	return body, nil
+	return body, now, nil
 }
 
 // bodyTime is how long the body of a request may take to arrive, where its

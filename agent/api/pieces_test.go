@@ -1,0 +1,100 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/realjf/muster/agent/state"
+)
+
+// someInstances returns instances with checks, on two nodes.
+func someInstances(count int) []state.Instance {
+	nodes := []*state.Node{{Node: "a", Address: "10.0.0.1"}, {Node: "b<&>"}}
+	list := []state.Instance{}
+	for n := range count {
+		node := nodes[n%len(nodes)]
+		list = append(list, state.Instance{
+			Node:    node,
+			Service: &state.Service{Node: node.Node, ID: fmt.Sprint(n), Service: "web", Port: n, Tags: []string{"blue"}},
+			Checks:  []*state.Check{{Node: node.Node, CheckID: fmt.Sprint("c", n), Status: state.Passing}},
+		})
+	}
+	return list
+}
+
+// TestInstancesAreEncodedAsByPackageJSON changes a list again and again, and
+// encodes it after itself.
+func TestInstancesAreEncodedAsByPackageJSON(t *testing.T) {
+	for _, indented := range []bool{false, true} {
+		var before *pieces
+		list := someInstances(5)
+		check := func(what string) {
+			t.Helper()
+			got, now, err := encodeInstances(slices.Clone(list), before, indented)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := json.Marshal(list)
+			if indented {
+				want, err = json.MarshalIndent(list, "", "    ")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != string(want) {
+				t.Errorf("%s, indented %t: got\n%s\nwant\n%s", what, indented, got, want)
+			}
+			before = now
+		}
+		check("first")
+		check("the same")
+		service := *list[2].Service
+		service.Port = 99
+		list[2].Service = &service
+		check("another service")
+		node := *list[1].Node
+		node.Address = "10.0.0.9"
+		list[1].Node, list[3].Node = &node, &node
+		check("another node")
+		status := *list[4].Checks[0]
+		status.Status = state.Critical
+		list[4].Checks = []*state.Check{&status}
+		check("another check")
+		list[0].Checks = append(list[0].Checks, &status)
+		check("a check more")
+		list[0], list[1] = list[1], list[0]
+		check("another order")
+		list = list[1:4]
+		check("fewer")
+		list = append(someInstances(2), list...)
+		check("more")
+		list = list[:1]
+		check("one")
+		list = []state.Instance{}
+		check("none")
+		list = someInstances(3)
+		check("some after none")
+	}
+}
+
+// What a change of one instance costs, and what the whole list would.
+func BenchmarkEncodeInstances(b *testing.B) {
+	list := someInstances(50)
+	_, before, err := encodeInstances(list, nil, true)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, after := range map[string]*pieces{"one": before, "all": nil} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				service := *list[7].Service
+				list[7].Service = &service
+				if _, _, err := encodeInstances(list, after, true); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
