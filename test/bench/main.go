@@ -44,6 +44,10 @@ func run(ctx context.Context) error {
 	if _, err := os.Stat(*consul); err != nil {
 		return fmt.Errorf("no real Consul to measure; run make consul: %w", err)
 	}
+	commit, err := firstLine(ctx, "git", "describe", "--always", "--dirty") // before what is built from it can change
+	if err != nil {
+		return err
+	}
 	folder, err := os.MkdirTemp("", "muster-bench-")
 	if err != nil {
 		return err
@@ -77,7 +81,7 @@ func run(ctx context.Context) error {
 		}
 		slices.Reverse(contenders) // nobody is always first
 	}
-	text, err := report(ctx, table, *rounds, *consul)
+	text, err := report(ctx, table, *rounds, *consul, commit)
 	if err != nil {
 		return err
 	}
