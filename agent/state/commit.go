@@ -1,6 +1,9 @@
 package state
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // Write calls change with a Writer and applies what it did at the next index.
 // When change returns an error, or changed nothing, the store and its index
@@ -29,7 +32,9 @@ func (s *Store) write(mine *pending) error {
 		}
 	}
 	// Whoever leads commits for those who came meanwhile too: the paths of the
-	// tables that they share are copied once.
+	// tables that they share are copied once. Who is about to come gets a
+	// moment to do so.
+	runtime.Gosched()
 	batch := s.commits.take()
 	s.commit(batch)
 	for _, done := range batch[1:] {
