@@ -28,10 +28,11 @@ func (l *Local) seen(node, service string) check.Aliased {
 	return seen
 }
 
-// look is seen for now only; the caller holds the mutex where it asks about
-// this node, for which no snapshot is needed. An alias of the node itself does
-// not see others of that kind: two of them would hold each other down for ever,
-// as would one that saw itself.
+// look is seen as it is at this moment, without the channels that tell of a
+// change; the caller holds the mutex where it asks about this node, for which
+// no snapshot is needed. An alias of the node itself does not see others of
+// that kind: two of them would hold each other down for ever, as would one that
+// saw itself.
 func (l *Local) look(s *state.Snapshot, node, service string) check.Aliased {
 	var seen check.Aliased
 	include := func(c *state.Check) {
