@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/realjf/muster/agent/state"
@@ -15,37 +16,62 @@ import (
 // Runner runs any number of checks from one loop. It is safe for concurrent
 // use. Checks may be started before and while it runs.
 type Runner struct {
-	clock   *alarm.Clock[*Task] // when each check is due
+	clock   *alarm.Clock[bell]
+	rush    *gate[*Task] // of looks that would come all at once
+	epoch   time.Time    // of all schedules
+	count   atomic.Uint64
 	aliases Aliases
 	probes  sync.WaitGroup
 }
 
+// First looks come when the checks do, and those that are late (the machine
+// slept) when it wakes: perhaps thousands at once. Then no more than rushMost
+// begin at a time; a target that hangs holds its place for rushHold, whatever
+// its timeout. So of checks that begin together the n-th has waited for
+// n/rushMost times rushHold at most, and hardly at all where targets answer.
+const (
+	rushMost = 256
+	rushHold = time.Second
+	late     = time.Second
+)
+
+// bell is what the runner's clock rings for: a task is due, or has held its
+// place in the rush for long enough.
+type bell struct {
+	task *Task
+	hold bool
+}
+
 // NewRunner returns a runner without checks. It asks aliases what a check sees
 // that is an alias of another; with nil there can be no such check.
-func NewRunner(aliases Aliases) *Runner { return &Runner{clock: alarm.New[*Task](), aliases: aliases} }
+func NewRunner(aliases Aliases) *Runner {
+	r := &Runner{clock: alarm.New[bell](), rush: newGate[*Task](rushMost), epoch: time.Now(), aliases: aliases}
+	r.count.Store(rand.Uint64()) // the agents of a fleet need not look together either
+	return r
+}
 
 // Task is one check being run.
 type Task struct {
-	clock     *alarm.Clock[*Task]
+	clock     *alarm.Clock[bell]
 	prober    prober // nil for a TTL
-	interval  time.Duration
+	schedule  schedule
 	timeout   time.Duration
 	ttl       time.Duration
 	outputMax int
 	threshold *threshold
 	report    func(Result)
 
-	first bool // no probe has been made yet; the probe's own
-
 	mu      sync.Mutex
 	stopped bool
+	first   bool // no look has been made yet
+	due     time.Time
 	stop    context.CancelFunc // ends the probe under way, if there is one
 	output  string             // the last output of a TTL
 }
 
-// Start begins to run a check: the first probe at once, the next after a
-// random part of the interval, so that checks started together spread, then
-// one each interval. Each result that counts (see the thresholds) goes to
+// Start begins to run a check: it looks at once, again within an interval, at
+// a point of its own between those of the others, and from then on each
+// interval at that point. Each result that counts (see the thresholds) goes to
 // report, one at a time, from a goroutine of the runner's. The definition
 // must be valid.
 func (r *Runner) Start(d Definition, report func(Result)) *Task {
@@ -63,7 +89,7 @@ func (r *Runner) start(d Definition, p prober, report func(Result)) *Task {
 	t := &Task{
 		clock:     r.clock,
 		prober:    p,
-		interval:  max(d.Interval, MinInterval),
+		schedule:  newSchedule(r.epoch, max(d.Interval, MinInterval), r.count.Add(1)),
 		timeout:   d.Timeout,
 		ttl:       d.TTL,
 		outputMax: d.OutputMaxSize,
@@ -78,7 +104,7 @@ func (r *Runner) start(d Definition, p prober, report func(Result)) *Task {
 	if p == nil {
 		due = due.Add(d.TTL)
 	}
-	r.clock.Set(t, due)
+	t.again(due)
 	return t
 }
 
@@ -90,7 +116,7 @@ func (t *Task) Stop() {
 	if t.stop != nil {
 		t.stop()
 	}
-	t.clock.Stop(t)
+	t.clock.Stop(bell{task: t})
 }
 
 // Beat tells a TTL check that it lives, and with what output: its time starts
@@ -115,7 +141,8 @@ func (t *Task) again(due time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.stopped {
-		t.clock.Set(t, due)
+		t.due = due
+		t.clock.Set(bell{task: t}, due)
 	}
 }
 
@@ -123,16 +150,52 @@ func (t *Task) again(due time.Time) {
 // which end with ctx too, and returns nil.
 func (r *Runner) Run(ctx context.Context) error {
 	defer r.probes.Wait()
-	r.clock.Run(ctx, func(t *Task) {
-		began := time.Now()
-		// Ends with ctx, with Stop, or when the probe knows; Run waits for it.
-		r.probes.Go(func() { t.run(ctx, began) })
+	r.clock.Run(ctx, func(b bell) {
+		switch {
+		case b.hold:
+			r.makeRoom(ctx, b.task)
+		case !b.task.rushes():
+			// Ends with ctx, with Stop, or when the probe knows; Run waits for it.
+			r.probes.Go(func() { b.task.run(ctx) })
+		case r.rush.enter(b.task):
+			r.runInRush(ctx, b.task)
+		}
 	})
 	return nil
 }
 
+// runInRush runs a task that has a place in the rush.
+func (r *Runner) runInRush(ctx context.Context, t *Task) {
+	r.clock.Set(bell{t, true}, time.Now().Add(rushHold))
+	// Ends like any other probe; Run waits for it.
+	r.probes.Go(func() {
+		t.run(ctx)
+		r.clock.Stop(bell{t, true})
+		r.makeRoom(ctx, t)
+	})
+}
+
+// makeRoom gives a task's place in the rush to the next, if it has one still.
+func (r *Runner) makeRoom(ctx context.Context, t *Task) {
+	if next, waits := r.rush.leave(t); waits {
+		r.runInRush(ctx, next)
+	}
+}
+
+// rushes reports whether a task that is due may come with many others.
+func (t *Task) rushes() bool {
+	if _, watches := t.prober.(watcher); watches || t.prober == nil {
+		return false // it opens nothing
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first := t.first
+	t.first = false
+	return first || time.Since(t.due) > late
+}
+
 // run looks once, reports, and says when to look next.
-func (t *Task) run(ctx context.Context, began time.Time) {
+func (t *Task) run(ctx context.Context) {
 	if t.prober == nil {
 		if t.Lapsed() {
 			t.report(Result{state.Critical, t.lastWords()})
@@ -165,7 +228,7 @@ func (t *Task) run(ctx context.Context, began time.Time) {
 	if status, counts := t.threshold.next(result.Status); counts {
 		t.report(Result{status, result.Output})
 	}
-	t.again(began.Add(t.pause()))
+	t.again(t.schedule.after(time.Now()))
 }
 
 // Lapsed reports whether the check is a TTL that was not renewed in time. A
@@ -174,7 +237,7 @@ func (t *Task) run(ctx context.Context, began time.Time) {
 func (t *Task) Lapsed() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.prober == nil && !t.stopped && !t.clock.Waits(t)
+	return t.prober == nil && !t.stopped && !t.clock.Waits(bell{task: t})
 }
 
 // lastWords is the output of a TTL that lapsed.
@@ -185,15 +248,4 @@ func (t *Task) lastWords() string {
 		return "TTL expired"
 	}
 	return "TTL expired (last output before timeout follows): " + t.output
-}
-
-// pause is the time from this probe to the next. After the first it is
-// between a half and a whole interval, so that checks that began together do
-// not go on together.
-func (t *Task) pause() time.Duration {
-	if !t.first {
-		return t.interval
-	}
-	t.first = false
-	return t.interval/2 + rand.N(t.interval/2)
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,8 +85,8 @@ func TestFirstProbeAtOnceThenEachInterval(t *testing.T) {
 		if first := probe.times[0].Sub(began); first != 0 {
 			t.Errorf("the first probe came after %s, want at once", first)
 		}
-		if gap := probe.times[1].Sub(probe.times[0]); gap < 5*time.Second || gap > 10*time.Second {
-			t.Errorf("the second probe came %s after the first, want between a half and a whole interval", gap)
+		if gap := probe.times[1].Sub(probe.times[0]); gap <= 0 || gap > 11*time.Second {
+			t.Errorf("the second probe came %s after the first, want within an interval of its end", gap)
 		}
 		for n := 2; n < len(probe.times); n++ {
 			if gap := probe.times[n].Sub(probe.times[n-1]); gap != 10*time.Second {
@@ -116,6 +117,99 @@ func TestSlowTargetIsCutOffAndDelaysNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestManyChecksSpread: checks that are registered within a second look at
+// once, and from then on not together, each at its own time to the instant.
+func TestManyChecksSpread(t *testing.T) {
+	running(t, func(t *testing.T, r *Runner) {
+		const checks, interval = 10_000, 10 * time.Second
+		began := time.Now()
+		all := make([]*scripted, checks)
+		for n := range all {
+			all[n] = &scripted{takes: time.Millisecond, results: []state.Status{state.Passing}}
+			r.start(Definition{Interval: interval}, all[n], func(Result) {})
+			if n%1000 == 999 {
+				time.Sleep(100 * time.Millisecond)
+			}
+		}
+		time.Sleep(45 * time.Second)
+		synctest.Wait()
+		const tenth = 100 * time.Millisecond
+		looks := map[time.Duration]int{}
+		for n, probe := range all {
+			if wait := probe.times[0].Sub(began); wait > 1200*time.Millisecond {
+				t.Fatalf("check %d first looked after %s, want at once", n, wait)
+			}
+			for i := 1; i < len(probe.times); i++ {
+				looks[probe.times[i].Sub(began)/tenth]++
+				if gap := probe.times[i].Sub(probe.times[i-1]); i > 1 && gap != interval {
+					t.Fatalf("check %d looked %s after its last, want %s: it drifts", n, gap, interval)
+				}
+			}
+			if len(probe.times) < 5 {
+				t.Fatalf("check %d looked %d times in 45s, want each %s", n, len(probe.times), interval)
+			}
+		}
+		const even = checks * int(tenth) / int(interval)
+		for at := 11 * time.Second / tenth; at < 44*time.Second/tenth; at++ {
+			if got := looks[at]; got < even*9/10 || got > even*11/10 {
+				t.Errorf("%d checks looked in the tenth of a second from %s on, want about %d", got, at*tenth, even)
+			}
+		}
+	})
+}
+
+// TestFirstLooksAreBounded: not everyone opens a connection at once, and
+// targets that hang hold up the others for no longer than is stated.
+func TestFirstLooksAreBounded(t *testing.T) {
+	running(t, func(t *testing.T, r *Runner) {
+		const hanging = 2*rushMost + rushMost/2
+		var under, most atomic.Int32
+		for range hanging {
+			r.start(Definition{Interval: time.Minute, Timeout: time.Minute}, proberFunc(func(ctx context.Context) Result {
+				most.Store(max(most.Load(), under.Add(1)))
+				<-ctx.Done()
+				under.Add(-1)
+				return Result{}
+			}), func(Result) {})
+		}
+		began, quick := time.Now(), &scripted{results: []state.Status{state.Passing}}
+		r.start(Definition{Interval: time.Minute}, quick, func(Result) {})
+		synctest.Wait()
+		if got := most.Load(); got != rushMost {
+			t.Errorf("%d looks began at once, want %d", got, rushMost)
+		}
+		time.Sleep(5 * rushHold)
+		synctest.Wait()
+		if len(quick.times) != 1 || quick.times[0].Sub(began) > 2*rushHold {
+			t.Errorf("behind %d targets that hang a check looked at %v from %v on, want after %s", hanging, quick.times, began, 2*rushHold)
+		}
+	})
+}
+
+// TestSleepIsNoRush: what is late because the machine slept does not come all
+// at once either.
+func TestSleepIsNoRush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRunner(nil)
+		task := r.start(Definition{Interval: time.Second}, &scripted{}, func(Result) {})
+		if !task.rushes() {
+			t.Error("a first look does not count as one of many")
+		}
+		if task.rushes() {
+			t.Error("a look in time counts as one of many")
+		}
+		time.Sleep(late + time.Nanosecond) // nobody rang
+		if !task.rushes() {
+			t.Error("a look that is late does not count as one of many")
+		}
+	})
+}
+
+// proberFunc is a prober that is a function.
+type proberFunc func(context.Context) Result
+
+func (f proberFunc) probe(ctx context.Context) Result { return f(ctx) }
 
 func TestStoppedCheckIsSilent(t *testing.T) {
 	running(t, func(t *testing.T, r *Runner) {

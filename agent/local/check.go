@@ -158,10 +158,10 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 	// Reports name the check by its id: the task may outlive this record.
 	var task *check.Task
 	task = l.runner.Start(c.announced.Definition, func(result check.Result) {
-		err := l.report(id, func(current *announcedCheck) (check.Result, bool) {
+		err := l.report(id, func(current *announcedCheck) (check.Result, bool, error) {
 			replaced := current.task != task
 			renewed := current.now.Type == "ttl" && !task.Lapsed()
-			return result, !replaced && !renewed
+			return result, !replaced && !renewed, nil
 		})
 		if err != nil && !errors.As(err, new(UnknownCheck)) { // withdrawn meanwhile
 			l.config.Logger.Error("check result lost", "check", id, "error", err)

@@ -10,51 +10,40 @@ import (
 
 // UpdateTTL reports how a TTL check fares: [UnknownCheck], [NotTTL].
 func (l *Local) UpdateTTL(id string, status state.Status, output string) error {
-	result, news, err := l.beat(id, check.Result{Status: status, Output: output})
-	if err != nil || !news {
-		return err
-	}
-	return l.report(id, func(c *announcedCheck) (check.Result, bool) { return result, true })
-}
-
-// beat renews a TTL check. What is no news to the catalog it notes at once.
-func (l *Local) beat(id string, told check.Result) (result check.Result, news bool, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.checks[id]
-	if c == nil {
-		return told, false, UnknownCheck(id)
-	}
-	if c.task == nil {
-		return told, false, NotTTL(id)
-	}
-	kept, isTTL := c.task.Beat(told.Output)
-	if !isTTL {
-		return told, false, NotTTL(id)
-	}
-	told.Output = kept
-	if l.newsworthy(c, told) {
+	told := check.Result{Status: status, Output: output}
+	return l.report(id, func(c *announcedCheck) (result check.Result, known bool, err error) {
+		if c.task == nil {
+			return told, false, NotTTL(id)
+		}
+		kept, isTTL := c.task.Beat(output)
+		if !isTTL {
+			return told, false, NotTTL(id)
+		}
+		told.Output = kept
 		return told, true, nil
-	}
-	l.note(c, told)
-	return told, false, nil
+	})
 }
 
 // report takes in what is known of a check by now, if that is anything:
-// [UnknownCheck].
-func (l *Local) report(id string, known func(*announcedCheck) (check.Result, bool)) error {
+// [UnknownCheck]. known is asked with the mutex held, and again when the
+// catalog is to hear of it.
+func (l *Local) report(id string, known func(*announcedCheck) (check.Result, bool, error)) error {
+	news, err := l.noteIfOld(id, known)
+	if err != nil || !news {
+		return err
+	}
 	var was, is *state.Check
-	err := l.change(func(w *state.Writer) error {
+	err = l.change(func(w *state.Writer) error {
 		c := l.checks[id]
 		if c == nil {
 			return UnknownCheck(id)
 		}
-		result, ok := known(c)
-		if !ok {
-			return nil
+		result, ok, err := known(c)
+		if err != nil || !ok {
+			return err
 		}
 		was = c.now
-		err := l.update(w, c, result)
+		err = l.update(w, c, result)
 		is = c.now
 		return err
 	})
@@ -64,6 +53,26 @@ func (l *Local) report(id string, known func(*announcedCheck) (check.Result, boo
 			"from", was.Status, "to", is.Status, "output", is.Output)
 	}
 	return err
+}
+
+// noteIfOld is report for what is no news to the catalog, as nearly all that
+// checks find; otherwise it reports true and does nothing.
+func (l *Local) noteIfOld(id string, known func(*announcedCheck) (check.Result, bool, error)) (news bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.checks[id]
+	if c == nil {
+		return false, UnknownCheck(id)
+	}
+	result, ok, err := known(c)
+	if err != nil || !ok {
+		return false, err
+	}
+	if l.newsworthy(c, result) {
+		return true, nil
+	}
+	l.note(c, result)
+	return false, nil
 }
 
 // newsworthy reports whether a result is to be written into the catalog at
