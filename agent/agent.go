@@ -70,14 +70,15 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := api.StoreEntries(store, entries); err != nil {
-		return nil, fmt.Errorf("store what the configuration says: %w", err)
-	}
 	announced, err := local.New(store, node(config), local.Config{
 		Logger: logger, OutputInterval: config.CheckUpdateInterval, SidecarPorts: config.SidecarPorts, ServerPort: config.ServerPort,
+		ProxiesAsRegistered: config.ProxiesAsRegistered,
 	})
 	if err != nil {
 		return nil, err
+	}
+	if err := api.StoreEntries(announced, entries); err != nil {
+		return nil, fmt.Errorf("store what the configuration says: %w", err)
 	}
 	definitions, err := config.announced()
 	if err != nil {

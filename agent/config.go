@@ -85,6 +85,9 @@ type Config struct {
 	// SidecarPorts are those that sidecars get which name none; Consul's 21000
 	// to 21255 by default. Negative ones give none.
 	SidecarPorts local.PortRange
+	// ProxiesAsRegistered shows proxies and gateways as they were registered;
+	// by default config entries say what their registration does not.
+	ProxiesAsRegistered bool
 	// CheckUpdateInterval is how long the catalog may keep an old output of a
 	// check whose status stays the same; 0 is 5 minutes.
 	CheckUpdateInterval time.Duration

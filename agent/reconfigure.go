@@ -86,7 +86,7 @@ func (a *Agent) Reconfigure(next Config) error {
 	if err := a.local.Configure(definitions); err != nil {
 		return fmt.Errorf("announce what the configuration says: %w", err)
 	}
-	if err := api.StoreEntries(a.store, entries); err != nil { // somebody stored one this instant that they do not fit
+	if err := api.StoreEntries(a.local, entries); err != nil { // somebody stored one this instant that they do not fit
 		return fmt.Errorf("store what the configuration says: %w", err)
 	}
 	if err := a.local.SetNodeMeta(nodeMeta(next)); err != nil {

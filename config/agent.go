@@ -77,6 +77,9 @@ func (s *settler) agent(dev bool) Agent {
 	s.text("pid_file", &a.PIDFile)
 	s.dns(&a.DNS)
 	s.sidecarPorts(&r.SidecarPorts)
+	merge := true
+	s.flag("enable_central_service_config", &merge)
+	r.ProxiesAsRegistered = !merge
 	r.Services, r.Checks = s.definitions("services"), s.definitions("checks")
 	r.ConfigEntries = s.definitions("config_entries.bootstrap")
 	s.ineffective()

@@ -237,7 +237,7 @@ var agentKeys = []key{
 	{"connect.enable_mesh_gateway_wan_federation", flag, cluster},
 	{"connect.test_ca_leaf_root_change_spread", span, internal},
 	{"default_intention_policy", text, mesh},
-	{"enable_central_service_config", flag, mesh},
+	{"enable_central_service_config", flag, served},
 	{"xds.update_max_per_second", fraction, mesh},
 	{"peering.enabled", flag, cluster},
 	{"peering.test_allow_peer_registrations", flag, internal},

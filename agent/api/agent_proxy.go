@@ -24,8 +24,8 @@ type AgentServiceConnectProxyConfig struct {
 // Upstream is [mesh.Upstream] as the agent shows it.
 type Upstream struct {
 	DestinationType      string `json:",omitempty"`
-	DestinationNamespace string `json:",omitempty"`
 	DestinationPartition string `json:",omitempty"`
+	DestinationNamespace string `json:",omitempty"`
 	DestinationPeer      string `json:",omitempty"`
 	DestinationName      string
 	Datacenter           string         `json:",omitempty"`
@@ -35,7 +35,7 @@ type Upstream struct {
 	LocalBindSocketMode  string         `json:",omitempty"`
 	Config               map[string]any `json:",omitempty" bexpr:"-"`
 	MeshGateway          mesh.MeshGatewayConfig
-	CentrallyConfigured  bool `json:",omitempty" bexpr:"-"`
+	CentrallyConfigured  bool `json:",omitempty" bexpr:"-"` // never shown, but part of the hash
 }
 
 // ExposeConfig is [mesh.ExposeConfig] as the agent shows it.
@@ -68,7 +68,7 @@ func newAgentProxy(p *mesh.Proxy) *AgentServiceConnectProxyConfig {
 		Expose: ExposeConfig{Checks: p.Expose.Checks},
 	}
 	for _, upstream := range p.Upstreams {
-		shown.Upstreams = append(shown.Upstreams, Upstream(upstream))
+		shown.Upstreams = append(shown.Upstreams, newAgentUpstream(upstream))
 	}
 	for _, path := range p.Expose.Paths {
 		shown.Expose.Paths = append(shown.Expose.Paths, ExposePath(path))
@@ -80,4 +80,14 @@ func newAgentProxy(p *mesh.Proxy) *AgentServiceConnectProxyConfig {
 		shown.AccessLogs = &p.AccessLogs
 	}
 	return shown
+}
+
+func newAgentUpstream(u mesh.Upstream) Upstream {
+	return Upstream{
+		DestinationType: u.DestinationType, DestinationPartition: u.DestinationPartition, DestinationNamespace: u.DestinationNamespace,
+		DestinationPeer: u.DestinationPeer, DestinationName: u.DestinationName, Datacenter: u.Datacenter,
+		LocalBindAddress: u.LocalBindAddress, LocalBindPort: u.LocalBindPort,
+		LocalBindSocketPath: u.LocalBindSocketPath, LocalBindSocketMode: u.LocalBindSocketMode,
+		Config: u.Config, MeshGateway: u.MeshGateway,
+	}
 }

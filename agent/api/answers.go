@@ -174,7 +174,7 @@ func (s *answers) shrink(key string) {
 
 // telling are the parameters that can change an answer; all others leave it
 // as it is, and do not tell questions apart.
-var telling = []string{"compile-dc", "connect", "filter", "keys", "limit", "name", "near", "node-meta", "passing", "peer", "pretty", "raw", "recurse", "segment", "separator", "seperator", "tag"}
+var telling = []string{"compile-dc", "connect", "filter", "keys", "limit", "merge-central-config", "name", "near", "node-meta", "passing", "peer", "pretty", "raw", "recurse", "segment", "separator", "seperator", "tag"}
 
 // answerKey tells questions apart: by the path, and by every parameter that
 // can change the answer, in a fixed order.

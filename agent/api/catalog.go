@@ -83,6 +83,7 @@ func (a *API) entries(r *http.Request, tags []string, covers func(string) state.
 	query := parameters(r)
 	meta, filter := nodeMeta(r), query.Get("filter")
 	near, topic := a.near(query, covers(service))
+	list, topic = central(query, list, topic)
 	return cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		entries := make([]catalogEntry, 0)
 		for _, instance := range list(s, service) {
@@ -127,18 +128,32 @@ func (a *API) catalogNodeServices(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := parameters(r).Get("filter")
-	return a.catalog(r, state.NodeServices(name), func(s *state.Snapshot) (any, error) {
+	query := parameters(r)
+	list, topic := central(query, onNode, state.NodeServices(name))
+	return a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		var answer struct {
 			Node     *state.Node
 			Services []*state.Service
 		}
-		services, err := filtered(filter, s.ServicesOn(name))
+		var services []*state.Service
+		for _, instance := range list(s, name) {
+			services = append(services, instance.Service)
+		}
+		services, err := filtered(query.Get("filter"), services)
 		if answer.Node = s.Node(name); answer.Node != nil {
 			answer.Services = services
 		}
 		return answer, err
 	})
+}
+
+// onNode lists the services on a node.
+func onNode(s *state.Snapshot, name string) []state.Instance {
+	var instances []state.Instance
+	for _, svc := range s.ServicesOn(name) {
+		instances = append(instances, state.Instance{Service: svc})
+	}
+	return instances
 }
 
 // catalogEntry is an instance as the catalog shows it: flat, with its node.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/realjf/muster/agent/chain"
+	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 )
@@ -41,7 +42,7 @@ func (a *API) configPut(r *http.Request) (any, error) {
 		return nil, err
 	}
 	stored := false
-	err = a.store.Try(func(w *state.Writer) error {
+	err = a.local.Try(func(w *state.Writer) error {
 		switch {
 		case w.SameConfigEntry(entry):
 		case conditional && !isAt(w.ConfigEntry(entry.ID()), cas):
@@ -91,7 +92,7 @@ func ReadEntry(body []byte) (mesh.Entry, error) {
 
 // StoreEntries stores config entries, except where there is one of that kind
 // and name already; all of them or none.
-func StoreEntries(to *state.Store, entries []mesh.Entry) error {
+func StoreEntries(to *local.Local, entries []mesh.Entry) error {
 	return to.Try(func(w *state.Writer) error { return storeMissing(w, entries) })
 }
 
@@ -223,7 +224,7 @@ func (a *API) configDelete(r *http.Request) (any, error) {
 		return nil, err
 	}
 	deleted := false
-	err = a.store.Try(func(w *state.Writer) error {
+	err = a.local.Try(func(w *state.Writer) error {
 		entry := w.ConfigEntry(id)
 		if entry == nil {
 			deleted = true

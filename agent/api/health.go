@@ -71,6 +71,7 @@ func (a *API) instances(r *http.Request, tags []string, covers func(string) stat
 	if query.Get("peer") != "" { // another cluster's, which is not known
 		list = func(*state.Snapshot, string) []state.Instance { return nil }
 	}
+	list, topic = central(query, list, topic)
 	return bare(cacheable(a.catalog(r, topic, func(s *state.Snapshot) (any, error) {
 		instances := keep(list(s, service), func(i state.Instance) bool {
 			return meta.matches(i.Node) && hasTags(i.Service, tags) &&

@@ -17,8 +17,7 @@ import (
 
 // Entries is what is configured. Names compare without regard to case.
 type Entries interface {
-	// ConfigEntry returns an entry, or nil.
-	ConfigEntry(id mesh.EntryID) mesh.Entry
+	mesh.Entries
 	// ConfigEntries returns all entries of a kind.
 	ConfigEntries(kind string) []mesh.Entry
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/agent/check"
+	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 	"github.com/realjf/muster/internal/alarm"
 )
@@ -64,6 +65,9 @@ type Config struct {
 	// SidecarPorts are what sidecars get that name none; from 21000 to 21255 by
 	// default, as in Consul.
 	SidecarPorts PortRange
+	// ProxiesAsRegistered shows proxies and gateways as they were registered;
+	// by default config entries say what their registration does not.
+	ProxiesAsRegistered bool
 	// ServerPort is that of the service consul, which every Consul server has;
 	// 8300 by default. Nothing listens there.
 	ServerPort int
@@ -93,6 +97,7 @@ type Local struct {
 // service is a service with its checks and those who wait for it to change.
 type service struct {
 	definition *state.Service
+	registered *mesh.Proxy                // as it was announced, see follow
 	checks     map[string]*announcedCheck // by id
 	changed    chan struct{}              // closed when it changes or goes
 	isSidecar  bool                       // announced with another, and goes with it
@@ -199,6 +204,8 @@ func (l *Local) Register(svc state.Service, checks []Check, replace bool) error 
 // register is Register within a change. It returns what is announced now.
 func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, replace bool) (*service, error) {
 	svc.Node, svc.TaggedAddresses = l.node.Node, withOwnAddress(svc)
+	registered := svc.Proxy
+	svc.Proxy = l.setUp(w, &svc, registered)
 	for n := range checks {
 		checks[n].nameFor(svc, n, len(checks))
 	}
@@ -207,6 +214,7 @@ func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, rep
 	}
 	now := &service{
 		definition: w.Service(l.node.Node, svc.ID), // one copy of it is enough
+		registered: registered,
 		checks:     map[string]*announcedCheck{}, changed: make(chan struct{}),
 	}
 	if len(now.definition.TaggedAddresses) != len(svc.TaggedAddresses) { // the catalog has added a virtual one

@@ -20,6 +20,9 @@ func (l *Local) Adopt(saved *state.Saved) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.disown(w)
+		if err := l.follow(w); err != nil {
+			return err
+		}
 		return l.restore(w)
 	})
 }

@@ -1,7 +1,7 @@
 // Package mesh has the nouns of a service mesh and their rules: how a proxy is
 // set up, and what is configured for the proxies of a whole datacenter.
 // Everything here is a value with rules of its own; what is stored, who asks,
-// and how one thing follows from several others is for others to know.
+// and which way requests take is for others to know.
 //
 // The names of types and fields are those of Consul's API, and not only for
 // readers: hashes are computed over them, and clients compare them.

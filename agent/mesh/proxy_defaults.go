@@ -60,6 +60,9 @@ func (e *ProxyConfigEntry) validate() error {
 	if err := opaqueFault(e.Config); err != nil {
 		return fmt.Errorf("Config: %w", err) //lint:ignore ST1005 clients see Consul's text
 	}
+	if _, err := Decode(e.Config, &UpstreamConfig{}); err != nil { // what is the default for calls is among them
+		return fmt.Errorf("failed to parse upstream config map for proxy-defaults: %w", err)
+	}
 	if err := extensionFaults(e.EnvoyExtensions).err(); err != nil {
 		return err
 	}
