@@ -103,7 +103,7 @@ func leaderOf(ctx context.Context, servers []*registry.Registry) (*registry.Regi
 		return nil, fmt.Errorf("the leaders are %v", names)
 	}
 	for _, server := range servers {
-		if registry.NodeName(server.Port) == names[0] {
+		if registry.NodeName(server.HTTP) == names[0] {
 			return server, nil
 		}
 	}

@@ -17,7 +17,7 @@ func TestSecondJoinsTheRegistryOfTheFirst(t *testing.T) {
 	t.Parallel()
 	s := &scene{T: t}
 	port := s.freePort()
-	s.registry = &registry.Registry{Kind: registry.Embedded(muster), Port: port}
+	s.registry = &registry.Registry{Kind: registry.Embedded(muster), Ports: registry.Ports{HTTP: port}}
 	embedded := []string{"-registry", "embedded", "-consul.port", strconv.Itoa(port)}
 
 	first := s.launch(embedded...)
@@ -44,7 +44,7 @@ func TestSecondJoinsTheRegistryOfTheFirst(t *testing.T) {
 func TestAnyRegistryThatAnswersIsJoined(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, registry.Agent(muster))
-	a := s.launch("-registry", "auto", "-consul.port", strconv.Itoa(s.registry.Port))
+	a := s.launch("-registry", "auto", "-consul.port", strconv.Itoa(s.registry.HTTP))
 	s.ready(a)
 	s.eventually(5*time.Second, "it registered with the one that was there", func(ctx context.Context) error {
 		e, err := s.entryOf(ctx, a)

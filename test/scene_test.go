@@ -115,7 +115,7 @@ func (s *scene) serve(flags ...string) *service {
 
 // registryFlags name the scene's registry.
 func (s *scene) registryFlags() []string {
-	return []string{"-consul.host", "127.0.0.1", "-consul.port", strconv.Itoa(s.registry.Port)}
+	return []string{"-consul.host", "127.0.0.1", "-consul.port", strconv.Itoa(s.registry.HTTP)}
 }
 
 // launch starts a service on a free port and does not wait for it.

@@ -112,8 +112,8 @@ func prepare(ctx context.Context, folder, consul string) ([]registry.Kind, error
 	minimal := registry.Kind{
 		Name: minimalName,
 		Path: programs[minimalName],
-		Args: func(port int) ([]string, error) {
-			return []string{"-address", "127.0.0.1:" + strconv.Itoa(port), "-answers", folder}, nil
+		Args: func(ports registry.Ports) ([]string, error) {
+			return []string{"-address", "127.0.0.1:" + strconv.Itoa(ports.HTTP), "-answers", folder}, nil
 		},
 	}
 	real := registry.Consul(consul)

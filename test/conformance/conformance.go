@@ -1,6 +1,7 @@
 // Package conformance holds muster's registry against a real Consul: the same
-// requests in the same order, and what both answer. testdata/requests has
-// lists of requests, each for a fresh registry, and testdata/consul-1.19.2 a
+// requests in the same order, over HTTP and over DNS, and what both answer.
+// testdata/requests has lists of requests, each for a fresh registry, which a
+// file NAME.hcl beside a list configures, and testdata/consul-1.19.2 a
 // transcript of what Consul answered to each.
 //
 // Every test run compares muster with the transcripts. Under the build tag
@@ -29,8 +30,9 @@ type list struct {
 	requests []request
 }
 
-// The files of a list.
+// The files of a list. The configuration is in many cases not there.
 func (l list) requestsFile() string   { return filepath.Join("testdata/requests", l.name+".txt") }
+func (l list) configFile() string     { return filepath.Join("testdata/requests", l.name+".hcl") }
 func (l list) transcriptFile() string { return filepath.Join("testdata/consul-1.19.2", l.name+".txt") }
 
 // readLists reads every list there is.
@@ -60,13 +62,20 @@ type request struct {
 	path    string
 	body    string
 	differs string // why muster's answer is meant to differ; mostly empty
+	times   int    // how often it is asked, with {n} counting from 1, and {nnn} from 001
 	keep    string // the name under which a field of the answer is kept
 	field   string // that field
 	header  http.Header
 }
 
+// overDNS is the method of a request that is a question of the DNS.
+const overDNS = "DIG"
+
 func (r request) String() string {
 	text := strings.TrimSpace(r.method + " " + r.path + " " + r.body)
+	if r.times > 1 {
+		text = fmt.Sprintf("%d × %s", r.times, text)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.header)) {
 		text += fmt.Sprintf(" > %s: %s", name, r.header.Get(name))
 	}
@@ -80,7 +89,7 @@ func readRequests(file string) ([]request, error) {
 		return nil, err
 	}
 	var requests []request
-	next := request{header: http.Header{}}
+	next := request{times: 1, header: http.Header{}}
 	for n, line := range strings.Split(string(text), "\n") {
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
@@ -91,6 +100,11 @@ func readRequests(file string) ([]request, error) {
 		case strings.HasPrefix(line, "@ "):
 			if _, err := fmt.Sscanf(line, "@ %s %s", &next.keep, &next.field); err != nil {
 				return nil, fmt.Errorf("%s:%d: want @ NAME FIELD, got %q", file, n+1, line)
+			}
+			continue
+		case strings.HasPrefix(line, "* "):
+			if _, err := fmt.Sscanf(line, "* %d", &next.times); err != nil {
+				return nil, fmt.Errorf("%s:%d: want * TIMES, got %q", file, n+1, line)
 			}
 			continue
 		case strings.HasPrefix(line, "> "):
@@ -109,7 +123,7 @@ func readRequests(file string) ([]request, error) {
 		if len(fields) == 3 {
 			next.body = fields[2]
 		}
-		requests, next = append(requests, next), request{header: http.Header{}}
+		requests, next = append(requests, next), request{times: 1, header: http.Header{}}
 	}
 	return requests, nil
 }
@@ -118,16 +132,37 @@ func readRequests(file string) ([]request, error) {
 type registry struct {
 	client *http.Client
 	base   string
+	dns    string // host:port
 	kept   map[string]string
 }
 
-// ask sends a request and returns the answer in the form of the transcript.
-// {name} in the request stands for what was kept of an earlier answer.
-func (g *registry) ask(r request) (string, error) {
-	path, text := r.path, r.body
-	for name, value := range g.kept {
-		path = strings.ReplaceAll(path, "{"+name+"}", value)
-		text = strings.ReplaceAll(text, "{"+name+"}", value)
+// ask sends a request, as often as it says, and returns the answer in the form
+// of the transcript. {name} in the request stands for what was kept of an
+// earlier answer.
+func (g *registry) ask(r request) (answer string, err error) {
+	for n := range r.times {
+		g.kept["n"], g.kept["nnn"] = strconv.Itoa(n+1), fmt.Sprintf("%03d", n+1)
+		next, err := g.askOnce(r)
+		if err != nil {
+			return "", fmt.Errorf("%s, in line %d: %w", r, r.line, err)
+		}
+		if n > 0 && next != answer {
+			return "", fmt.Errorf("%s: of %d answers the first is\n%s\n\nand another\n%s", r, r.times, answer, next)
+		}
+		answer = next
+	}
+	return answer, nil
+}
+
+func (g *registry) askOnce(r request) (string, error) {
+	path, text := fill(r.path, g.kept), fill(r.body, g.kept)
+	if r.method == overDNS {
+		q, err := parseQuestion(path + " " + text)
+		if err != nil {
+			return "", err
+		}
+		answer, err := q.ask(g.dns)
+		return string(neutral([]byte(answer))), err
 	}
 	var body io.Reader
 	if text != "" {
@@ -135,26 +170,34 @@ func (g *registry) ask(r request) (string, error) {
 	}
 	wire, err := http.NewRequest(r.method, g.base+path, body)
 	if err != nil {
-		return "", fmt.Errorf("%s, in line %d: %w", r, r.line, err)
+		return "", err
 	}
 	wire.Header = r.header.Clone()
 	response, err := g.client.Do(wire)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", r, err)
+		return "", err
 	}
 	defer response.Body.Close()
 	content, err := readBody(response)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", r, err)
+		return "", err
 	}
 	if r.keep != "" {
 		field := regexp.MustCompile(`"` + r.field + `": ?"?([^",}\s]+)`).FindSubmatch(content)
 		if field == nil {
-			return "", fmt.Errorf("%s: no field %s to keep in %s", r, r.field, content)
+			return "", fmt.Errorf("no field %s to keep in %s", r.field, content)
 		}
 		g.kept[r.keep] = string(field[1])
 	}
 	return normal(response.StatusCode, response.Header, content), nil
+}
+
+// fill puts values in the place of their names in braces.
+func fill(text string, values map[string]string) string {
+	for name, value := range values {
+		text = strings.ReplaceAll(text, "{"+name+"}", value)
+	}
+	return text
 }
 
 // readBody returns what an answer says, whether it came compressed or not: how
@@ -192,7 +235,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`(cannot unmarshal \w+(?: [-.\d]+)? into Go )(?:struct field (?:[\w.]*\.)?(\w+)|value) of type .*`), `${1}${2} of type TYPE`},
 	{regexp.MustCompile(`modify index [0-9]+`), `modify index INDEX`},
 	// Which virtual address a service gets depends on when others gave theirs back.
-	{regexp.MustCompile(`"240\.0\.0\.[0-9]+"`), `"VIRTUAL"`},
+	{regexp.MustCompile(`\b240\.0\.0\.[0-9]+\b`), `VIRTUAL`},
 	// Whether a check of a port has been made yet; nobody listens there.
 	{regexp.MustCompile(`"Output": ?"dial tcp [^"]*"`), `"Output": ""`},
 	{regexp.MustCompile(`^(\[\s*)?"127\.0\.0\.1:[0-9]+"`), `${1}"SERVER"`},
@@ -215,12 +258,17 @@ func normal(status int, header http.Header, body []byte) string {
 			fmt.Fprintf(&out, "%s: %s\n", name, value)
 		}
 	}
+	out.WriteByte('\n')
+	out.Write(neutral(body))
+	return out.String()
+}
+
+// neutral takes what is volatile out of a body.
+func neutral(body []byte) []byte {
 	for _, v := range volatile {
 		body = v.pattern.ReplaceAll(body, []byte(v.becomes))
 	}
-	out.WriteByte('\n')
-	out.Write(body)
-	return out.String()
+	return body
 }
 
 // between marks where one answer of the transcript ends and the next request

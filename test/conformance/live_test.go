@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +21,8 @@ var record = flag.Bool("record", false, "write the transcripts of what Consul an
 // into the catalog.
 const settle = 250 * time.Millisecond
 
-// startConsul runs a real Consul until the test ends and returns its URL.
-func startConsul(t *testing.T) string {
+// startConsul runs a real Consul until the test ends, with more arguments.
+func startConsul(t *testing.T, more ...string) *processes.Registry {
 	t.Helper()
 	path, err := filepath.Abs("../../.bin/consul")
 	if err != nil {
@@ -29,9 +30,9 @@ func startConsul(t *testing.T) string {
 	}
 	kind := processes.Consul(path)
 	args := kind.Args
-	kind.Args = func(port int) ([]string, error) {
-		all, err := args(port)
-		return append(all, "-node", nodeName), err
+	kind.Args = func(ports processes.Ports) ([]string, error) {
+		all, err := args(ports)
+		return slices.Concat(all, []string{"-node", nodeName}, more), err
 	}
 	consul, err := processes.New(kind)
 	if err != nil {
@@ -45,7 +46,7 @@ func startConsul(t *testing.T) string {
 	if err := consul.Start(t.Context()); err != nil {
 		t.Fatalf("start a real Consul (make consul builds it): %v", err)
 	}
-	return consul.URL("")
+	return consul
 }
 
 // TestTranscriptIsConsuls asks a real Consul everything in the lists, and
@@ -60,11 +61,14 @@ func TestTranscriptIsConsuls(t *testing.T) {
 	}
 }
 
+// reads reports whether a request changes nothing.
+func (r request) reads() bool { return r.method == http.MethodGet || r.method == overDNS }
+
 // compareConsul asks a fresh Consul the requests of a list.
 func compareConsul(t *testing.T, l list) {
-	base := startConsul(t)
+	consul := startConsul(t, l.flags(t)...)
 	time.Sleep(4 * settle) // it answers before its own node is complete
-	asked := registry{client: client(t), base: base, kept: map[string]string{}}
+	asked := registry{client: client(t), base: consul.URL(""), dns: consul.DNSAddress(), kept: map[string]string{}}
 	if *record {
 		answers := make([]string, len(l.requests))
 		for n, r := range l.requests {
@@ -83,7 +87,7 @@ func compareConsul(t *testing.T, l list) {
 		got := askConsul(t, asked, r)
 		// On a busy machine an agent of Consul's takes longer than settle to
 		// bring a change into the catalog: a read waits for it.
-		for deadline := time.Now().Add(40 * settle); got != recorded[n] && r.method == http.MethodGet && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(40 * settle); got != recorded[n] && r.reads() && time.Now().Before(deadline); {
 			time.Sleep(settle)
 			got = askConsul(t, asked, r)
 		}

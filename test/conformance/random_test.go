@@ -38,7 +38,7 @@ func TestRandomAnnouncements(t *testing.T) { askAtRandom(t, random.AgentSteps(30
 
 func askAtRandom(t *testing.T, steps *rapid.Generator[[]random.Request], looks []string) {
 	muster := agenttest.Start(t, func(c *agent.Config) { c.Node = nodeName })
-	consul := &player{name: "Consul", base: startConsul(t), client: client(t)}
+	consul := &player{name: "Consul", base: startConsul(t).URL(""), client: client(t)}
 	ours := &player{name: "muster", base: "http://" + muster.Addr, client: client(t)}
 	time.Sleep(4 * settle) // until its own node is complete
 	set(t, "rapid.nofailfile", true)

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -23,9 +24,9 @@ var ports = struct {
 	next int
 }{next: firstPort + rand.IntN(lastPort-firstPort)}
 
-// FreePort returns a TCP port that nothing listens on, on any address. One
-// process gets a port once (until it has asked for all of them). Programs that
-// can listen on port 0 should do that instead.
+// FreePort returns a port that nothing listens on, on any address, over TCP or
+// UDP. One process gets a port once (until it has asked for all of them).
+// Programs that can listen on port 0 should do that instead.
 func FreePort() (int, error) {
 	ports.mu.Lock()
 	defer ports.mu.Unlock()
@@ -34,14 +35,27 @@ func FreePort() (int, error) {
 		if ports.next++; ports.next == lastPort {
 			ports.next = firstPort
 		}
-		listener, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+		free, err := isFree(port)
 		if err != nil {
-			continue
-		}
-		if err := listener.Close(); err != nil {
 			return 0, fmt.Errorf("free port %d: %w", port, err)
 		}
-		return port, nil
+		if free {
+			return port, nil
+		}
 	}
 	return 0, fmt.Errorf("no free port from %d to %d", firstPort, lastPort-1)
+}
+
+// isFree listens on a port for a moment.
+func isFree(port int) (bool, error) {
+	address := ":" + strconv.Itoa(port)
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return false, nil
+	}
+	packets, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return false, listener.Close()
+	}
+	return true, errors.Join(listener.Close(), packets.Close())
 }

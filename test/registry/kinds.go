@@ -15,8 +15,11 @@ func Agent(muster string) Kind {
 	return Kind{
 		Name: "muster-agent",
 		Path: muster,
-		Args: func(port int) ([]string, error) {
-			return []string{"agent", "-dev", "-http-port", strconv.Itoa(port), "-http-max-conns-per-client", "0"}, nil
+		Args: func(ports Ports) ([]string, error) {
+			return []string{
+				"agent", "-dev", "-http-port", strconv.Itoa(ports.HTTP), "-dns-port", strconv.Itoa(ports.DNS),
+				"-http-max-conns-per-client", "0",
+			}, nil
 		},
 		ReapEvery: time.Second,
 	}
@@ -27,9 +30,9 @@ func Embedded(muster string) Kind {
 	return Kind{
 		Name: "muster-serve",
 		Path: muster,
-		Args: func(port int) ([]string, error) {
+		Args: func(ports Ports) ([]string, error) {
 			return []string{
-				"-registry", "embedded", "-consul.port", strconv.Itoa(port),
+				"-registry", "embedded", "-consul.port", strconv.Itoa(ports.HTTP),
 				"-service.name", "registry-host", "-service.port", "0",
 			}, nil
 		},
@@ -42,9 +45,9 @@ func Consul(consul string) Kind {
 	return Kind{
 		Name: "consul",
 		Path: consul,
-		Args: func(port int) ([]string, error) {
-			ports, err := newServerPorts()
-			return append(ports.args(port), "-dev", "-log-level", "warn"), err
+		Args: func(ports Ports) ([]string, error) {
+			server, err := newServerPorts()
+			return append(server.args(ports), "-dev", "-log-level", "warn"), err
 		},
 		MinDeregisterAfter: time.Minute,
 		ReapEvery:          30 * time.Second,
@@ -67,9 +70,9 @@ func Cluster(consul, folder string, size int) ([]*Registry, error) {
 		if err != nil {
 			return nil, err
 		}
-		server.Args = func(port int) ([]string, error) {
-			return slices.Concat(ports.args(port), join, []string{
-				"-server", "-bootstrap-expect", strconv.Itoa(size), "-data-dir", filepath.Join(folder, strconv.Itoa(port)),
+		server.Args = func(doors Ports) ([]string, error) {
+			return slices.Concat(ports.args(doors), join, []string{
+				"-server", "-bootstrap-expect", strconv.Itoa(size), "-data-dir", filepath.Join(folder, strconv.Itoa(doors.HTTP)),
 				"-retry-interval", "1s", "-log-level", "info",
 				// The timing that Consul's documentation gives for production.
 				"-hcl", "performance { raft_multiplier = 1 }",
@@ -80,7 +83,7 @@ func Cluster(consul, folder string, size int) ([]*Registry, error) {
 	return servers, nil
 }
 
-// serverPorts are a Consul server's ports beside its HTTP port.
+// serverPorts are a Consul server's ports beside those for clients.
 type serverPorts struct{ gossip, rpc int }
 
 func newServerPorts() (ports serverPorts, err error) {
@@ -93,12 +96,12 @@ func newServerPorts() (ports serverPorts, err error) {
 
 // args starts an agent on the ports, on loopback, with the doors closed that
 // nobody here uses and without the limit of 200 connections per client.
-func (p serverPorts) args(httpPort int) []string {
+func (p serverPorts) args(ports Ports) []string {
 	return []string{
 		"agent", "-bind", "127.0.0.1", "-client", "127.0.0.1",
-		"-node", NodeName(httpPort), "-http-port", strconv.Itoa(httpPort),
+		"-node", NodeName(ports.HTTP), "-http-port", strconv.Itoa(ports.HTTP), "-dns-port", strconv.Itoa(ports.DNS),
 		"-serf-lan-port", strconv.Itoa(p.gossip), "-server-port", strconv.Itoa(p.rpc),
-		"-dns-port", "-1", "-grpc-port", "-1", "-grpc-tls-port", "-1", "-serf-wan-port", "-1",
+		"-grpc-port", "-1", "-grpc-tls-port", "-1", "-serf-wan-port", "-1",
 		"-disable-host-node-id",
 		"-hcl", "limits { http_max_conns_per_client = 0 }",
 	}

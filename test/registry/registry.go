@@ -26,8 +26,8 @@ const startLimit = 30 * time.Second
 // Kind is a kind of registry: what to run, and what its users must know.
 type Kind struct {
 	Name string
-	Path string                               // the executable
-	Args func(httpPort int) ([]string, error) // called for each start
+	Path string                        // the executable
+	Args func(Ports) ([]string, error) // called for each start
 
 	// MinDeregisterAfter is what a shorter critical time is raised to.
 	MinDeregisterAfter time.Duration
@@ -35,26 +35,39 @@ type Kind struct {
 	ReapEvery time.Duration
 }
 
+// Ports are what a registry listens on.
+type Ports struct{ HTTP, DNS int }
+
 // Registry is one registry, which always starts with empty data and always
-// on the same address.
+// on the same addresses.
 type Registry struct {
 	Kind
-	Port    int
+	Ports
 	program *program.Program // nil before the first Start
 }
 
-// New returns a registry of the kind on a free port. It is not started.
+// New returns a registry of the kind on free ports. It is not started.
 func New(kind Kind) (*Registry, error) {
-	port, err := program.FreePort()
-	if err != nil {
-		return nil, fmt.Errorf("new %s: %w", kind.Name, err)
+	r := &Registry{Kind: kind}
+	for _, port := range []*int{&r.HTTP, &r.DNS} {
+		free, err := program.FreePort()
+		if err != nil {
+			return nil, fmt.Errorf("new %s: %w", kind.Name, err)
+		}
+		*port = free
 	}
-	return &Registry{Kind: kind, Port: port}, nil
+	return r, nil
 }
 
 // Address returns the host and port of the registry's HTTP API.
 func (r *Registry) Address() string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port))
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.HTTP))
+}
+
+// DNSAddress returns the host and port on which the registry answers DNS, over
+// UDP and TCP. Those inside of a service do not.
+func (r *Registry) DNSAddress() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.DNS))
 }
 
 // URL returns the address of a path of the registry's HTTP API.
@@ -66,7 +79,7 @@ func (r *Registry) Program() *program.Program { return r.program }
 // Launch starts the registry without waiting for it. The one that ran before
 // must have ended.
 func (r *Registry) Launch() error {
-	args, err := r.Args(r.Port)
+	args, err := r.Args(r.Ports)
 	if err != nil {
 		return fmt.Errorf("launch %s: %w", r.Name, err)
 	}

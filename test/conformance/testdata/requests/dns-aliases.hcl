@@ -1,0 +1,1 @@
+recursors = ["{recursor}"]

@@ -1,0 +1,3 @@
+dns_config {
+  udp_answer_limit = 100
+}

@@ -1,0 +1,3 @@
+dns_config {
+  enable_truncate = true
+}
