@@ -250,6 +250,23 @@ service {
 	}
 }
 
+// TestChecksOfTheMachine: they may be asked for in a file and on the command
+// line alike.
+func TestChecksOfTheMachine(t *testing.T) {
+	a := agentOf(t, "check {\n  host = \"swap<50%\"\n}", "-check", "memory<90% warn 80%", "-check", "disk:/var<85%")
+	want := []agent.Definition{
+		{Where: "-check: checks[0]", Body: []byte(`{"host":"memory\u003c90% warn 80%"}`)},
+		{Where: "-check: checks[1]", Body: []byte(`{"host":"disk:/var\u003c85%"}`)},
+		{Where: "a.hcl:1: checks[2]", Body: []byte(`{"host":"swap\u003c50%"}`)},
+	}
+	if got := a.Registry.Checks; !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if _, _, err := readAgent(t, "-dev", "-check", "ram<90%"); err == nil || !strings.Contains(err.Error(), `-check: checks[0]: Invalid check: bound "ram<90%": there is no gauge "ram"`) {
+		t.Errorf("a gauge that there is not: got %v", err)
+	}
+}
+
 func TestConfigEntriesAreBodies(t *testing.T) {
 	a := agentOf(t, `config_entries {
   bootstrap {

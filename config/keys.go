@@ -432,6 +432,7 @@ var checkKeys = []key{
 	{"grpc_use_tls", flag, served},
 	{"tls_server_name", text, served},
 	{"tls_skip_verify", flag, served},
+	{"host", text, served}, // muster's own
 	{"alias_node", text, served},
 	{"alias_service", text, served},
 	{"timeout", span, served},

@@ -117,6 +117,10 @@ func (g *given) flags() []cli.Flag {
 		}),
 		&cli.BoolFlag{Name: "validate", Destination: &g.validate, Usage: "say whether the settings are valid, and run nothing"},
 	}
+	flags = append(flags, g.flag("check", text, "`BOUND` of the machine that it is healthy within, like 'memory<90%'; may be repeated", func(value *keyfile.Node) {
+		check := &keyfile.Node{Place: value.Place, Value: keyfile.Object{{Key: "host", Node: value}}}
+		g.lists = keyfile.Merge(g.lists, nest("checks", &keyfile.Node{Place: value.Place, Value: keyfile.List{check}}))
+	}))
 	for _, o := range options {
 		kind := kinds[o.key]
 		into := &g.values

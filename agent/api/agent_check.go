@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,6 +52,7 @@ type probeRequest struct {
 	TCPUseTLSSnake bool `json:"tcp_use_tls"`
 	AliasNode      string
 	AliasService   string
+	Host           string // muster's own
 
 	otherKinds
 }
@@ -93,6 +95,7 @@ func (a *API) agentCheckRegister(r *http.Request) (any, error) {
 	if err := decode(r, &request); err != nil {
 		return nil, err
 	}
+	request.nameHost()
 	if request.Name == "" {
 		return nil, badRequest("Missing check name")
 	}
@@ -110,6 +113,7 @@ func ReadCheck(body []byte) (local.Check, error) {
 	if err := decodeBytes(body, &request); err != nil {
 		return local.Check{}, err
 	}
+	request.nameHost()
 	if request.Name == "" && request.ID == "" {
 		return local.Check{}, badRequest("Missing check name")
 	}
@@ -129,6 +133,16 @@ func ofConfiguration(err error) error {
 		return errConfiguredScript
 	}
 	return err
+}
+
+// nameHost names a check of the machine after what it looks at, so that two
+// agents call it alike, and one with another limit takes its place.
+func (c *checkRequest) nameHost() {
+	if c.Host == "" || c.Name != "" {
+		return
+	}
+	subject, bound := check.Definition{Host: c.Host}.HostSubject()
+	c.ID, c.Name = cmp.Or(c.ID, "host:"+subject), cmp.Or(bound, c.Host)
 }
 
 // definition returns the check to be announced, or why it cannot be.
@@ -166,10 +180,13 @@ func (p *probeRequest) check(id, place string) (local.Check, error) {
 	definition := check.Definition{
 		HTTP: p.HTTP, Method: p.Method, Header: p.Header, Body: p.Body, DisableRedirects: p.DisableRedirects,
 		TLSServerName: p.TLSServerName, TLSSkipVerify: p.TLSSkipVerify || p.TLSSkipVerifySnake,
-		TCP: p.TCP, TCPUseTLS: p.TCPUseTLS || p.TCPUseTLSSnake, AliasNode: p.AliasNode, AliasService: p.AliasService,
+		TCP: p.TCP, TCPUseTLS: p.TCPUseTLS || p.TCPUseTLSSnake, AliasNode: p.AliasNode, AliasService: p.AliasService, Host: p.Host,
 		TTL: time.Duration(p.TTL), Interval: time.Duration(p.Interval), Timeout: time.Duration(p.Timeout),
 		OutputMaxSize: p.OutputMaxSize, SuccessBeforePassing: p.SuccessBeforePassing,
 		FailuresBeforeWarning: p.FailuresBeforeWarning, FailuresBeforeCritical: p.FailuresBeforeCritical,
+	}
+	if p.Host != "" && p.Interval == 0 && p.TTL == 0 {
+		definition.Interval = check.DefaultHostInterval
 	}
 	if definition.TLSServerName == "" {
 		definition.TLSServerName = p.TLSServerNameSnake
@@ -177,6 +194,9 @@ func (p *probeRequest) check(id, place string) (local.Check, error) {
 	c := local.Check{
 		ID: id, Name: p.Name, Notes: p.Notes, Status: state.Status(p.Status), Definition: definition,
 		DeregisterAfter: time.Duration(max(p.DeregisterCriticalServiceAfter, p.DeregisterCriticalServiceAfterSnake)),
+	}
+	if p.Host != "" && p.Status == "" {
+		c.Status = state.Passing // or all that is on the machine would be out until the first look
 	}
 	if definition.Interval > 0 {
 		c.Interval = definition.Interval.String()

@@ -33,6 +33,8 @@ type Definition struct {
 	AliasNode    string // node whose checks count; the agent's own by default
 	AliasService string // id of the service whose checks count besides
 
+	Host string // what the machine is held against, like memory<90%; see docs/configuration.md
+
 	TTL time.Duration // longest time between two reports from outside
 
 	Interval time.Duration // time between two probes; at least MinInterval is kept

@@ -26,12 +26,16 @@ type kind struct {
 var kinds = []kind{
 	{"http", func(d Definition) bool { return d.HTTP != "" }, newHTTP},
 	{"tcp", func(d Definition) bool { return d.TCP != "" }, newTCP},
+	{nameHost, func(d Definition) bool { return d.Host != "" }, newHost},
 	{nameAlias, func(d Definition) bool { return d.AliasNode != "" || d.AliasService != "" }, newAlias},
 }
 
 // nameAlias is the kind that looks when there is something to see; it has no
 // interval.
 const nameAlias = "alias"
+
+// nameHost is the kind that looks at the machine itself.
+const nameHost = "host"
 
 // nameTTL is the kind that is told from outside; the runner keeps its time.
 const nameTTL = "ttl"
@@ -55,6 +59,9 @@ func (d Definition) kind() *kind {
 
 // Validate returns why the definition can never work, or nil.
 func (d Definition) Validate() error {
+	if err := d.validateHost(); err != nil {
+		return err
+	}
 	alias := d.AliasNode != "" || d.AliasService != ""
 	switch probes := d.kind() != nil && d.Kind() != nameAlias; {
 	case d.Interval > 0 && d.TTL > 0:
