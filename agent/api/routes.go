@@ -130,7 +130,7 @@ func (a *API) routes() []route {
 		{path: "/v1/peering/{name...}", get: a.peeringGet, del: a.peeringDelete},
 		{path: "/v1/peering/token", post: clusterOnly},
 		{path: "/v1/peering/establish", post: clusterOnly},
-		{path: "/v1/exported-services", get: a.none, place: inPartition},
+		{path: "/v1/exported-services", get: a.exported, place: inPartition},
 
 		{path: "/v1/snapshot", get: a.snapshotSave, put: a.snapshotRestore, place: anywhere, bodyTime: snapshotTime},
 

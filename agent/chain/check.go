@@ -16,8 +16,9 @@ func Check(stored Entries, id mesh.EntryID, entry mesh.Entry) error {
 	if err := checkAlone(stored, id, entry); err != nil {
 		return err
 	}
-	if id.Kind == mesh.ServiceIntentions && entry == nil {
-		return nil
+	switch {
+	case id.Kind == mesh.ServiceIntentions && entry == nil, id.Kind == mesh.ExportedServices, id.Kind == mesh.JWTProvider:
+		return nil // no chain follows from it
 	}
 	after := pending{stored, id, entry}
 	intentions := affectedIntentions(after, id)
@@ -79,7 +80,10 @@ var errPermissive = errors.New("cannot set MutualTLSMode=permissive because Allo
 // checkAlone checks an entry against others of which no chain is made.
 func checkAlone(stored Entries, id mesh.EntryID, entry mesh.Entry) error {
 	if entry, is := entry.(*mesh.ServiceIntentionsConfigEntry); is {
-		return mesh.MissingProviders(entry)
+		return mesh.MissingProviders(entry, stored)
+	}
+	if id.Kind == mesh.JWTProvider && entry == nil {
+		return mesh.ProviderInUse(id.Name, stored.ConfigEntries(mesh.ServiceIntentions))
 	}
 	if mode(entry) != mesh.Permissive || mode(stored.ConfigEntry(id)) == mesh.Permissive {
 		return nil

@@ -42,12 +42,17 @@ const (
 	ServiceResolver   = "service-resolver"
 	ServiceIntentions = "service-intentions"
 	MeshConfig        = "mesh"
+	ExportedServices  = "exported-services"
+	JWTProvider       = "jwt-provider"
+	SamenessGroup     = "sameness-group"
 )
 
-// The only names of an entry for all proxies, and of one for the whole mesh.
+// The only names of an entry for all proxies, of one for the whole mesh, and of
+// one for what others may see.
 const (
-	Global   = "global"
-	MeshName = "mesh"
+	Global           = "global"
+	MeshName         = "mesh"
+	DefaultPartition = "default"
 )
 
 // kinds makes an empty entry of each kind. A kind of Consul's that cannot be
@@ -60,10 +65,12 @@ var kinds = map[string]func(name string) Entry{
 	ServiceResolver:   func(name string) Entry { return &ServiceResolverConfigEntry{Name: name} },
 	ServiceIntentions: func(name string) Entry { return &ServiceIntentionsConfigEntry{Name: name} },
 	MeshConfig:        func(string) Entry { return &MeshConfigEntry{} },
+	ExportedServices:  func(name string) Entry { return &ExportedServicesConfigEntry{Name: name} },
+	JWTProvider:       func(name string) Entry { return &JWTProviderConfigEntry{Name: name} },
+	SamenessGroup:     func(name string) Entry { return &SamenessGroupConfigEntry{Name: name} },
 
-	"ingress-gateway": nil, "terminating-gateway": nil, "exported-services": nil, "sameness-group": nil,
-	"api-gateway": nil, "bound-api-gateway": nil, "file-system-certificate": nil, "inline-certificate": nil,
-	"http-route": nil, "tcp-route": nil, "jwt-provider": nil,
+	"ingress-gateway": nil, "terminating-gateway": nil, "api-gateway": nil, "bound-api-gateway": nil,
+	"file-system-certificate": nil, "inline-certificate": nil, "http-route": nil, "tcp-route": nil,
 }
 
 // UnknownKind is the error for a kind that there is not. Its text is Consul's.

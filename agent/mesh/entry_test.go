@@ -49,8 +49,21 @@ func TestEntries(t *testing.T) {
 			`{"Kind":"proxy-defaults","Config":{"protocol":"http"}}`,
 			`{"Kind":"proxy-defaults","Name":"global","Config":{"protocol":"http"},"TransparentProxy":{},"MeshGateway":{},"Expose":{},"AccessLogs":{},"CreateIndex":0,"ModifyIndex":0}`,
 		},
+		"a provider of tokens": {
+			`{"kind":"jwt-provider","name":"j","json_web_key_set":{"remote":{"uri":"https://x/k","cache_duration":"1m"}},"locations":[null,{"cookie":{"name":"c"}}]}`,
+			`{"Kind":"jwt-provider","Name":"j","JSONWebKeySet":{"Remote":{"URI":"https://x/k","CacheDuration":60000000000}},"Locations":[{"Cookie":{"Name":"c"}}],"ClockSkewSeconds":30,"CreateIndex":0,"ModifyIndex":0}`,
+		},
+		"two places for one token": {
+			`{"Kind":"jwt-provider","Name":"j","JSONWebKeySet":{"Local":{"Filename":"f"}},"Locations":[{"Cookie":{"Name":"c"},"Header":{"Name":"h"}}]}`,
+			"1 error occurred:\n\t* must set exactly one of: JWT location header, query param or cookie\n\n",
+		},
+		"what others may see": {
+			`{"Kind":"exported-services","Name":"default","Services":[{"Name":"web","Namespace":"n","Consumers":[{"peer_name":"p"}]}]}`,
+			`{"Kind":"exported-services","Name":"default","Services":[{"Name":"web","Consumers":[{"Peer":"p"}]}],"CreateIndex":0,"ModifyIndex":0}`,
+		},
+		"enterprise":        {`{"Kind":"sameness-group","Name":"s"}`, "sameness-groups are an enterprise-only feature"},
 		"unknown names":     {`{"Kind":"mesh","B":1,"A":2}`, "2 errors occurred:\n\t* invalid config key \"A\"\n\t* invalid config key \"B\"\n\n"},
-		"a kind to come":    {`{"Kind":"jwt-provider"}`, UnservedKind("jwt-provider").Error()},
+		"a kind to come":    {`{"Kind":"tcp-route"}`, UnservedKind("tcp-route").Error()},
 		"a kind that isn't": {`{"Kind":"nonsense"}`, "invalid config entry kind: nonsense"},
 		"too much metadata": {
 			`{"Kind":"service-router","Name":"web","Meta":{"` + strings.Repeat("k", 129) + `":""}}`,
@@ -104,6 +117,8 @@ func FuzzEntry(f *testing.F) {
 		`{"Kind":"service-resolver","Name":"web","Subsets":{"v1":{"Filter":"a == b"}},"Failover":{"*":{"Targets":[{"Peer":"p"}]}}}`,
 		`{"Kind":"service-intentions","Name":"web","Sources":[{"Name":"a","Permissions":[null,{"Action":"allow","HTTP":{"Methods":["GET"]}}]}]}`,
 		`{"Kind":"mesh","TLS":{"Incoming":{"TLSMinVersion":"TLSv1_2","CipherSuites":["x"]}}}`,
+		`{"Kind":"jwt-provider","Name":"j","JSONWebKeySet":{"Remote":{"URI":"https://x/k","RetryPolicy":{"RetryPolicyBackOff":{"BaseInterval":"1s"}}}},"Locations":[{"Header":{"Name":"h"}}]}`,
+		`{"Kind":"exported-services","Name":"default","Services":[{"Name":"*","Consumers":[{"Peer":"p"}]}]}`,
 		`{"Kind":"service-resolver","Name":"web","LoadBalancer":[{"Policy":"maglev","HashPolicies":{"SourceIP":1}}]}`,
 	} {
 		f.Add(seed)
@@ -119,6 +134,9 @@ func FuzzEntry(f *testing.F) {
 		first, err := json.Marshal(entry)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
+		}
+		if strings.Contains(string(first), `"InlineBytes"`) {
+			return // as in Consul, they come as they are and are shown in base64
 		}
 		again, err := prepared(string(first))
 		if err != nil {

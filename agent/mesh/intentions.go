@@ -146,16 +146,6 @@ func (e *ServiceIntentionsConfigEntry) Providers() (names []string) {
 	return slices.Compact(names)
 }
 
-// MissingProviders returns an error for each provider of tokens that an entry
-// refers to: none can be stored here.
-func MissingProviders(e *ServiceIntentionsConfigEntry) error {
-	var found faults
-	for _, name := range e.Providers() {
-		found.addf("Referenced JWT Provider does not exist. Provider Name: %s", name)
-	}
-	return found.err()
-}
-
 func (r *IntentionJWTRequirement) names() (names []string) {
 	if r != nil {
 		for _, provider := range r.Providers {
