@@ -96,9 +96,10 @@ func New(config Config) (*Agent, error) {
 	v1 := api.New(store, announced, sessions, api.Config{
 		Pretty: config.Pretty, Version: config.Version, Log: log,
 		ServerPort: config.ServerPort, SerfPort: config.SerfPort, Telemetry: config.Telemetry,
-		Leave:    leave,
-		Reload:   config.Reload,
-		Settings: config.settings(),
+		TrustDomain: config.TrustDomain,
+		Leave:       leave,
+		Reload:      config.Reload,
+		Settings:    config.settings(),
 	})
 	// The page is a client of the public API like any other; only its
 	// requests take the short way.

@@ -85,6 +85,9 @@ type Config struct {
 	// SidecarPorts are those that sidecars get which name none; Consul's 21000
 	// to 21255 by default. Negative ones give none.
 	SidecarPorts local.PortRange
+	// TrustDomain is the mesh's, by which proxies know each other; that of a
+	// Consul in dev mode by default.
+	TrustDomain string
 	// ProxiesAsRegistered shows proxies and gateways as they were registered;
 	// by default config entries say what their registration does not.
 	ProxiesAsRegistered bool

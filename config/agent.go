@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/urfave/cli/v3"
 
 	"github.com/realjf/muster/agent"
 	"github.com/realjf/muster/agent/api"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/monitor"
+	"github.com/realjf/muster/internal/keyfile"
 )
 
 // Agent is how muster agent runs.
@@ -77,6 +80,7 @@ func (s *settler) agent(dev bool) Agent {
 	s.text("pid_file", &a.PIDFile)
 	s.dns(&a.DNS)
 	s.sidecarPorts(&r.SidecarPorts)
+	s.trust(&r.TrustDomain)
 	merge := true
 	s.flag("enable_central_service_config", &merge)
 	r.ProxiesAsRegistered = !merge
@@ -178,6 +182,25 @@ func (s *settler) sidecarPorts(into *local.PortRange) {
 	case into.Max <= 0:
 		*into = local.PortRange{Min: -1, Max: -1}
 	}
+}
+
+// trust takes the name of the mesh. Of the certificate authority, which there is
+// not yet, nothing else is known.
+func (s *settler) trust(domain *string) {
+	const authority, key = "connect.ca_config", "connect.ca_config.cluster_id"
+	given, ok := value[keyfile.Object](s, authority)
+	if others := slices.DeleteFunc(slices.Clone(given), func(m keyfile.Member) bool { return m.Key == "cluster_id" }); len(others) > 0 {
+		s.lacks(authority, mesh)
+	}
+	if !ok || !s.has(key) {
+		return
+	}
+	cluster, _ := value[string](s, key)
+	if _, err := uuid.Parse(cluster); err != nil || len(cluster) != 36 {
+		s.wrong(key, "want a UUID, 36 characters long, got %q", cluster)
+		return
+	}
+	*domain = strings.ToLower(cluster) + ".consul"
 }
 
 // log takes what is logged, and where.

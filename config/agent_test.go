@@ -176,7 +176,7 @@ log_rotate_max_files = -1
 pid_file = "p"
 enable_debug = false
 check_update_interval = "7s" default_query_time = "9s" max_query_time = "10s" session_ttl_min = "1s"
-primary_datacenter = "DC1"
+primary_datacenter = "DC1" enable_central_service_config = false connect { ca_config { cluster_id = "ADF4238A-882b-9ddc-4a9d-5b6758e4159e" } }
 dns_config { only_passing = true service_ttl { "*" = "5s" } soa { retry = 1 } }
 telemetry { metrics_prefix = "m" disable_hostname = true }
 check { name = "c", ttl = "5s" }
@@ -194,6 +194,7 @@ check { name = "c", ttl = "5s" }
 	want.ServerPort, want.SerfPort = 3, 4
 	want.Telemetry = telemetry.Config{Prefix: "m", HideHostname: true}
 	want.DefaultWait, want.LongestWait, want.MinSessionTTL = 9*time.Second, 10*time.Second, time.Second
+	want.ProxiesAsRegistered, want.TrustDomain = true, "adf4238a-882b-9ddc-4a9d-5b6758e4159e.consul"
 	want.SidecarPorts = local.PortRange{Min: 1, Max: 2}
 	want.Checks = []agent.Definition{{Where: "a.hcl:30: checks[0]", Body: []byte(`{"name":"c","ttl":"5s"}`)}}
 	if !reflect.DeepEqual(r, want) {
@@ -291,7 +292,7 @@ retry_join = ["10.0.0.1"]
 encrypt = "x"
 performance { raft_multiplier = 1 }
 acl { enabled = false default_policy = "allow" tokens {} }
-connect { enabled = true ca_config { cluster_id = "x" } }
+connect { enabled = true ca_config { leaf_cert_ttl = "1h" } }
 peering { enabled = false }
 ports { grpc = -1 grpc_tls = 8503 serf_lan = 1 }
 segments = []
@@ -352,6 +353,7 @@ func TestWrongAgentSettingsAreExplained(t *testing.T) {
 		{"a TLS version", `ports { https = 1 } cert_file = "x" key_file = "x" tls_min_version = "x"`, "cert_file: open x"},
 		{"a node id", `node_id = "x"`, `node id "x": must be a UUID`},
 		{"node meta", `node_meta { "consul-x" = "y" }`, "Key prefix 'consul-' is reserved"},
+		{"a cluster's id", `connect { ca_config { cluster_id = "x" } }`, `a.hcl:1: connect.ca_config.cluster_id: want a UUID, 36 characters long, got "x"`},
 		{"a mode", `unix_sockets { mode = "rwx" }`, `mode of sockets "rwx"`},
 		{"a rate", `limits { request_limits { read_rate = 0 } }`, "a.hcl:1: limits.request_limits.read_rate: nobody would be let in"},
 		{"a mode of rates", `limits { request_limits { mode = "x" } }`, "a.hcl:1: limits.request_limits.mode: want disabled or permissive or enforcing"},

@@ -233,7 +233,7 @@ var agentKeys = []key{
 
 	{"connect.enabled", flag, mesh},
 	{"connect.ca_provider", text, mesh},
-	{"connect.ca_config", opaque, mesh},
+	{"connect.ca_config", opaque, served}, // warned of by itself, but for the mesh's name
 	{"connect.enable_mesh_gateway_wan_federation", flag, cluster},
 	{"connect.test_ca_leaf_root_change_spread", span, internal},
 	{"default_intention_policy", text, mesh},

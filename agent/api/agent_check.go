@@ -103,6 +103,7 @@ func (a *API) agentCheckRegister(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	check.Token = token(r) // as in Consul, the one of the body is for files
 	return nil, a.local.RegisterCheck(check)
 }
 
@@ -161,7 +162,7 @@ func (c *checkRequest) definition() (local.Check, error) {
 		return check, err
 	}
 	// Consul shows the times of such a check even where there are none.
-	check.ServiceID = c.ServiceID
+	check.ServiceID, check.Token = c.ServiceID, c.Token
 	check.Interval, check.Timeout = check.Definition.Interval.String(), time.Duration(c.Timeout).String()
 	return check, nil
 }

@@ -91,10 +91,8 @@ func (a *API) agentServiceRegister(r *http.Request) (any, error) {
 	query := parameters(r)
 	text := query.Get("replace-existing-checks")
 	replace := query.Has("replace-existing-checks") && (text == "" || text == "true")
-	if asked.Sidecar == nil {
-		return nil, a.local.Register(asked.Service, asked.Checks, replace)
-	}
-	return nil, a.local.RegisterWith(asked.Service, asked.Checks, *asked.Sidecar, replace)
+	asked.Token = token(r) // as in Consul, the one of the body is for files
+	return nil, a.local.Register(asked, replace)
 }
 
 // decodeRegistration returns what a request asks for, or why it cannot be.
@@ -122,7 +120,7 @@ func (s *serviceRequest) registration() (asked local.Definition, err error) {
 	if err := s.validate(); err != nil {
 		return asked, err
 	}
-	asked.Service = s.definition()
+	asked.Service, asked.Token = s.definition(), s.Token
 	if asked.Checks, err = s.checks(""); err != nil {
 		return asked, err
 	}
@@ -228,7 +226,7 @@ func (s *serviceRequest) beside(svc state.Service) (*local.Sidecar, error) {
 	if err := member(proxy).ValidateSidecar(); err != nil {
 		return nil, badRequest("Failed Validation: " + err.Error())
 	}
-	return &local.Sidecar{Service: proxy, Checks: checks}, nil
+	return &local.Sidecar{Service: proxy, Checks: checks, Token: s.Token}, nil
 }
 
 // member returns what the rules of the mesh are about.

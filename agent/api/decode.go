@@ -2,11 +2,13 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -66,6 +68,15 @@ func parameters(r *http.Request) url.Values {
 		r.Form = r.URL.Query()
 	}
 	return r.Form
+}
+
+// token returns the token that a request carries, where Consul looks for it.
+func token(r *http.Request) string {
+	bearer, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !isBearer {
+		bearer = ""
+	}
+	return cmp.Or(parameters(r).Get("token"), r.Header.Get("X-Consul-Token"), strings.TrimSpace(bearer))
 }
 
 // duration is a time span in a body: "10s", or a number of nanoseconds.

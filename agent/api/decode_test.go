@@ -35,6 +35,30 @@ func TestDuration(t *testing.T) {
 	}
 }
 
+func TestToken(t *testing.T) {
+	for name, tc := range map[string]struct {
+		path   string
+		header http.Header
+		want   string
+	}{
+		"none":              {"/", nil, ""},
+		"a header":          {"/", http.Header{"X-Consul-Token": {"t"}}, "t"},
+		"a bearer":          {"/", http.Header{"Authorization": {"Bearer  t "}}, "t"},
+		"a password":        {"/", http.Header{"Authorization": {"Basic t"}}, ""},
+		"the query first":   {"/?token=q", http.Header{"X-Consul-Token": {"t"}}, "q"},
+		"Consul's is first": {"/", http.Header{"X-Consul-Token": {"t"}, "Authorization": {"Bearer b"}}, "t"},
+	} {
+		r, err := http.NewRequest(http.MethodPut, tc.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = tc.header
+		if got := token(r); got != tc.want {
+			t.Errorf("%s: got %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
 // FuzzRegister feeds the decoder of registrations: whatever comes, it answers
 // with a definition that is sound or with an error that has a 4xx or 5xx
 // status, and does not panic.

@@ -22,6 +22,7 @@ type Check struct {
 	Interval   string       // as the answers show it
 	Timeout    string       // likewise
 	Definition check.Definition
+	Token      string // see [Definition]
 
 	// DeregisterAfter removes the service when the check has been critical
 	// for so long; never when 0. Consul knows no less than a minute; here any

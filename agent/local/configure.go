@@ -13,6 +13,10 @@ type Definition struct {
 	Service state.Service
 	Checks  []Check
 	Sidecar *Sidecar // nil for none
+
+	// Token is the one that it was announced with. It is kept with it, and shown
+	// to nobody: an agent without access control has no use for it.
+	Token string
 }
 
 // Definitions are services and checks that somebody announces together.
@@ -105,7 +109,7 @@ func (l *Local) configureService(w *state.Writer, d Definition) error {
 	if was && reflect.DeepEqual(before, d) && l.isWhole(d) {
 		return nil
 	}
-	if err := l.registerDefinition(w, d); err != nil {
+	if err := l.registerDefinition(w, d, false); err != nil {
 		return err
 	}
 	l.configured.services[id] = d
@@ -127,14 +131,6 @@ func (l *Local) configureService(w *state.Writer, d Definition) error {
 		}
 	}
 	return nil
-}
-
-func (l *Local) registerDefinition(w *state.Writer, d Definition) error {
-	if d.Sidecar != nil {
-		return l.registerWith(w, d.Service, d.Checks, *d.Sidecar, false)
-	}
-	_, err := l.register(w, d.Service, d.Checks, false)
-	return err
 }
 
 // givePorts gives a port to each sidecar that names none; the caller holds the

@@ -7,6 +7,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -101,6 +102,7 @@ type service struct {
 	checks     map[string]*announcedCheck // by id
 	changed    chan struct{}              // closed when it changes or goes
 	isSidecar  bool                       // announced with another, and goes with it
+	token      string                     // see Definition
 }
 
 // New announces the node itself in the store, with the check and the service
@@ -190,18 +192,45 @@ func (l *Local) Node() state.Node {
 	return l.node
 }
 
-// Register announces a service with its checks, in one step, in place of what
-// was announced under its id before. Checks that were there already keep
-// their status and output until the next result. Earlier checks that are not
-// named now stay, unless replace says that they go.
-func (l *Local) Register(svc state.Service, checks []Check, replace bool) error {
+// Register announces a service with its checks and its sidecar, in one step, in
+// place of what was announced under its id before. Checks that were there
+// already keep their status and output until the next result. Earlier checks
+// that are not named now stay, unless replace says that they go.
+func (l *Local) Register(d Definition, replace bool) error {
 	return l.change(func(w *state.Writer) error {
-		_, err := l.register(w, svc, checks, replace)
-		return err
+		if d.Sidecar != nil && d.Sidecar.Service.Port == 0 {
+			port, err := l.sidecarPort(SidecarID(d.Service.ID), map[int]bool{})
+			if err != nil {
+				return err
+			}
+			sidecar := *d.Sidecar
+			sidecar.Service.Port = port
+			d.Sidecar = &sidecar
+		}
+		return l.registerDefinition(w, d, replace)
 	})
 }
 
-// register is Register within a change. It returns what is announced now.
+// registerDefinition is Register within a change, for a sidecar with a port.
+func (l *Local) registerDefinition(w *state.Writer, d Definition, replace bool) error {
+	announced, err := l.register(w, d.Service, d.Checks, replace)
+	if err != nil {
+		return err
+	}
+	announced.token = d.Token
+	if d.Sidecar == nil {
+		return nil
+	}
+	sidecar := d.Sidecar.of(d.Service.ID)
+	if announced, err = l.register(w, sidecar.Service, sidecar.Checks, replace); err != nil {
+		return err
+	}
+	announced.isSidecar, announced.token = true, cmp.Or(sidecar.Token, d.Token)
+	return nil
+}
+
+// register announces a service with its checks within a change, and returns
+// what is announced now.
 func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, replace bool) (*service, error) {
 	svc.Node, svc.TaggedAddresses = l.node.Node, withOwnAddress(svc)
 	registered := svc.Proxy

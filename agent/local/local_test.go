@@ -34,7 +34,7 @@ func start(t *testing.T) (l *Local, store *state.Store, stop func()) {
 func register(t *testing.T, l *Local, id string, checks ...Check) {
 	t.Helper()
 	svc := state.Service{ID: id, Service: "web", Tags: []string{"a"}, Weights: state.Weights{Passing: 1, Warning: 1}}
-	if err := l.Register(svc, checks, false); err != nil {
+	if err := l.Register(Definition{Service: svc, Checks: checks}, false); err != nil {
 		t.Fatalf("register %s: %v", id, err)
 	}
 }
@@ -97,7 +97,7 @@ func TestRegisterReplacesChecksOnlyWhenAsked(t *testing.T) {
 	svc := state.Service{ID: "web-1", Service: "web", Tags: []string{}}
 	for _, replace := range []bool{false, true} {
 		register(t, l, "web-1", old)
-		if err := l.Register(svc, []Check{ttl(time.Hour)}, replace); err != nil {
+		if err := l.Register(Definition{Service: svc, Checks: []Check{ttl(time.Hour)}}, replace); err != nil {
 			t.Fatal(err)
 		}
 		if gone := status(store, "old") == ""; gone != replace {

@@ -22,40 +22,18 @@ func SidecarID(service string) string { return service + "-sidecar-proxy" }
 type Sidecar struct {
 	Service state.Service // its id is given
 	Checks  []Check
+	Token   string // its service's by default
 }
 
 var errNoPort = errors.New("no port provided for sidecar_service and auto-assignment disabled in config")
 
-// RegisterWith is Register for a service and its sidecar, in one step.
-func (l *Local) RegisterWith(svc state.Service, checks []Check, sidecar Sidecar, replace bool) error {
-	return l.change(func(w *state.Writer) error {
-		if sidecar.Service.Port == 0 {
-			port, err := l.sidecarPort(SidecarID(svc.ID), map[int]bool{})
-			if err != nil {
-				return err
-			}
-			sidecar.Service.Port = port
-		}
-		return l.registerWith(w, svc, checks, sidecar, replace)
-	})
-}
-
-// registerWith is RegisterWith within a change, for a sidecar with a port.
-func (l *Local) registerWith(w *state.Writer, svc state.Service, checks []Check, sidecar Sidecar, replace bool) error {
-	proxy, proxyChecks := sidecar.Service, sidecar.Checks
-	proxy.ID = SidecarID(svc.ID)
-	if len(proxyChecks) == 0 {
-		proxyChecks = sidecarChecks(svc.ID, proxy)
+// of returns the sidecar as it stands before the service with the id.
+func (s Sidecar) of(service string) Sidecar {
+	s.Service.ID = SidecarID(service)
+	if len(s.Checks) == 0 {
+		s.Checks = sidecarChecks(service, s.Service)
 	}
-	if _, err := l.register(w, svc, checks, replace); err != nil {
-		return err
-	}
-	announced, err := l.register(w, proxy, proxyChecks, replace)
-	if err != nil {
-		return err
-	}
-	announced.isSidecar = true
-	return nil
+	return s
 }
 
 // sidecarPort returns the port for a sidecar that names none: the one it has,

@@ -14,9 +14,9 @@ import (
 // checks.
 func withSidecar(l *Local, id string, checks ...Check) error {
 	proxy := mesh.Plain.Before(id, id, 80, "")
-	return l.RegisterWith(state.Service{ID: id, Service: id, Port: 80}, []Check{ttl(time.Hour)}, Sidecar{
-		Service: state.Service{Kind: mesh.ConnectProxy, Service: id + "-proxy", Proxy: proxy},
-		Checks:  checks,
+	return l.Register(Definition{
+		Service: state.Service{ID: id, Service: id, Port: 80}, Checks: []Check{ttl(time.Hour)}, Token: "of " + id,
+		Sidecar: &Sidecar{Service: state.Service{Kind: mesh.ConnectProxy, Service: id + "-proxy", Proxy: proxy}, Checks: checks},
 	}, false)
 }
 
@@ -203,4 +203,22 @@ func TestAliasSeesTheNode(t *testing.T) {
 			t.Errorf("%d services are remembered of which there is no alias", len(l.aliased))
 		}
 	})
+}
+
+// TestTokens keeps those that services and sidecars were announced with.
+func TestTokens(t *testing.T) {
+	l, _, stop := start(t)
+	defer stop()
+	if err := withSidecar(l, "web", ttl(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	own := Sidecar{Service: state.Service{Kind: mesh.ConnectProxy, Service: "db-proxy", Proxy: mesh.Plain.Before("db", "db", 1, "")}, Token: "its own"}
+	if err := l.Configure(Definitions{Services: []Definition{{Service: state.Service{ID: "db", Service: "db"}, Sidecar: &own, Token: "t"}}}); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"web": "of web", SidecarID("web"): "of web", "db": "t", SidecarID("db"): "its own"} {
+		if got := l.services[id].token; got != want {
+			t.Errorf("%s has the token %q, want %q", id, got, want)
+		}
+	}
 }
