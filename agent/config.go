@@ -3,7 +3,6 @@ package agent
 import (
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -156,50 +155,58 @@ func DevConfig() Config {
 	}
 }
 
-// Validate returns everything that is wrong with the configuration, or nil.
+// Validate returns everything that is wrong with the configuration, as
+// [Faults], or nil.
 func (c Config) Validate() error {
-	var faults []error
+	var faults Faults
+	wrong := func(field, setting, format string, args ...any) {
+		faults = append(faults, Fault{setting, keys[field], fmt.Errorf(format, args...)})
+	}
 	if _, err := doors(c.HTTPAddr); err != nil {
-		faults = append(faults, fmt.Errorf("HTTP address %q: %w", c.HTTPAddr, err))
+		wrong("HTTPAddr", "HTTP address", "%q: %w", c.HTTPAddr, err)
 	}
 	if _, err := doors(c.HTTPSAddr); err != nil {
-		faults = append(faults, fmt.Errorf("HTTPS address %q: %w", c.HTTPSAddr, err))
+		wrong("HTTPSAddr", "HTTPS address", "%q: %w", c.HTTPSAddr, err)
 	}
 	if c.HTTPSAddr != "" && (c.TLS == nil || len(c.TLS.Certificates) == 0) {
-		faults = append(faults, errors.New("HTTPS needs a certificate"))
+		wrong("TLS", "HTTPS", "needs a certificate")
 	}
 	if _, err := c.UnixSockets.mode(); err != nil {
-		faults = append(faults, err)
+		wrong("UnixSockets", "Unix sockets:", "%w", err)
 	}
 	if _, err := netip.ParseAddr(c.NodeAddress); err != nil {
-		faults = append(faults, fmt.Errorf("node address %q: must be an IP address", c.NodeAddress))
+		wrong("NodeAddress", "node address", "%q: must be an IP address", c.NodeAddress)
 	}
 	if _, err := netip.ParseAddr(c.WANAddress); c.WANAddress != "" && err != nil {
-		faults = append(faults, fmt.Errorf("node address for other datacenters %q: must be an IP address", c.WANAddress))
+		wrong("WANAddress", "node address for other datacenters", "%q: must be an IP address", c.WANAddress)
 	}
 	if _, err := uuid.Parse(c.NodeID); c.NodeID != "" && (err != nil || len(c.NodeID) != 36) {
-		faults = append(faults, fmt.Errorf("node id %q: must be a UUID, 36 characters long", c.NodeID))
+		wrong("NodeID", "node id", "%q: must be a UUID, 36 characters long", c.NodeID)
 	}
 	if err := api.ValidateNodeMeta(c.NodeMeta); err != nil {
-		faults = append(faults, fmt.Errorf("node meta: %w", err))
+		wrong("NodeMeta", "node meta:", "%w", err)
 	}
 	if err := c.Limits.Valid(); err != nil {
-		faults = append(faults, err)
+		wrong("Limits", "limits:", "%w", err)
 	}
 	if c.MaxConnsPerClient < 0 {
-		faults = append(faults, fmt.Errorf("connections per client %d: want 0, for no bound, or more", c.MaxConnsPerClient))
+		wrong("MaxConnsPerClient", "connections per client", "%d: want 0, for no bound, or more", c.MaxConnsPerClient)
 	}
 	if c.Node == "" || !state.Printable(c.Node) {
-		faults = append(faults, fmt.Errorf("node name %q: must be printable and not empty", c.Node))
+		wrong("Node", "node name", "%q: must be printable and not empty", c.Node)
 	}
 	if c.Datacenter == "" || strings.Trim(c.Datacenter, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		faults = append(faults, fmt.Errorf("datacenter %q: must hold only lower-case letters, digits, - and _", c.Datacenter))
+		wrong("Datacenter", "datacenter", "%q: must hold only lower-case letters, digits, - and _", c.Datacenter)
 	}
-	if _, err := c.announced(); err != nil {
-		faults = append(faults, err)
+	_, misdefined := c.announced()
+	_, misplaced := c.entries()
+	for _, err := range []error{misdefined, misplaced} {
+		if all, several := err.(interface{ Unwrap() []error }); several {
+			faults = append(faults, all.Unwrap()...)
+		}
 	}
-	if _, err := c.entries(); err != nil {
-		faults = append(faults, err)
+	if len(faults) == 0 {
+		return nil
 	}
-	return errors.Join(faults...)
+	return faults
 }

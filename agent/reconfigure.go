@@ -135,7 +135,7 @@ func (c Config) fixed(next Config) []string {
 		case "Logger", "Reload", "TLS", "Version": // not settings, or not to be compared
 		default:
 			if !reflect.DeepEqual(now.Field(i).Interface(), then.Field(i).Interface()) {
-				names = append(names, name)
+				names = append(names, called(name))
 			}
 		}
 	}

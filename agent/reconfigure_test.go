@@ -320,7 +320,7 @@ func TestReconfigure(t *testing.T) {
 	if _, _, err := api.Operator().Usage(nil); !strings.Contains(errText(err), "blocked") {
 		t.Errorf("got %v, want that the endpoint is blocked", err)
 	}
-	if !strings.Contains(log.String(), "settings=Datacenter") {
+	if !strings.Contains(log.String(), "settings=datacenter") {
 		t.Errorf("the log does not say what cannot change:\n%s", log)
 	}
 	_, second := client(t, a.URLs()[0], nil)

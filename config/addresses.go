@@ -26,7 +26,7 @@ func (s *settler) addresses(into *agent.Config, dev bool) {
 				s.wrong("client_addr", "want IP addresses, got %q: sockets go into addresses.http", client)
 			}
 		}
-		if len(clients) == 0 {
+		if len(clients) == 0 && !s.faulty["client_addr"] {
 			s.warn("client_addr is empty: nothing listens")
 		}
 	}
@@ -54,7 +54,7 @@ func (s *settler) addresses(into *agent.Config, dev bool) {
 	if into.NodeAddress == "" {
 		into.NodeAddress = bind
 	}
-	if isEverywhere(into.NodeAddress) {
+	if isEverywhere(into.NodeAddress) && !s.faulty["bind_addr"] {
 		var err error
 		into.NodeAddress, err = ownAddress(netip.MustParseAddr(bind))
 		switch {

@@ -48,14 +48,12 @@ func ValidateFiles(format string, paths []string) (warnings []string, err error)
 
 func (g *given) agent() (Agent, error) {
 	root, skipped, misfits := g.tree()
-	s := &settler{root: root, warnings: skipped, lacking: map[string][]string{}}
+	s := &settler{root: root, warnings: skipped, faulty: map[string]bool{}, lacking: map[string][]string{}}
 	// What does not fit may be what something else asks for.
 	a := s.agent(g.dev || misfits != nil)
 	a.Validate = g.validate
+	s.judged(a.Registry.Validate())
 	err := errors.Join(misfits, s.err())
-	if err == nil {
-		err = a.Registry.Validate()
-	}
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrUsage, err)
 	}

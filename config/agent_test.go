@@ -351,10 +351,10 @@ func TestWrongAgentSettingsAreExplained(t *testing.T) {
 		{"a TTL", `dns_config { service_ttl { web = "x" } }`, "a.hcl:1: dns_config.service_ttl: want a duration"},
 		{"a certificate", `ports { https = 1 } tls { https { cert_file = "none" key_file = "none" } }`, "a.hcl:1: tls.https.cert_file: open none"},
 		{"a TLS version", `ports { https = 1 } cert_file = "x" key_file = "x" tls_min_version = "x"`, "cert_file: open x"},
-		{"a node id", `node_id = "x"`, `node id "x": must be a UUID`},
-		{"node meta", `node_meta { "consul-x" = "y" }`, "Key prefix 'consul-' is reserved"},
+		{"a node id", `node_id = "x"`, `a.hcl:1: node_id: "x": must be a UUID`},
+		{"node meta", `node_meta { "consul-x" = "y" }`, "a.hcl:1: node_meta: Couldn't load metadata pair ('consul-x', 'y'): Key prefix 'consul-' is reserved"},
 		{"a cluster's id", `connect { ca_config { cluster_id = "x" } }`, `a.hcl:1: connect.ca_config.cluster_id: want a UUID, 36 characters long, got "x"`},
-		{"a mode", `unix_sockets { mode = "rwx" }`, `mode of sockets "rwx"`},
+		{"a mode", `unix_sockets { mode = "rwx" }`, `a.hcl:1: unix_sockets.mode: mode of sockets "rwx"`},
 		{"a rate", `limits { request_limits { read_rate = 0 } }`, "a.hcl:1: limits.request_limits.read_rate: nobody would be let in"},
 		{"a mode of rates", `limits { request_limits { mode = "x" } }`, "a.hcl:1: limits.request_limits.mode: want disabled or permissive or enforcing"},
 		{"a service", "\nservice { port = 1 }", "a.hcl:2: services[0]: Missing service name"},
@@ -370,6 +370,46 @@ func TestWrongAgentSettingsAreExplained(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, tc.says)
 			}
 		})
+	}
+}
+
+// TestAllFaultsAreToldAtOnce has some of the names, of the values and of the
+// definitions; nothing is said twice of the same.
+func TestAllFaultsAreToldAtOnce(t *testing.T) {
+	t.Chdir(folder(t, map[string]string{"a.hcl": `
+nod_name = "x"
+client_addr = "here"
+bind_addr = "0.0.0.0 1"
+datacenter = "a b"
+node_id = "x"
+service { name = 5 }
+services = [{ port = 1 }]
+check { name = "x" interval = "soon" }
+config_entries { bootstrap { kind = "bogus" name = "x" } }
+`, "b.json": `{"node_meta": {"consul-x": "y"}, "log_level": "loud",
+"services": [{"name": "a"}, {"name": "a"}]}`}))
+	a, _, err := readAgent(t, "-config-dir", ".", "-advertise-wan", "0.0", "-http-port", "70000")
+	want := []string{
+		"invalid setting: a.hcl:2: nod_name: no such key; did you mean node_name?",
+		`a.hcl:7: service.name: want text, got the number 5`,
+		`a.hcl:9: check.interval: want a duration like "10s", got "soon"`,
+		`-http-port: ports.http: want -1 to 65535, got 70000`,
+		`a.hcl:3: client_addr: want IP addresses, got "here"`,
+		`a.hcl:4: bind_addr: want IP addresses, got "1"`,
+		`-advertise-wan: advertise_addr_wan: want IP addresses, got "0.0"`,
+		`b.json:1: log_level: want trace, debug, info, warn or error, got "loud"`,
+		`a.hcl:6: node_id: "x": must be a UUID, 36 characters long`,
+		`b.json:1: node_meta: Couldn't load metadata pair ('consul-x', 'y'): Key prefix 'consul-' is reserved for internal use`,
+		`a.hcl:5: datacenter: "a b": must hold only lower-case letters, digits, - and _`,
+		`a.hcl:8: services[1]: Missing service name`,
+		`b.json:2: services[3]: there is a service a already, in b.json:2: services[2]`,
+		`a.hcl:10: config_entries.bootstrap[0]: invalid config entry kind: bogus`,
+	}
+	if err == nil || err.Error() != strings.Join(want, "\n") {
+		t.Errorf("got\n%v\nwant\n%s", err, strings.Join(want, "\n"))
+	}
+	if len(a.Warnings) != 0 {
+		t.Errorf("got the warnings %q", a.Warnings)
 	}
 }
 

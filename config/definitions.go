@@ -10,11 +10,15 @@ import (
 )
 
 // definitions returns the services, checks or config entries of a key as what
-// would register or store them over HTTP.
+// would register or store them over HTTP, but for those of which something is
+// wrong already.
 func (s *settler) definitions(key string) []agent.Definition {
 	list, _ := value[keyfile.List](s, key)
 	var all []agent.Definition
 	for n, item := range list {
+		if item.Partial {
+			continue
+		}
 		body, err := json.Marshal(asBody(item, key+"[]"))
 		where := fmt.Sprintf("%v: %s[%d]", item.Place, key, n)
 		if err != nil {

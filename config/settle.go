@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/realjf/muster/agent"
 	"github.com/realjf/muster/internal/keyfile"
 )
 
@@ -16,6 +17,7 @@ import (
 type settler struct {
 	root     *keyfile.Node
 	faults   []error
+	faulty   map[string]bool // keys of which a fault is noted
 	warnings []string
 	lacking  map[string][]string // keys that have no effect, by the reason
 	reasons  []string            // of them, in order
@@ -28,6 +30,7 @@ func (s *settler) wrong(key, format string, args ...any) {
 		err = fmt.Errorf("%v: %w", node.Place, err)
 	}
 	s.faults = append(s.faults, err)
+	s.faulty[key] = true
 }
 
 func (s *settler) warn(format string, args ...any) {
@@ -172,3 +175,27 @@ func asks(value any) bool {
 }
 
 func (s *settler) err() error { return errors.Join(s.faults...) }
+
+// judged notes what the agent finds wrong with its settings: where the key
+// stands, as far as it was given, and once for each.
+func (s *settler) judged(err error) {
+	var all agent.Faults
+	if !errors.As(err, &all) {
+		return
+	}
+	for _, one := range all {
+		var fault agent.Fault
+		if !errors.As(one, &fault) {
+			s.faults = append(s.faults, one)
+			continue
+		}
+		given := slices.IndexFunc(fault.Keys, s.has)
+		switch {
+		case slices.ContainsFunc(fault.Keys, func(key string) bool { return s.faulty[key] }):
+		case given < 0:
+			s.faults = append(s.faults, fault)
+		default:
+			s.wrong(fault.Keys[given], "%w", fault.Err)
+		}
+	}
+}

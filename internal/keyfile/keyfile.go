@@ -18,6 +18,9 @@ type Node struct {
 	// Value is nil (JSON's null), a bool, a float64, a string, a List or an
 	// Object.
 	Value any
+	// Partial says that something in it did not fit and was left out, see
+	// [Shape.Fit].
+	Partial bool
 }
 
 // Place is where a value stands: "agent.hcl:12". Line is 0 where there are no
@@ -122,11 +125,11 @@ func Merge(first, second *Node) *Node {
 	switch a := first.Value.(type) {
 	case List:
 		if b, ok := second.Value.(List); ok {
-			return &Node{first.Place, append(a[:len(a):len(a)], b...)}
+			return &Node{Place: first.Place, Value: append(a[:len(a):len(a)], b...)}
 		}
 	case Object:
 		if b, ok := second.Value.(Object); ok {
-			return &Node{first.Place, mergeObjects(a, b)}
+			return &Node{Place: first.Place, Value: mergeObjects(a, b), Partial: first.Partial || second.Partial}
 		}
 	}
 	return second

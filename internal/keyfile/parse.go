@@ -30,7 +30,7 @@ const maxDepth = 100
 // file and the line.
 func Parse(file string, format Format, text []byte) (*Node, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
-		return &Node{Place{File: file}, Object{}}, nil
+		return &Node{Place: Place{File: file}, Value: Object{}}, nil
 	}
 	switch format {
 	case JSON:
@@ -156,7 +156,7 @@ func parseHCL(file string, text []byte) (node *Node, err error) {
 		return nil, fault(Place{File: file}, "want keys and values")
 	}
 	object, err := r.object(root, 0)
-	return &Node{Place{file, 1}, object}, err
+	return &Node{Place: Place{file, 1}, Value: object}, err
 }
 
 // hclReader turns HCL's tree into ours.
@@ -180,12 +180,12 @@ func (r hclReader) object(list *ast.ObjectList, depth int) (Object, error) {
 			if err != nil {
 				return nil, err
 			}
-			node = &Node{r.place(item.Keys[i].Pos()), node.Value}
+			node = &Node{Place: r.place(item.Keys[i].Pos()), Value: node.Value}
 			member := Member{fmt.Sprint(key), node}
 			if i == 0 {
 				object = append(object, member)
 			} else {
-				node = &Node{node.Place, Object{member}}
+				node = &Node{Place: node.Place, Value: Object{member}}
 			}
 		}
 	}

@@ -73,12 +73,13 @@ func NewShape(kinds map[string]Kind, aliases map[string]string) *Shape {
 
 // Fit holds a tree against the shape. It returns what fits, with every key in
 // the shape's own spelling and given once, without nulls; and, joined,
-// everything that does not fit. The tree is never nil.
+// everything that does not fit. The tree is never nil; a block in it of which
+// something did not fit is Partial.
 func (s *Shape) Fit(root *Node) (*Node, error) {
 	f := fitting{root: s}
 	node := f.fit(s, root, "")
 	if node == nil {
-		node = &Node{root.Place, Object{}}
+		node = &Node{Place: root.Place, Value: Object{}}
 	}
 	return node, errors.Join(f.faults...)
 }
@@ -108,15 +109,25 @@ func (f *fitting) fit(s *Shape, n *Node, path string) *Node {
 		return nil
 	}
 	if object, ok := asObject(n.Value); ok && s.kind == Pairs {
-		return &Node{n.Place, mergeObjects(nil, object)}
+		return &Node{Place: n.Place, Value: mergeObjects(nil, object)}
 	}
 	return n
 }
 
+// block returns the part of a block that fits, nil for none.
 func (f *fitting) block(s *Shape, n *Node, path string) *Node {
+	before := len(f.faults)
+	fitted := f.members(s, n, path)
+	if fitted != nil && len(f.faults) > before {
+		fitted = &Node{Place: fitted.Place, Value: fitted.Value, Partial: true}
+	}
+	return fitted
+}
+
+func (f *fitting) members(s *Shape, n *Node, path string) *Node {
 	switch value := n.Value.(type) {
 	case Object:
-		fitted := &Node{n.Place, Object{}}
+		fitted := &Node{Place: n.Place, Value: Object{}}
 		for _, m := range value {
 			if m.Value == nil {
 				continue
@@ -127,12 +138,12 @@ func (f *fitting) block(s *Shape, n *Node, path string) *Node {
 				continue
 			}
 			if fits := f.fit(shape, m.Node, join(path, name)); fits != nil {
-				fitted = Merge(fitted, &Node{fitted.Place, Object{{name, fits}}})
+				fitted = Merge(fitted, &Node{Place: fitted.Place, Value: Object{{name, fits}}})
 			}
 		}
 		return fitted
 	case List: // HCL's way to say a block is a list of one
-		fitted := &Node{n.Place, Object{}}
+		fitted := &Node{Place: n.Place, Value: Object{}}
 		for _, item := range value {
 			fitted = Merge(fitted, f.block(s, item, path))
 		}
@@ -163,7 +174,7 @@ func (f *fitting) blocks(s *Shape, n *Node, path string) *Node {
 		}
 		fitted = append(fitted, f.block(s, item, at))
 	}
-	return &Node{n.Place, fitted}
+	return &Node{Place: n.Place, Value: fitted}
 }
 
 // find returns the member that a key means, whatever its case.

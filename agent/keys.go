@@ -1,0 +1,63 @@
+package agent
+
+import (
+	"errors"
+	"strings"
+)
+
+// keys are the keys of Consul's files that the fields of a [Config] come from:
+// by them people know a setting.
+var keys = map[string][]string{
+	"HTTPAddr":            {"addresses.http", "client_addr", "ports.http"},
+	"HTTPSAddr":           {"addresses.https", "client_addr", "ports.https"},
+	"TLS":                 {"tls.https"},
+	"UnixSockets":         {"unix_sockets.mode", "unix_sockets.user", "unix_sockets.group"},
+	"Node":                {"node_name"},
+	"NodeID":              {"node_id"},
+	"NodeMeta":            {"node_meta"},
+	"NodeAddress":         {"advertise_addr", "advertise_addr_ipv4", "advertise_addr_ipv6", "bind_addr"},
+	"WANAddress":          {"advertise_addr_wan", "advertise_addr_wan_ipv4", "advertise_addr_wan_ipv6"},
+	"TaggedAddresses":     {"tagged_addresses"},
+	"Datacenter":          {"datacenter"},
+	"MaxConnsPerClient":   {"limits.http_max_conns_per_client"},
+	"Limits":              {"limits"},
+	"MaxHeaderBytes":      {"http_config.max_header_bytes"},
+	"ServerPort":          {"ports.server"},
+	"SerfPort":            {"ports.serf_lan"},
+	"MinSessionTTL":       {"session_ttl_min"},
+	"SidecarPorts":        {"ports.sidecar_min_port", "ports.sidecar_max_port"},
+	"TrustDomain":         {"connect.ca_config.cluster_id"},
+	"ProxiesAsRegistered": {"enable_central_service_config"},
+	"CheckUpdateInterval": {"check_update_interval"},
+	"Telemetry":           {"telemetry"},
+	"Pretty":              {"-dev"},
+}
+
+// Fault is what is wrong with a setting.
+type Fault struct {
+	// Setting is what it is called in words.
+	Setting string
+	// Keys are those of Consul's files that it comes from.
+	Keys []string
+	Err  error
+}
+
+func (f Fault) Error() string { return f.Setting + " " + f.Err.Error() }
+
+func (f Fault) Unwrap() error { return f.Err }
+
+// Faults are everything that is wrong with a [Config]: each a [Fault], or one of
+// a definition, which says where that stands.
+type Faults []error
+
+func (f Faults) Error() string { return errors.Join(f...).Error() }
+
+func (f Faults) Unwrap() []error { return f }
+
+// called returns what people know a field of a Config by.
+func called(field string) string {
+	if known := keys[field]; known != nil {
+		return strings.Join(known, " or ")
+	}
+	return field
+}
