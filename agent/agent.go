@@ -71,7 +71,8 @@ func New(config Config) (*Agent, error) {
 		return nil, err
 	}
 	announced, err := local.New(store, node(config), local.Config{
-		Logger: logger, OutputInterval: config.CheckUpdateInterval, SidecarPorts: config.SidecarPorts, ServerPort: config.ServerPort,
+		Logger: logger, OutputInterval: config.CheckUpdateInterval,
+		OutputMaxSize: config.CheckOutputMaxSize, DiscardOutput: config.DiscardCheckOutput, SidecarPorts: config.SidecarPorts, ServerPort: config.ServerPort,
 		ProxiesAsRegistered: config.ProxiesAsRegistered,
 	})
 	if err != nil {

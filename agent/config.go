@@ -90,6 +90,15 @@ type Config struct {
 	// ProxiesAsRegistered shows proxies and gateways as they were registered;
 	// by default config entries say what their registration does not.
 	ProxiesAsRegistered bool
+	// RemoteScripts lets everyone who may write register checks that run a
+	// program: whoever reaches the API can then run anything on this machine.
+	// LocalScripts lets Services and Checks have such checks.
+	RemoteScripts bool
+	LocalScripts  bool
+	// CheckOutputMaxSize is how many bytes of a check's output are kept at most,
+	// whatever its definition says; 0 is 4096. DiscardCheckOutput keeps none.
+	CheckOutputMaxSize int
+	DiscardCheckOutput bool
 	// CheckUpdateInterval is how long the catalog may keep an old output of a
 	// check whose status stays the same; 0 is 5 minutes.
 	CheckUpdateInterval time.Duration

@@ -27,7 +27,7 @@ func (c Config) announced() (local.Definitions, error) {
 		places[what] = where
 	}
 	for _, d := range c.Services {
-		svc, err := api.ReadService(d.Body)
+		svc, err := api.ReadService(d.Body, c.LocalScripts)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", d.Where, err))
 			continue
@@ -36,7 +36,7 @@ func (c Config) announced() (local.Definitions, error) {
 		all.Services = append(all.Services, svc)
 	}
 	for _, d := range c.Checks {
-		check, err := api.ReadCheck(d.Body)
+		check, err := api.ReadCheck(d.Body, c.LocalScripts)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", d.Where, err))
 			continue
@@ -92,6 +92,7 @@ func (a *Agent) Reconfigure(next Config) error {
 	if err := a.local.SetNodeMeta(nodeMeta(next)); err != nil {
 		return fmt.Errorf("change what the catalog has of this node: %w", err)
 	}
+	a.local.DiscardOutput(next.DiscardCheckOutput)
 	a.limit.SetConfig(connlimit.Config{MaxConnsPerClientIP: next.MaxConnsPerClient})
 	a.door.headers.Store(headers(next))
 	a.api.Adjust(next.settings())
@@ -110,7 +111,7 @@ func (a *Agent) Reconfigure(next Config) error {
 func (c Config) settings() api.Settings {
 	return api.Settings{
 		EnableDebug: c.EnableDebug, StaleDiscovery: c.DiscoveryMaxStale > 0, DefaultWait: c.DefaultWait, LongestWait: c.LongestWait,
-		BlockEndpoints: c.BlockEndpoints, AllowWriteFrom: c.AllowWriteFrom, Limits: c.Limits,
+		BlockEndpoints: c.BlockEndpoints, AllowWriteFrom: c.AllowWriteFrom, RemoteScripts: c.RemoteScripts, Limits: c.Limits,
 	}
 }
 
@@ -120,6 +121,8 @@ func (c Config) with(next Config) Config {
 	c.NodeMeta, c.MaxConnsPerClient = next.NodeMeta, next.MaxConnsPerClient
 	c.ResponseHeaders, c.BlockEndpoints, c.AllowWriteFrom = next.ResponseHeaders, next.BlockEndpoints, next.AllowWriteFrom
 	c.Limits = next.Limits
+	c.RemoteScripts, c.LocalScripts = next.RemoteScripts, next.LocalScripts
+	c.DiscardCheckOutput = next.DiscardCheckOutput
 	c.EnableDebug, c.DiscoveryMaxStale = next.EnableDebug, next.DiscoveryMaxStale
 	c.DefaultWait, c.LongestWait = next.DefaultWait, next.LongestWait
 	c.Services, c.Checks, c.ConfigEntries = next.Services, next.Checks, next.ConfigEntries

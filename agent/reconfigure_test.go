@@ -402,8 +402,8 @@ func TestWrongDefinitions(t *testing.T) {
 		{"one id twice", []string{`{"name":"a"}`, `{"id":"a","name":"b"}`}, nil, `x: services[1]: there is a service a already, in x: services[0]`},
 		{"a check without a name", nil, []string{`{"ttl":"1s"}`}, "x: checks[0]: Missing check name"},
 		{"a check without a target", nil, []string{`{"name":"a","interval":"1s"}`}, "x: checks[0]: Invalid check: "},
-		{"a script", nil, []string{`{"name":"a","args":["true"],"interval":"1s"}`}, "x: checks[0]: muster does not run scripts yet"},
-		{"a script of a service", []string{`{"name":"a","check":{"args":["true"],"interval":"1s"}}`}, nil, "x: services[0]: muster does not run scripts yet"},
+		{"a script", nil, []string{`{"name":"a","args":["true"],"interval":"1s"}`}, "x: checks[0]: Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true"},
+		{"a script of a service", []string{`{"name":"a","check":{"args":["true"],"interval":"1s"}}`}, nil, "x: services[0]: Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true"},
 		{"an unknown field", []string{`{"name":"a","bogus":1}`}, nil, `x: services[0]: json: unknown field "bogus"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

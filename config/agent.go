@@ -71,7 +71,7 @@ func (s *settler) agent(dev bool) Agent {
 	s.tls(r)
 	s.door(r)
 	s.flag("enable_debug", &r.EnableDebug)
-	s.span("check_update_interval", &r.CheckUpdateInterval)
+	s.checks(r)
 	s.text("telemetry.metrics_prefix", &r.Telemetry.Prefix)
 	s.flag("telemetry.disable_hostname", &r.Telemetry.HideHostname)
 	s.log(&a.Log)
@@ -145,6 +145,20 @@ func (s *settler) door(into *agent.Config) {
 	s.span("session_ttl_min", &into.MinSessionTTL)
 	s.span("discovery_max_stale", &into.DiscoveryMaxStale)
 	s.limits(&into.Limits)
+}
+
+// checks takes how checks are run, and which.
+func (s *settler) checks(into *agent.Config) {
+	s.span("check_update_interval", &into.CheckUpdateInterval)
+	s.whole("check_output_max_size", &into.CheckOutputMaxSize, 1, 1<<20)
+	s.flag("discard_check_output", &into.DiscardCheckOutput)
+	s.flag("enable_script_checks", &into.RemoteScripts)
+	into.LocalScripts = into.RemoteScripts
+	s.flag("enable_local_script_checks", &into.LocalScripts)
+	if into.RemoteScripts && len(into.AllowWriteFrom) == 0 {
+		s.warn("enable_script_checks without http_config.allow_write_http_from: everyone who reaches the API can run any program on this machine; " +
+			"enable_local_script_checks runs only what the configuration has")
+	}
 }
 
 // limits takes how large requests may be, and how fast they may come.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,35 +49,37 @@ type probeRequest struct {
 
 	TCP            string
 	TCPUseTLS      bool
-	TCPUseTLSSnake bool `json:"tcp_use_tls"`
-	AliasNode      string
-	AliasService   string
+	TCPUseTLSSnake bool   `json:"tcp_use_tls"`
 	Host           string // muster's own
+	UDP            string
 
-	otherKinds
-}
+	GRPC            string
+	GRPCUseTLS      bool
+	GRPCUseTLSSnake bool `json:"grpc_use_tls"`
 
-// otherKinds are the targets of the checks that are not served yet.
-type otherKinds struct {
-	UDP                    string
-	GRPC                   string
-	GRPCUseTLS             bool
-	GRPCUseTLSSnake        bool `json:"grpc_use_tls"`
-	H2PING                 string
-	H2PingUseTLS           bool
-	H2PingUseTLSSnake      bool `json:"h2ping_use_tls"`
-	OSService              string
-	Shell                  string
+	H2PING            string
+	H2PingUseTLS      *bool // unless one of them says no
+	H2PingUseTLSSnake *bool `json:"h2ping_use_tls"`
+
+	OSService    string
+	AliasNode    string
+	AliasService string
+
 	DockerContainerID      string
 	DockerContainerIDSnake string `json:"docker_container_id"`
-	ProxyHTTP              string
-	ProxyGRPC              string
+	Shell                  string
 }
 
 // serviceCheckRequest is a check inside the body that registers a service.
 type serviceCheckRequest struct {
 	CheckID string
 	probeRequest
+
+	// Taken, and without effect.
+	ServiceID      string
+	ServiceIDSnake string `json:"service_id"`
+	ProxyHTTP      string
+	ProxyGRPC      string
 }
 
 // checkRequest is the body of /v1/agent/check/register.
@@ -87,6 +89,7 @@ type checkRequest struct {
 	ServiceIDSnake string `json:"service_id"`
 	Token          string
 	probeRequest
+	DisableRedirectsSnake bool `json:"disable_redirects"` // with Consul a service's check knows it in one spelling alone
 }
 
 // agentCheckRegister announces a check of this node or of one of its services.
@@ -103,13 +106,28 @@ func (a *API) agentCheckRegister(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, _, known := a.local.Service(check.ServiceID); check.ServiceID != "" && !known {
+		return nil, local.NoSuchService(check.ServiceID)
+	}
+	if err := a.mayRun(check); err != nil {
+		return nil, err
+	}
 	check.Token = token(r) // as in Consul, the one of the body is for files
 	return nil, a.local.RegisterCheck(check)
 }
 
+// mayRun returns why some of the checks may not come from elsewhere, or nil.
+func (a *API) mayRun(checks ...local.Check) error {
+	if !a.settings.Load().RemoteScripts && slices.ContainsFunc(checks, local.Check.RunsScript) {
+		return errRemoteScript
+	}
+	return nil
+}
+
 // ReadCheck returns what a body of /v1/agent/check/register announces when the
-// configuration has it. There an id is enough.
-func ReadCheck(body []byte) (local.Check, error) {
+// configuration has it, which may say whether scripts are run. There an id is
+// enough.
+func ReadCheck(body []byte, scripts bool) (local.Check, error) {
 	var request checkRequest
 	if err := decodeBytes(body, &request); err != nil {
 		return local.Check{}, err
@@ -119,22 +137,17 @@ func ReadCheck(body []byte) (local.Check, error) {
 		return local.Check{}, badRequest("Missing check name")
 	}
 	check, err := request.definition()
-	return check, ofConfiguration(err)
+	if err == nil && !scripts && check.RunsScript() {
+		err = errLocalScript
+	}
+	return check, err
 }
 
 var (
-	errScript           = &failure{http.StatusInternalServerError, "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true"}
-	errConfiguredScript = errors.New("muster does not run scripts yet: take the check out, or run a Consul agent")
+	errRemoteScript = &failure{http.StatusInternalServerError, "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true"}
+	//lint:ignore ST1005 users of Consul know the text
+	errLocalScript = errors.New("Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true")
 )
-
-// ofConfiguration returns what an error is when the configuration causes it,
-// not a call from elsewhere.
-func ofConfiguration(err error) error {
-	if errors.Is(err, errScript) {
-		return errConfiguredScript
-	}
-	return err
-}
 
 // nameHost names a check of the machine after what it looks at, so that two
 // agents call it alike, and one with another limit takes its place.
@@ -154,6 +167,7 @@ func (c *checkRequest) definition() (local.Check, error) {
 	if c.ServiceID == "" {
 		c.ServiceID = c.ServiceIDSnake
 	}
+	c.DisableRedirects = c.DisableRedirects || c.DisableRedirectsSnake
 	if c.Status != "" && !state.Status(c.Status).Valid() {
 		return local.Check{}, badRequest("Bad check status")
 	}
@@ -180,17 +194,18 @@ func (c *serviceCheckRequest) definition(place string) (local.Check, error) {
 func (p *probeRequest) check(id, place string) (local.Check, error) {
 	definition := check.Definition{
 		HTTP: p.HTTP, Method: p.Method, Header: p.Header, Body: p.Body, DisableRedirects: p.DisableRedirects,
-		TLSServerName: p.TLSServerName, TLSSkipVerify: p.TLSSkipVerify || p.TLSSkipVerifySnake,
-		TCP: p.TCP, TCPUseTLS: p.TCPUseTLS || p.TCPUseTLSSnake, AliasNode: p.AliasNode, AliasService: p.AliasService, Host: p.Host,
-		TTL: time.Duration(p.TTL), Interval: time.Duration(p.Interval), Timeout: time.Duration(p.Timeout),
+		TLSServerName: cmp.Or(p.TLSServerName, p.TLSServerNameSnake), TLSSkipVerify: p.TLSSkipVerify || p.TLSSkipVerifySnake,
+		TCP: p.TCP, TCPUseTLS: p.TCPUseTLS || p.TCPUseTLSSnake, UDP: p.UDP,
+		GRPC: p.GRPC, GRPCUseTLS: p.GRPCUseTLS || p.GRPCUseTLSSnake,
+		H2PING: p.H2PING, H2PingUseTLS: !saysNo(p.H2PingUseTLS) && !saysNo(p.H2PingUseTLSSnake),
+		OSService: p.OSService, AliasNode: p.AliasNode, AliasService: p.AliasService, Host: p.Host,
+		ScriptArgs: firstGiven(p.ScriptArgs, p.Args, p.ScriptArgsSnake),
+		TTL:        time.Duration(p.TTL), Interval: time.Duration(p.Interval), Timeout: time.Duration(p.Timeout),
 		OutputMaxSize: p.OutputMaxSize, SuccessBeforePassing: p.SuccessBeforePassing,
 		FailuresBeforeWarning: p.FailuresBeforeWarning, FailuresBeforeCritical: p.FailuresBeforeCritical,
 	}
 	if p.Host != "" && p.Interval == 0 && p.TTL == 0 {
 		definition.Interval = check.DefaultHostInterval
-	}
-	if definition.TLSServerName == "" {
-		definition.TLSServerName = p.TLSServerNameSnake
 	}
 	c := local.Check{
 		ID: id, Name: p.Name, Notes: p.Notes, Status: state.Status(p.Status), Definition: definition,
@@ -205,19 +220,29 @@ func (p *probeRequest) check(id, place string) (local.Check, error) {
 	if definition.Timeout > 0 {
 		c.Timeout = definition.Timeout.String()
 	}
-	switch {
-	case !state.Printable(id) || !state.Printable(p.Name):
+	if !state.Printable(id) || !state.Printable(p.Name) {
 		return c, badRequest("Invalid check name or ID: it holds characters that cannot be printed")
-	case len(p.ScriptArgs)+len(p.Args)+len(p.ScriptArgsSnake) > 0:
-		return c, errScript
-	case !reflect.ValueOf(p.otherKinds).IsZero():
-		return c, &failure{http.StatusNotImplemented,
-			"muster does not serve this kind of check yet: it has HTTP, TCP, TTL and aliases; run a Consul agent for the others"}
 	}
 	if err := definition.Validate(); err != nil {
 		return c, badRequest("Invalid check" + place + ": " + err.Error())
 	}
+	if len(definition.ScriptArgs) > 0 && p.DockerContainerID+p.DockerContainerIDSnake != "" {
+		return c, &failure{http.StatusNotImplemented, "muster does not look into containers: run the check in the container, or use a Consul agent"}
+	}
 	return c, nil
+}
+
+// saysNo reports whether a choice was made, against.
+func saysNo(choice *bool) bool { return choice != nil && !*choice }
+
+// firstGiven returns the first list that has something in it.
+func firstGiven(lists ...[]string) []string {
+	for _, list := range lists {
+		if len(list) > 0 {
+			return list
+		}
+	}
+	return nil
 }
 
 func (a *API) agentCheckDeregister(r *http.Request) (any, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/realjf/muster/agent/local"
@@ -88,6 +89,9 @@ func (a *API) agentServiceRegister(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.mayRun(asked.AllChecks()...); err != nil {
+		return nil, err
+	}
 	query := parameters(r)
 	text := query.Get("replace-existing-checks")
 	replace := query.Has("replace-existing-checks") && (text == "" || text == "true")
@@ -105,14 +109,17 @@ func decodeRegistration(r *http.Request) (local.Definition, error) {
 }
 
 // ReadService returns what a body of /v1/agent/service/register announces when
-// the configuration has it.
-func ReadService(body []byte) (local.Definition, error) {
+// the configuration has it, which may say whether scripts are run.
+func ReadService(body []byte, scripts bool) (local.Definition, error) {
 	var request serviceRequest
 	if err := request.UnmarshalJSON(body); err != nil {
 		return local.Definition{}, err
 	}
 	definition, err := request.registration()
-	return definition, ofConfiguration(err)
+	if err == nil && !scripts && slices.ContainsFunc(definition.AllChecks(), local.Check.RunsScript) {
+		err = errLocalScript
+	}
+	return definition, err
 }
 
 // registration returns what is to be announced, or why it cannot be.

@@ -72,6 +72,9 @@ type Settings struct {
 	// AllowWriteFrom are the networks whose requests may do more than read; all
 	// when there are none.
 	AllowWriteFrom []netip.Prefix
+	// RemoteScripts says that checks that run a program may be registered by
+	// everyone who may write.
+	RemoteScripts bool
 	// Limits bound the size and the number of requests.
 	Limits Limits
 }

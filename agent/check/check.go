@@ -24,11 +24,24 @@ type Definition struct {
 	Header           http.Header // of the request
 	Body             string      // of the request
 	DisableRedirects bool        // take a redirect as the answer
-	TLSServerName    string      // expected in the certificate; the URL's host by default
-	TLSSkipVerify    bool        // accept any certificate
+
+	TLSServerName string // expected in the certificate; the target's host by default
+	TLSSkipVerify bool   // accept any certificate
 
 	TCP       string // address to connect to
 	TCPUseTLS bool   // and to greet
+
+	UDP string // address to send to
+
+	GRPC       string // address to call, and after a slash the service to ask for
+	GRPCUseTLS bool
+
+	H2PING       string // address to connect to
+	H2PingUseTLS bool   // which Consul's definitions do unless they say no
+
+	ScriptArgs []string // program to run, and its arguments
+
+	OSService string // unit of systemd to ask for
 
 	AliasNode    string // node whose checks count; the agent's own by default
 	AliasService string // id of the service whose checks count besides
@@ -38,7 +51,7 @@ type Definition struct {
 	TTL time.Duration // longest time between two reports from outside
 
 	Interval time.Duration // time between two probes; at least MinInterval is kept
-	Timeout  time.Duration // of one probe; DefaultTimeout by default
+	Timeout  time.Duration // of one probe; that of its kind by default
 
 	OutputMaxSize          int // bytes of output kept; DefaultOutputSize by default
 	SuccessBeforePassing   int // consecutive good results that turn it passing or warning
@@ -49,7 +62,8 @@ type Definition struct {
 // Consul's limits.
 const (
 	MinInterval       = time.Second
-	DefaultTimeout    = 10 * time.Second
+	DefaultTimeout    = 10 * time.Second // of what asks over a network
+	CommandTimeout    = 30 * time.Second // of what runs a program
 	DefaultOutputSize = 4096
 )
 

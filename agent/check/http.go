@@ -2,7 +2,7 @@ package check
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,21 +11,18 @@ import (
 	"github.com/realjf/muster/agent/state"
 )
 
+// maxBody is how much of an answer's body is read: enough for whatever is
+// meant for people, and an end for what has none.
+const maxBody = 1 << 20
+
 // httpProbe asks a URL: 2xx is passing, 429 is warning, all else critical.
 type httpProbe struct {
 	definition Definition
 	client     *http.Client
 }
 
-func newHTTP(_ *Runner, d Definition) prober {
-	client := &http.Client{
-		// A connection of its own for each probe: a kept one would say that
-		// the connection is alive, not that the server still accepts.
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			TLSClientConfig:   &tls.Config{ServerName: d.TLSServerName, InsecureSkipVerify: d.TLSSkipVerify},
-		},
-	}
+func newHTTP(r *Runner, d Definition) prober {
+	client := &http.Client{Transport: r.transports.of(anyHTTP, d)}
 	if d.DisableRedirects {
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
@@ -53,12 +50,17 @@ func (p *httpProbe) probe(ctx context.Context) Result {
 
 	response, err := p.client.Do(request)
 	if err != nil {
-		return Result{state.Critical, err.Error()}
+		output := err.Error()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			output += " (Client.Timeout exceeded while awaiting headers)" // as Consul's client says
+		}
+		return Result{state.Critical, output}
 	}
 	defer response.Body.Close()
 	// What could be read is the output; a body that breaks off says nothing
 	// about the status that came before it.
-	body, _ := io.ReadAll(io.LimitReader(response.Body, int64(d.OutputMaxSize)))
+	body := newTail(d.OutputMaxSize)
+	_, _ = io.Copy(body, io.LimitReader(response.Body, maxBody))
 	output := fmt.Sprintf("HTTP %s %s: %s Output: %s", method, d.HTTP, response.Status, body)
 	switch {
 	case response.StatusCode >= 200 && response.StatusCode <= 299:

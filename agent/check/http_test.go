@@ -44,7 +44,7 @@ func TestHTTPProbe(t *testing.T) {
 	} {
 		d := tc.definition
 		d.HTTP, d.OutputMaxSize = server.URL+tc.path, DefaultOutputSize
-		got := newHTTP(nil, d).probe(t.Context())
+		got := newHTTP(NewRunner(nil), d).probe(t.Context())
 		if got.Status != tc.want {
 			t.Errorf("%s: got %s (%s), want %s", tc.path, got.Status, got.Output, tc.want)
 		}
@@ -57,11 +57,11 @@ func TestHTTPProbe(t *testing.T) {
 	}
 
 	d := Definition{HTTP: server.URL + "/endless", OutputMaxSize: 100}
-	if got := newHTTP(nil, d).probe(t.Context()); len(got.Output) > 300 {
+	if got := newHTTP(NewRunner(nil), d).probe(t.Context()); len(got.Output) > 300 {
 		t.Errorf("kept %d bytes of output, want about 100", len(got.Output))
 	}
 	for _, bad := range []string{"::bad", "http://127.0.0.1:1/"} {
-		if got := newHTTP(nil, Definition{HTTP: bad}).probe(t.Context()); got.Status != state.Critical || got.Output == "" {
+		if got := newHTTP(NewRunner(nil), Definition{HTTP: bad}).probe(t.Context()); got.Status != state.Critical || got.Output == "" {
 			t.Errorf("%s: got %+v, want critical with a reason", bad, got)
 		}
 	}

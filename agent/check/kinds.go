@@ -1,6 +1,9 @@
 package check
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Errors of a definition that can never work, in Consul's words.
 var (
@@ -18,16 +21,25 @@ var (
 
 // kind is one way to find out. A new kind is a line in kinds and a file.
 type kind struct {
-	name   string // as the registry's answers call it
-	chosen func(Definition) bool
-	prober func(*Runner, Definition) prober
+	name    string // as the registry's answers call it
+	rank    int    // answers name the one with the least; see [Definition.Kind]
+	timeout time.Duration
+	chosen  func(Definition) bool
+	prober  func(*Runner, Definition) prober
 }
 
+// kinds are in the order in which one is run of several that are asked for,
+// which is Consul's.
 var kinds = []kind{
-	{"http", func(d Definition) bool { return d.HTTP != "" }, newHTTP},
-	{"tcp", func(d Definition) bool { return d.TCP != "" }, newTCP},
-	{nameHost, func(d Definition) bool { return d.Host != "" }, newHost},
-	{nameAlias, func(d Definition) bool { return d.AliasNode != "" || d.AliasService != "" }, newAlias},
+	{"http", 2, DefaultTimeout, func(d Definition) bool { return d.HTTP != "" }, newHTTP},
+	{"tcp", 3, DefaultTimeout, func(d Definition) bool { return d.TCP != "" }, newTCP},
+	{"udp", 4, DefaultTimeout, func(d Definition) bool { return d.UDP != "" }, newUDP},
+	{"grpc", 1, DefaultTimeout, func(d Definition) bool { return d.GRPC != "" }, newGRPC},
+	{"os_service", 9, CommandTimeout, func(d Definition) bool { return d.OSService != "" }, newOSService},
+	{"script", 7, CommandTimeout, func(d Definition) bool { return len(d.ScriptArgs) > 0 }, newScript},
+	{"h2ping", 8, DefaultTimeout, func(d Definition) bool { return d.H2PING != "" }, newH2Ping},
+	{nameHost, 10, DefaultTimeout, func(d Definition) bool { return d.Host != "" }, newHost},
+	{nameAlias, 5, DefaultTimeout, func(d Definition) bool { return d.AliasNode != "" || d.AliasService != "" }, newAlias},
 }
 
 // nameAlias is the kind that looks when there is something to see; it has no
@@ -40,14 +52,23 @@ const nameHost = "host"
 // nameTTL is the kind that is told from outside; the runner keeps its time.
 const nameTTL = "ttl"
 
-// Kind returns what the registry's answers call this kind of check.
+// Kind returns what the registry's answers call this kind of check. Of several
+// that are asked for it may be another than the one that is run: so it is with
+// Consul.
 func (d Definition) Kind() string {
-	if k := d.kind(); k != nil {
-		return k.name
+	var named *kind
+	for n := range kinds {
+		if k := &kinds[n]; k.chosen(d) && (named == nil || k.rank < named.rank) {
+			named = k
+		}
 	}
-	return nameTTL
+	if named == nil {
+		return nameTTL
+	}
+	return named.name
 }
 
+// kind returns what is run; nil is a TTL.
 func (d Definition) kind() *kind {
 	for n := range kinds {
 		if kinds[n].chosen(d) {
@@ -63,7 +84,9 @@ func (d Definition) Validate() error {
 		return err
 	}
 	alias := d.AliasNode != "" || d.AliasService != ""
-	switch probes := d.kind() != nil && d.Kind() != nameAlias; {
+	run := d.kind()
+	probes := run != nil && run.name != nameAlias // which comes last
+	switch {
 	case d.Interval > 0 && d.TTL > 0:
 		return ErrIntervalAndTTL
 	case probes && d.Interval <= 0:

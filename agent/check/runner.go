@@ -22,6 +22,8 @@ type Runner struct {
 	count   atomic.Uint64
 	aliases Aliases
 	probes  sync.WaitGroup
+
+	transports transports
 }
 
 // First looks come when the checks do, and those that are late (the machine
@@ -79,6 +81,9 @@ func (r *Runner) Start(d Definition, report func(Result)) *Task {
 		d.OutputMaxSize = DefaultOutputSize
 	}
 	if k := d.kind(); k != nil {
+		if d.Timeout <= 0 {
+			d.Timeout = k.timeout
+		}
 		return r.start(d, k.prober(r, d), report)
 	}
 	return r.start(d, nil, report)

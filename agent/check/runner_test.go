@@ -2,6 +2,8 @@ package check
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,7 +14,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asScript {
+		beScript(os.Args[2:]) // this binary is the script of a check, see script_test.go
+	}
+	if filepath.Base(os.Args[0]) == systemctl {
+		beSystemctl(os.Args[1:])
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // scripted is a prober that takes the given time and gives the next result.
 type scripted struct {

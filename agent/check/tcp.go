@@ -13,15 +13,26 @@ import (
 type tcpProbe struct {
 	address string
 	name    string // as the output calls it
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	dial    dial
+}
+
+// dial is how connections are made, with TLS or without.
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialer returns how to connect, over TLS with certificates that are not nil.
+func dialer(certificates *tls.Config) dial {
+	plain := &net.Dialer{KeepAlive: -1} // nothing lives that long
+	if certificates == nil {
+		return plain.DialContext
+	}
+	return (&tls.Dialer{NetDialer: plain, Config: certificates}).DialContext
 }
 
 func newTCP(_ *Runner, d Definition) prober {
 	if d.TCPUseTLS {
-		dialer := &tls.Dialer{Config: &tls.Config{ServerName: d.TLSServerName, InsecureSkipVerify: d.TLSSkipVerify}}
-		return &tcpProbe{d.TCP, "TCP+TLS", dialer.DialContext}
+		return &tcpProbe{d.TCP, "TCP+TLS", dialer(d.certificates())}
 	}
-	return &tcpProbe{d.TCP, "TCP", (&net.Dialer{}).DialContext}
+	return &tcpProbe{d.TCP, "TCP", dialer(nil)}
 }
 
 func (p *tcpProbe) probe(ctx context.Context) Result {

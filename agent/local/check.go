@@ -30,6 +30,9 @@ type Check struct {
 	DeregisterAfter time.Duration
 }
 
+// RunsScript reports whether the check runs a program on this machine.
+func (c Check) RunsScript() bool { return len(c.Definition.ScriptArgs) > 0 }
+
 // nameFor fills in what a service's n-th check of total is called.
 func (c *Check) nameFor(svc state.Service, n, total int) {
 	c.ServiceID = svc.ID
@@ -158,7 +161,11 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 	}
 	// Reports name the check by its id: the task may outlive this record.
 	var task *check.Task
-	task = l.runner.Start(c.announced.Definition, func(result check.Result) {
+	definition := c.announced.Definition
+	if definition.OutputMaxSize <= 0 || definition.OutputMaxSize > l.config.OutputMaxSize {
+		definition.OutputMaxSize = l.config.OutputMaxSize
+	}
+	task = l.runner.Start(definition, func(result check.Result) {
 		err := l.report(id, func(current *announcedCheck) (check.Result, bool, error) {
 			replaced := current.task != task
 			renewed := current.now.Type == "ttl" && !task.Lapsed()

@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/realjf/muster/agent/state"
 )
@@ -17,6 +18,14 @@ type Definition struct {
 	// Token is the one that it was announced with. It is kept with it, and shown
 	// to nobody: an agent without access control has no use for it.
 	Token string
+}
+
+// AllChecks returns the checks of the service and of its sidecar.
+func (d Definition) AllChecks() []Check {
+	if d.Sidecar == nil {
+		return d.Checks
+	}
+	return slices.Concat(d.Checks, d.Sidecar.Checks)
 }
 
 // Definitions are services and checks that somebody announces together.

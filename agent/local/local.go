@@ -63,6 +63,12 @@ type Config struct {
 	// values show fresher outputs and wake readers more often. The agent's own
 	// answers always have the latest output.
 	OutputInterval time.Duration
+	// OutputMaxSize is how many bytes of a check's output are kept at most, if its
+	// definition asks for more or says nothing; [check.DefaultOutputSize] by
+	// default.
+	OutputMaxSize int
+	// DiscardOutput keeps no output at all, see [Local.DiscardOutput].
+	DiscardOutput bool
 	// SidecarPorts are what sidecars get that name none; from 21000 to 21255 by
 	// default, as in Consul.
 	SidecarPorts PortRange
@@ -114,6 +120,9 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 	}
 	if config.OutputInterval <= 0 {
 		config.OutputInterval = 5 * time.Minute
+	}
+	if config.OutputMaxSize <= 0 {
+		config.OutputMaxSize = check.DefaultOutputSize
 	}
 	if config.ServerPort == 0 {
 		config.ServerPort = 8300

@@ -43,7 +43,7 @@ func (l *Local) report(id string, known func(*announcedCheck) (check.Result, boo
 			return err
 		}
 		was = c.now
-		err = l.update(w, c, result)
+		err = l.update(w, c, l.kept(result))
 		is = c.now
 		return err
 	})
@@ -68,11 +68,28 @@ func (l *Local) noteIfOld(id string, known func(*announcedCheck) (check.Result, 
 	if err != nil || !ok {
 		return false, err
 	}
+	result = l.kept(result)
 	if l.newsworthy(c, result) {
 		return true, nil
 	}
 	l.note(c, result)
 	return false, nil
+}
+
+// DiscardOutput says whether the output of checks is dropped from now on, as
+// it may change with each look or hold what is not for everyone.
+func (l *Local) DiscardOutput(drop bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.config.DiscardOutput = drop
+}
+
+// kept returns what is kept of a result; the caller holds the mutex.
+func (l *Local) kept(result check.Result) check.Result {
+	if l.config.DiscardOutput {
+		result.Output = ""
+	}
+	return result
 }
 
 // newsworthy reports whether a result is to be written into the catalog at
