@@ -10,7 +10,8 @@ import (
 // files. What no key sets, or definitions set, has none.
 func TestEverySettingHasItsKeys(t *testing.T) {
 	none := []string{"Services", "Checks", "ConfigEntries", "Logger", "Reload", "Stay", "Version"}
-	reloaded := []string{"ResponseHeaders", "BlockEndpoints", "AllowWriteFrom", "DiscoveryMaxStale", "EnableDebug", "DefaultWait", "LongestWait"}
+	reloaded := []string{"ResponseHeaders", "BlockEndpoints", "AllowWriteFrom", "DiscoveryMaxStale", "EnableDebug", "DefaultWait", "LongestWait",
+		"RemoteScripts", "LocalScripts", "DiscardCheckOutput"}
 	fields := reflect.TypeFor[Config]()
 	for n := range fields.NumField() {
 		name := fields.Field(n).Name
