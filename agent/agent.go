@@ -100,7 +100,6 @@ func New(config Config) (*Agent, error) {
 		TrustDomain: config.TrustDomain,
 		Leave:       leave,
 		Reload:      config.Reload,
-		Settings:    config.settings(),
 	})
 	// The page is a client of the public API like any other; only its
 	// requests take the short way.
@@ -124,6 +123,7 @@ func New(config Config) (*Agent, error) {
 	if a.doors, err = listen(config, a.tls.Load); err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
 	}
+	v1.Adjust(a.settings())
 	return a, nil
 }
 

@@ -95,7 +95,6 @@ func (a *Agent) Reconfigure(next Config) error {
 	a.local.DiscardOutput(next.DiscardCheckOutput)
 	a.limit.SetConfig(connlimit.Config{MaxConnsPerClientIP: next.MaxConnsPerClient})
 	a.door.headers.Store(headers(next))
-	a.api.Adjust(next.settings())
 	if next.TLS != nil { // what listens goes on with what it has
 		a.tls.Store(next.TLS)
 	}
@@ -103,15 +102,18 @@ func (a *Agent) Reconfigure(next Config) error {
 		a.logger.Warn("the registry must be started again for some changes", "settings", strings.Join(stay, ", "))
 	}
 	a.config = a.config.with(next)
+	a.api.Adjust(a.settings())
 	a.logger.Info("registry is configured anew", "services", len(next.Services), "checks", len(next.Checks))
 	return nil
 }
 
 // settings are what the API may be told while it serves.
-func (c Config) settings() api.Settings {
+func (a *Agent) settings() api.Settings {
+	c := a.config
 	return api.Settings{
 		EnableDebug: c.EnableDebug, StaleDiscovery: c.DiscoveryMaxStale > 0, DefaultWait: c.DefaultWait, LongestWait: c.LongestWait,
 		BlockEndpoints: c.BlockEndpoints, AllowWriteFrom: c.AllowWriteFrom, RemoteScripts: c.RemoteScripts, Limits: c.Limits,
+		Described: a.described(),
 	}
 }
 

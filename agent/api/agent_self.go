@@ -1,9 +1,9 @@
 package api
 
 import (
+	"maps"
 	"net"
 	"net/http"
-	"runtime"
 	"strconv"
 
 	"github.com/realjf/muster/agent/state"
@@ -14,38 +14,30 @@ import (
 func (a *API) agentSelf(*http.Request) (any, error) {
 	node := a.local.Node()
 	version := node.Meta["consul-version"]
-	services, _ := a.local.Services()
-	checks, _ := a.local.Checks()
 	lies := state.Origin()
 	if known := a.store.Snapshot().Coordinate(node.Node); known != nil {
 		lies = known.Coord
 	}
+	settings := a.settings.Load()
+	debug := map[string]any{
+		"Datacenter": node.Datacenter, "NodeName": node.Node, "NodeID": node.ID, "NodeMeta": node.Meta,
+		"Version": version, "VersionPrerelease": "", "VersionMetadata": "", "Revision": "",
+		"AdvertiseAddrLAN": node.Address, "ServerMode": true, "DevMode": a.config.Pretty,
+		"TaggedAddresses": node.TaggedAddresses, "EnableDebug": settings.EnableDebug,
+	}
+	maps.Copy(debug, settings.Described)
 	return map[string]any{
 		"Config": map[string]any{
 			"Datacenter": node.Datacenter, "PrimaryDatacenter": node.Datacenter,
 			"NodeName": node.Node, "NodeID": node.ID, "Server": true,
 			"Version": version, "Revision": "", "BuildDate": "1970-01-01T00:00:01Z",
 		},
-		"DebugConfig": map[string]any{
-			"Datacenter": node.Datacenter, "NodeName": node.Node, "NodeID": node.ID, "Version": version,
-			"AdvertiseAddrLAN": node.Address, "ServerMode": true, "DevMode": a.config.Pretty,
-			"TaggedAddresses": node.TaggedAddresses, "EnableDebug": a.settings.Load().EnableDebug,
-		},
-		"Coord":  lies,
-		"Member": a.member(),
-		"Meta":   node.Meta,
-		"Muster": map[string]any{"Version": a.config.Version},
-		"Stats": map[string]map[string]string{
-			"agent": {"services": strconv.Itoa(len(services)), "checks": strconv.Itoa(len(checks))},
-			"build": {"version": version, "prerelease": "", "revision": ""},
-			"consul": {
-				"leader": "true", "leader_addr": a.leader(), "server": "true", "known_datacenters": "1", "acl": "disabled",
-			},
-			"runtime": {
-				"os": runtime.GOOS, "arch": runtime.GOARCH, "version": runtime.Version(),
-				"cpu_count": strconv.Itoa(runtime.NumCPU()), "goroutines": strconv.Itoa(runtime.NumGoroutine()),
-			},
-		},
+		"DebugConfig": debug,
+		"Coord":       lies,
+		"Member":      a.member(),
+		"Meta":        node.Meta,
+		"Muster":      map[string]any{"Version": a.config.Version},
+		"Stats":       a.stats(),
 	}, nil
 }
 

@@ -77,6 +77,9 @@ type Settings struct {
 	RemoteScripts bool
 	// Limits bound the size and the number of requests.
 	Limits Limits
+	// Described is the configuration as /v1/agent/self tells it, by Consul's
+	// names.
+	Described map[string]any
 }
 
 // API answers Consul's HTTP API. It is an http.Handler, safe for concurrent

@@ -125,13 +125,20 @@ func (l *Log) Fire(e Event, concerns bool) {
 	if !concerns {
 		return
 	}
-	e.LTime = l.fired + 1 // Consul's clock begins at 1
+	e.LTime = l.fired + 1 // Consul's clock begins at 1, see Time
 	// A new list each time: the old one may be in somebody's hands.
 	l.events = append(slices.Clone(l.events[max(0, len(l.events)-Kept+1):]), e)
 	if l.changed != nil {
 		close(l.changed)
 		l.changed = nil
 	}
+}
+
+// Time is that of the clock that events are counted by.
+func (l *Log) Time() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fired + 1
 }
 
 // Look returns the events, oldest first, and a channel that is closed when the
