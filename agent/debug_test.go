@@ -1,8 +1,11 @@
 package agent_test
 
 import (
+	"bufio"
+	"compress/gzip"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,15 +34,49 @@ func TestMonitorReadsTheLog(t *testing.T) {
 func TestStreamsEndWithTheAgent(t *testing.T) {
 	registry := agenttest.Start(t)
 	for _, path := range []string{"/v1/agent/monitor?logjson&loglevel=trace", "/v1/agent/metrics/stream"} {
-		response, err := http.Get("http://" + registry.Addr + path)
-		if err != nil {
-			t.Fatal(err)
+		for accepted, want := range map[string][]string{"identity": nil, "gzip": {"text/plain; charset=utf-8"}} { // as from Consul
+			response := streamOf(t, registry, path, accepted)
+			if got := response.Header["Content-Type"]; response.StatusCode != http.StatusOK || !slices.Equal(got, want) {
+				t.Errorf("%s in %s: got %d and type %q, want 200 and %q", path, accepted, response.StatusCode, got, want)
+			}
 		}
-		t.Cleanup(http.DefaultClient.CloseIdleConnections)
-		t.Cleanup(func() { _ = response.Body.Close() })
-		if got := response.Header["Content-Type"]; response.StatusCode != http.StatusOK || got != nil {
-			t.Errorf("%s: got %d and type %q, want 200 and none, as from Consul", path, response.StatusCode, got)
-		}
+	}
+}
+
+// streamOf opens a stream, which is closed when the test ends.
+func streamOf(t *testing.T, registry *agenttest.Agent, path, accepted string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+registry.Addr+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept-Encoding", accepted)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+// TestStreamsComeInGzip reads a line of the log as soon as it is written.
+func TestStreamsComeInGzip(t *testing.T) {
+	registry := agenttest.Start(t)
+	response := streamOf(t, registry, "/v1/agent/monitor?loglevel=debug", "gzip")
+	if got := response.Header.Get("Content-Encoding"); got != "gzip" {
+		t.Fatalf("got it in %q, want gzip", got)
+	}
+	if _, err := registry.Client().Status().Leader(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := gzip.NewReader(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(text).ReadString('\n')
+	if err != nil || !strings.Contains(line, "url=/v1/status/leader") {
+		t.Errorf("got %q, %v, want the request that was made", line, err)
 	}
 }
 

@@ -27,7 +27,12 @@ func New(client *consul.Client) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path != "/ui/":
-			http.Redirect(w, r, "/ui/", http.StatusFound)
+			to, shown := led(r.URL.Path)
+			if !shown {
+				http.Error(w, "the page, at /ui/, shows services, their instances and their checks; there is none of this yet", http.StatusNotFound)
+				return
+			}
+			http.Redirect(w, r, to, http.StatusFound)
 			return
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
@@ -69,6 +74,9 @@ type service struct {
 	Passing   int
 }
 
+// Anchor is its place on the page.
+func (s service) Anchor() string { return serviceAnchor(s.Name) }
+
 // Status is the service's: passing while any instance is.
 func (s service) Status() string {
 	if s.Passing > 0 {
@@ -82,6 +90,9 @@ type instance struct {
 	Tags                      []string
 	Checks                    []*consul.HealthCheck
 }
+
+// Anchor is its place on the page.
+func (i instance) Anchor() string { return instanceAnchor(i.Node, i.ID) }
 
 // look asks the registry for all that the page shows.
 func look(r *http.Request, client *consul.Client) (view, error) {

@@ -64,8 +64,44 @@ func TestPageIsOnlyRead(t *testing.T) {
 	if response, _ := visit(t, page, http.MethodPost, "/ui/"); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") == "" {
 		t.Errorf("POST: got %d with Allow %q", response.StatusCode, response.Header.Get("Allow"))
 	}
-	if response, _ := visit(t, page, http.MethodGet, "/ui/dc1/services"); response.Header.Get("Location") != "/ui/" {
-		t.Errorf("a link from Consul's page leads to %q, want /ui/", response.Header.Get("Location"))
+}
+
+// TestLinksToConsulsPage follows bookmarks and the links of other programs.
+func TestLinksToConsulsPage(t *testing.T) {
+	registry := agenttest.Start(t)
+	if err := registry.Client().Agent().ServiceRegister(&consul.AgentServiceRegistration{Name: "web", ID: "web 1"}); err != nil {
+		t.Fatal(err)
+	}
+	page := ui.New(registry.Client())
+	_, body := visit(t, page, http.MethodGet, "/ui/")
+	node, err := registry.Client().Agent().NodeName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/ui/dc1":                        "/ui/",
+		"/ui/dc1/services":               "/ui/",
+		"/ui/dc1/services/":              "/ui/",
+		"/ui/dc1/overview/server-status": "/ui/",
+		"/ui/dc1/nodes/" + node:          "/ui/",
+		"/ui/dc1/services/web":           "/ui/#services/web",
+		"/ui/dc1/services/web/topology":  "/ui/#services/web",
+		"/ui/dc1/services/web/instances/" + node + "/web%201/health-checks": "/ui/#instances/" + node + "/web%201",
+		"/ui/dc1/kv/a/edit":   "",
+		"/ui/dc1/intentions":  "",
+		"/ui/dc1/acls/tokens": "",
+	} {
+		response, text := visit(t, page, http.MethodGet, path)
+		if got := response.Header.Get("Location"); got != want {
+			t.Errorf("%s leads to %q, want %q", path, got, want)
+		}
+		if want == "" && (response.StatusCode != http.StatusNotFound || !strings.Contains(text, "there is none of this yet")) {
+			t.Errorf("%s: got %d %q, want 404 and why", path, response.StatusCode, text)
+		}
+		_, place, placed := strings.Cut(want, "#")
+		if place = strings.ReplaceAll(place, "%20", " "); placed && !strings.Contains(body, `id="`+place+`"`) {
+			t.Errorf("there is no place %s on the page", place)
+		}
 	}
 }
 

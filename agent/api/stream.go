@@ -1,8 +1,10 @@
 package api
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 )
 
@@ -19,19 +21,45 @@ func (a *API) flow(w http.ResponseWriter, r *http.Request, s stream) error {
 	defer cancel()
 	defer context.AfterFunc(a.open, cancel)()
 	out := http.NewResponseController(w)
+	var body pipe = plain{w}
+	if takesGzip(r.Header.Get("Accept-Encoding")) {
+		zip, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // fails for unknown levels only
+		body = zip
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	}
 	err := s(ctx, func(piece []byte) error {
 		if len(piece) > 0 {
-			if _, err := w.Write(piece); err != nil {
+			if _, err := body.Write(piece); err != nil {
+				return err
+			}
+			if err := body.Flush(); err != nil {
 				return err
 			}
 		}
 		return out.Flush()
 	})
-	if errors.Is(err, http.ErrNotSupported) {
+	switch {
+	case errors.Is(err, http.ErrNotSupported): // said of nothing, before the first piece
+		w.Header().Del("Content-Encoding")
 		return errors.New("Streaming not supported") //lint:ignore ST1005 clients see Consul's text
-	}
-	if err != nil {
+	case err != nil:
 		a.logger.Debug("stream ended", "path", r.URL.Path, "error", err)
+	default:
+		_ = body.Close() // the one error is that the client is gone
 	}
 	return nil
 }
+
+// pipe is what a stream's pieces go through: it may keep them back until it is
+// flushed.
+type pipe interface {
+	io.WriteCloser
+	Flush() error
+}
+
+// plain is a pipe that keeps nothing back.
+type plain struct{ io.Writer }
+
+func (plain) Flush() error { return nil }
+func (plain) Close() error { return nil }
