@@ -42,7 +42,7 @@ func (a *API) flow(w http.ResponseWriter, r *http.Request, s stream) error {
 	switch {
 	case errors.Is(err, http.ErrNotSupported): // said of nothing, before the first piece
 		w.Header().Del("Content-Encoding")
-		return errors.New("Streaming not supported") //lint:ignore ST1005 clients see Consul's text
+		return &failure{http.StatusInternalServerError, "Streaming not supported"}
 	case err != nil:
 		a.logger.Debug("stream ended", "path", r.URL.Path, "error", err)
 	default:
