@@ -37,6 +37,7 @@ var house = map[string]struct {
 	"agent":                 {5, agency},
 	"transport":             {4, library},
 	"agent/api":             {4, agency},
+	"agent/dns":             {4, agency},
 	"endpoint":              {3, library},
 	"discover/discovertest": {3, library},
 	"discover/promdiscover": {3, library},

@@ -63,6 +63,10 @@ func (s *Store) Look(t Topic) (snapshot *Snapshot, index uint64, changed <-chan 
 	return s.Snapshot(), index, changed
 }
 
+// Index returns when what t covers last changed. An answer that is made from a
+// snapshot taken after it holds for as long as the index stays.
+func (s *Store) Index(t Topic) uint64 { return s.topics.index(t) }
+
 // Snapshot returns the state as it is now. It costs next to nothing and may
 // be kept as long as it is useful.
 func (s *Store) Snapshot() *Snapshot {

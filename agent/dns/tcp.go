@@ -1,0 +1,121 @@
+package dns
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// idle is how long a connection may be silent (RFC 7766, section 6.2.3), and
+// slow how long one message may take.
+const (
+	idle = 8 * time.Second
+	slow = 2 * time.Second
+)
+
+// serveTCP answers connections until ctx ends, each on a goroutine.
+func (s *Server) serveTCP(ctx, patience context.Context, l *net.TCPListener) error {
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })() // ends Accept
+	var conns sync.WaitGroup
+	defer conns.Wait() // they end with ctx, or with patience in the middle of an answer
+	for {
+		select {
+		case s.conns <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		conn, err := l.AcceptTCP()
+		if err != nil {
+			<-s.conns
+			switch {
+			case ctx.Err() != nil:
+				return nil
+			case errors.Is(err, net.ErrClosed):
+				return err
+			}
+			s.logger.Warn("a connection for DNS was not taken", "error", err)
+			select { // too many files, perhaps: some will be closed
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		conns.Go(func() { // ends with ctx; awaited above
+			defer func() { <-s.conns }()
+			if err := s.converse(ctx, patience, conn); err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
+				s.logger.Debug("a connection for DNS ended", "from", conn.RemoteAddr(), "error", err)
+			}
+		})
+	}
+}
+
+// converse answers the messages of a connection, one by one, until there are
+// no more or ctx ends: then it answers the one it has.
+func (s *Server) converse(ctx, patience context.Context, conn *net.TCPConn) error {
+	defer func() { _ = conn.Close() }() // all was said
+	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
+	from := netip.AddrPort{}
+	if at, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		from = at.AddrPort()
+	}
+	by := caller{from: from.Addr().Unmap(), tcp: true, waits: true}
+	var w writer
+	var msg, out []byte
+	in := bufio.NewReader(conn)
+	for {
+		var err error
+		if msg, err = next(ctx, conn, in, msg); err != nil {
+			return err
+		}
+		answer, err := s.reply(patience, &w, msg, by)
+		if err != nil {
+			return err
+		}
+		if answer == nil {
+			continue
+		}
+		out = binary.BigEndian.AppendUint16(out[:0], uint16(len(answer)))
+		out = append(out, answer...)
+		if err := conn.SetWriteDeadline(time.Now().Add(slow)); err != nil {
+			return err
+		}
+		if _, err := conn.Write(out); err != nil {
+			return err
+		}
+	}
+}
+
+// next reads a message (RFC 1035, section 4.2.2) into the memory of msg, if
+// that is enough.
+func next(ctx context.Context, conn *net.TCPConn, in *bufio.Reader, msg []byte) ([]byte, error) {
+	var length [2]byte
+	if err := allow(ctx, conn, idle); err != nil {
+		return nil, err
+	}
+	if _, err := io.ReadFull(in, length[:]); err != nil {
+		return nil, err
+	}
+	if err := allow(ctx, conn, slow); err != nil {
+		return nil, err
+	}
+	n := int(binary.BigEndian.Uint16(length[:]))
+	if cap(msg) < n {
+		msg = make([]byte, n)
+	}
+	_, err := io.ReadFull(in, msg[:n])
+	return msg[:n], err
+}
+
+// allow gives reading a time, unless ctx has ended.
+func allow(ctx context.Context, conn *net.TCPConn, span time.Duration) error {
+	if err := conn.SetReadDeadline(time.Now().Add(span)); err != nil {
+		return err
+	}
+	return ctx.Err() // after the deadline, which the end of ctx sets too
+}
