@@ -1,10 +1,10 @@
-// Package agent is the registry: Consul's public HTTP API over a catalog in
-// memory, with health checks, in one process.
+// Package agent is the registry: Consul's public HTTP API and its DNS over a
+// catalog in memory, with health checks, in one process.
 //
 // [New] builds the rooms and binds the doors, [Agent.Run] opens them and
 // waits. The package assembles and never acts: what is known is in state,
 // what this node announced in local, who finds out in check, who answers in
-// api. It builds no cluster; where one machine is not enough, the same
+// api and in dns. It builds no cluster; where one machine is not enough, the same
 // clients use a Consul cluster.
 package agent
 
@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -20,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +29,7 @@ import (
 	connlimit "github.com/hashicorp/go-connlimit"
 
 	"github.com/realjf/muster/agent/api"
+	"github.com/realjf/muster/agent/dns"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/monitor"
 	"github.com/realjf/muster/agent/session"
@@ -48,6 +51,7 @@ type Agent struct {
 	doors    listeners
 	limit    *connlimit.Limiter // of connections per client
 	door     *door
+	dns      *dns.Server
 	tls      atomic.Pointer[tls.Config] // of the configuration in force
 	left     chan struct{}              // closed when a client asked the agent to leave
 
@@ -120,8 +124,19 @@ func New(config Config) (*Agent, error) {
 		door:  &door{rooms: v1}, left: left, config: config}
 	a.door.headers.Store(headers(config))
 	a.tls.Store(config.TLS)
+	a.dns, err = dns.New(store, announced.Node, dns.Config{Domain: config.Domain, AltDomain: config.AltDomain, Logger: log.Logger("dns")}, config.DNS)
+	if err != nil {
+		return nil, err
+	}
 	if a.doors, err = listen(config, a.tls.Load); err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
+	}
+	err = config.listenDNS(a.dns)
+	switch {
+	case config.DNSIfFree && errors.Is(err, syscall.EADDRINUSE):
+		logger.Warn("DNS is not served: its address is in use", "at", config.DNSAddr)
+	case err != nil:
+		return nil, errors.Join(&DNSError{err}, a.doors.close())
 	}
 	v1.Adjust(a.settings())
 	return a, nil
@@ -174,8 +189,19 @@ func (a *Agent) HTTPAddr() net.Addr {
 // URLs returns where the API can be reached: http://, https:// and unix://.
 func (a *Agent) URLs() []string { return a.doors.urls() }
 
+// DNSAddrs returns where DNS is served, as host:port.
+func (a *Agent) DNSAddrs() []string { return a.dns.Addrs() }
+
+// DNSError is why an address of DNS cannot be listened on.
+type DNSError struct{ err error }
+
+func (e *DNSError) Error() string { return "listen for DNS: " + e.err.Error() }
+
+// Unwrap returns the error of package net.
+func (e *DNSError) Unwrap() error { return e.err }
+
 // Close releases the addresses of an agent that was never run.
-func (a *Agent) Close() error { return a.doors.close() }
+func (a *Agent) Close() error { return errors.Join(a.doors.close(), a.dns.Close()) }
 
 // Run serves until ctx ends or a client asks the agent to leave, then answers
 // blocked reads, closes the port, waits for everything it started, and returns
@@ -196,6 +222,12 @@ func (a *Agent) Run(ctx context.Context) error {
 		go func() { served <- server.Serve(l) }() // ends with Shutdown; awaited below
 	}
 	var rooms sync.WaitGroup
+	deaf := make(chan error, 1)
+	rooms.Go(func() { // ends with ctx; awaited below
+		if err := a.dns.Run(ctx); err != nil {
+			deaf <- err
+		}
+	})
 	rooms.Go(func() { _ = a.local.Run(ctx) }) // these end with ctx; awaited below
 	rooms.Go(func() { a.sessions.Run(ctx) })
 	rooms.Go(func() {
@@ -206,7 +238,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	a.logger.Info("registry is open", "at", a.URLs(), "node", a.local.Node().Node)
+	a.logger.Info("registry is open", "at", a.URLs(), "dns", a.DNSAddrs(), "node", a.local.Node().Node)
 
 	var failure error
 	select {
@@ -224,13 +256,24 @@ func (a *Agent) Run(ctx context.Context) error {
 	case failure = <-served:
 		failure = fmt.Errorf("serve the API: %w", failure)
 		stop()
-		a.api.Close()
-		_ = server.Close()
+		a.cut(server)
 		for range len(a.doors) - 1 {
+			<-served
+		}
+	case failure = <-deaf:
+		stop()
+		a.cut(server)
+		for range a.doors {
 			<-served
 		}
 	}
 	rooms.Wait()
 	a.logger.Info("registry is closed")
 	return failure
+}
+
+// cut ends all requests at once.
+func (a *Agent) cut(server *http.Server) {
+	a.api.Close()
+	_ = server.Close() // it is closed because something failed already
 }

@@ -32,7 +32,7 @@ func TestPortInUseIsKnownAtOnce(t *testing.T) {
 
 func TestCloseReleasesThePort(t *testing.T) {
 	config := agent.DevConfig()
-	config.HTTPAddr = "127.0.0.1:0"
+	config.HTTPAddr, config.DNSAddr = "127.0.0.1:0", "127.0.0.1:0"
 	first, err := agent.New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestManyReadersHearOfOneChange(t *testing.T) {
 // that Run then returns as if it had been stopped.
 func TestLeaveEndsTheAgent(t *testing.T) {
 	config := agent.DevConfig()
-	config.HTTPAddr = "127.0.0.1:0"
+	config.HTTPAddr, config.DNSAddr = "127.0.0.1:0", "127.0.0.1:0"
 	a, err := agent.New(config)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/realjf/muster/agent/api"
+	"github.com/realjf/muster/agent/dns"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/state"
 	"github.com/realjf/muster/agent/telemetry"
@@ -31,6 +32,19 @@ type Config struct {
 	TLS *tls.Config
 	// UnixSockets says whose the sockets are, and who may use them.
 	UnixSockets UnixSockets
+
+	// DNSAddr is what DNS listens on, over UDP and TCP: host:port, or several of
+	// them with spaces between. Port 0 takes a free one. Empty is none.
+	DNSAddr string
+	// DNSIfFree goes on without DNS, and with a warning, when its address is in
+	// use: for those who did not ask for it.
+	DNSIfFree bool
+	// Domain is the zone of its names, "consul" by default; AltDomain is another
+	// one, with the same names.
+	Domain    string
+	AltDomain string
+	// DNS says how it answers.
+	DNS dns.Settings
 
 	// Node is the name of the machine in the catalog. It may not be empty.
 	Node string
@@ -144,7 +158,7 @@ type Definition struct {
 }
 
 // DevConfig is the configuration of a registry on one machine, in memory, for
-// this machine alone: Consul's port on loopback and, as Consul does in dev
+// this machine alone: Consul's ports on loopback and, as Consul does in dev
 // mode, indented answers.
 func DevConfig() Config {
 	host, err := os.Hostname()
@@ -153,12 +167,14 @@ func DevConfig() Config {
 	}
 	return Config{
 		HTTPAddr:    "127.0.0.1:8500",
+		DNSAddr:     "127.0.0.1:8600",
 		Node:        host,
 		NodeAddress: "127.0.0.1",
 		Datacenter:  "dc1",
 		Pretty:      true,
 		EnableDebug: true,
 		Version:     "dev",
+		DNS:         dns.Defaults(),
 
 		MaxConnsPerClient: 200, // Consul's
 	}
@@ -176,6 +192,17 @@ func (c Config) Validate() error {
 	}
 	if _, err := doors(c.HTTPSAddr); err != nil {
 		wrong("HTTPSAddr", "HTTPS address", "%q: %w", c.HTTPSAddr, err)
+	}
+	if _, err := sockets(c.DNSAddr); err != nil {
+		wrong("DNSAddr", "DNS address", "%q: %w", c.DNSAddr, err)
+	}
+	for field, domain := range map[string]string{"Domain": c.Domain, "AltDomain": c.AltDomain} {
+		if !dns.ValidDomain(domain) {
+			wrong(field, "DNS domain", "%q: want a name like example.org", domain)
+		}
+	}
+	if err := c.DNS.Valid(); err != nil {
+		wrong("DNS", "DNS:", "%w", err)
 	}
 	if c.HTTPSAddr != "" && (c.TLS == nil || len(c.TLS.Certificates) == 0) {
 		wrong("TLS", "HTTPS", "needs a certificate")

@@ -11,6 +11,8 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+
+	"github.com/realjf/muster/agent/dns"
 )
 
 // address is one of those that the API listens on.
@@ -40,6 +42,33 @@ func doors(text string) ([]address, error) {
 		all = append(all, address{"tcp", one})
 	}
 	return all, nil
+}
+
+// sockets reads the addresses that DNS listens on, which have no paths.
+func sockets(text string) ([]string, error) {
+	addresses, err := doors(text)
+	var all []string
+	for _, a := range addresses {
+		if a.network == "unix" {
+			return nil, errors.New("DNS needs an IP address, and has no Unix sockets")
+		}
+		all = append(all, a.at)
+	}
+	return all, err
+}
+
+// listenDNS binds the addresses of DNS, or none of them.
+func (c Config) listenDNS(server *dns.Server) error {
+	addresses, err := sockets(c.DNSAddr)
+	if err != nil {
+		return err
+	}
+	for _, address := range addresses {
+		if err := server.Listen(address); err != nil {
+			return errors.Join(err, server.Close())
+		}
+	}
+	return nil
 }
 
 // listeners are the bound doors of an agent.

@@ -95,6 +95,9 @@ func (a *Agent) Reconfigure(next Config) error {
 	a.local.DiscardOutput(next.DiscardCheckOutput)
 	a.limit.SetConfig(connlimit.Config{MaxConnsPerClientIP: next.MaxConnsPerClient})
 	a.door.headers.Store(headers(next))
+	if err := a.dns.Adjust(next.DNS); err != nil { // which was looked at with the rest
+		return err
+	}
 	if next.TLS != nil { // what listens goes on with what it has
 		a.tls.Store(next.TLS)
 	}
@@ -122,7 +125,7 @@ func (a *Agent) settings() api.Settings {
 func (c Config) with(next Config) Config {
 	c.NodeMeta, c.MaxConnsPerClient = next.NodeMeta, next.MaxConnsPerClient
 	c.ResponseHeaders, c.BlockEndpoints, c.AllowWriteFrom = next.ResponseHeaders, next.BlockEndpoints, next.AllowWriteFrom
-	c.Limits = next.Limits
+	c.Limits, c.DNS = next.Limits, next.DNS
 	c.RemoteScripts, c.LocalScripts = next.RemoteScripts, next.LocalScripts
 	c.DiscardCheckOutput = next.DiscardCheckOutput
 	c.EnableDebug, c.DiscoveryMaxStale = next.EnableDebug, next.DiscoveryMaxStale

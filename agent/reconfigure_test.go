@@ -48,7 +48,7 @@ func run(t *testing.T, config agent.Config) *agent.Agent {
 // quiet is a configuration on a free port.
 func quiet() agent.Config {
 	config := agent.DevConfig()
-	config.HTTPAddr = "127.0.0.1:0"
+	config.HTTPAddr, config.DNSAddr = "127.0.0.1:0", "127.0.0.1:0"
 	config.Pretty = false
 	return config
 }

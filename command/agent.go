@@ -24,7 +24,7 @@ func agentCommand() *cli.Command {
 	flags, read := config.AgentFlags()
 	return &cli.Command{
 		Name:  "agent",
-		Usage: "run a registry that speaks Consul's HTTP API",
+		Usage: "run a registry that speaks Consul's HTTP API and DNS",
 		Flags: flags,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			cfg, err := read()
@@ -56,7 +56,11 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 
 	r.agent, err = agent.New(cfg.Registry)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%w: a registry may be running there already; choose another port with -http-port", err)
+		option := "-http-port"
+		if errors.As(err, new(*agent.DNSError)) {
+			option = "-dns-port (-1 for none)"
+		}
+		return fmt.Errorf("%w: a registry may be running there already; choose another port with %s", err, option)
 	}
 	if err != nil {
 		return err
@@ -67,7 +71,7 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 		}
 		defer func() { err = errors.Join(err, os.Remove(cfg.PIDFile)) }()
 	}
-	announce(root.Writer, r.agent.URLs())
+	announce(root.Writer, r.agent.URLs(), r.agent.DNSAddrs())
 
 	ctx, stop := context.WithCancel(ctx)
 	var reloads sync.WaitGroup
@@ -79,7 +83,7 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 }
 
 // announce says where the registry can be reached, and by whom.
-func announce(stdout io.Writer, urls []string) {
+func announce(stdout io.Writer, urls, resolvers []string) {
 	fmt.Fprintln(stdout, "the registry is ready, in memory")
 	for _, url := range urls {
 		scheme, addr, _ := strings.Cut(url, "://")
@@ -92,8 +96,11 @@ func announce(stdout io.Writer, urls []string) {
 			fmt.Fprintf(stdout, "  open to every machine that reaches %s: anyone there can read and change it\n", addr)
 		}
 	}
+	for _, resolver := range resolvers {
+		fmt.Fprintf(stdout, "  DNS   %s\n", resolver)
+	}
 	if len(urls) == 0 {
-		fmt.Fprintln(stdout, "  no door is open: nobody can ask it (ports.http, addresses.http)")
+		fmt.Fprintln(stdout, "  no door is open for HTTP: nobody can register (ports.http, addresses.http)")
 	}
 }
 

@@ -21,7 +21,10 @@ type embedded struct {
 // syscall.EADDRINUSE when somebody listens there already. The caller stops it.
 func startEmbedded(address string, logger *slog.Logger) (*embedded, error) {
 	cfg := agent.DevConfig()
-	cfg.HTTPAddr = address
+	cfg.HTTPAddr, cfg.DNSIfFree = address, true
+	if address != agent.DevConfig().HTTPAddr {
+		cfg.DNSAddr = "" // who moved one door is not surprised by another one at its usual place
+	}
 	cfg.Version = config.Version()
 	cfg.Stay = true // the service would be left without it
 	cfg.Logger = logger.With("part", "registry")

@@ -34,6 +34,7 @@ func (s *settler) addresses(into *agent.Config, dev bool) {
 	s.whole("ports.serf_lan", &into.SerfPort, 1, 65535)
 	into.HTTPAddr = s.doors("addresses.http", clients, http)
 	into.HTTPSAddr = s.doors("addresses.https", clients, https)
+	s.dns(into, clients)
 	s.text("unix_sockets.user", &into.UnixSockets.User)
 	s.text("unix_sockets.group", &into.UnixSockets.Group)
 	s.text("unix_sockets.mode", &into.UnixSockets.Mode)

@@ -21,7 +21,6 @@ import (
 type Agent struct {
 	Registry agent.Config // without its logger
 	Log      Log
-	DNS      DNS
 	PIDFile  string   // "" for none
 	Warnings []string // of what was given and has no effect
 	// Validate says to check the settings only.
@@ -76,7 +75,6 @@ func (s *settler) agent(dev bool) Agent {
 	s.flag("telemetry.disable_hostname", &r.Telemetry.HideHostname)
 	s.log(&a.Log)
 	s.text("pid_file", &a.PIDFile)
-	s.dns(&a.DNS)
 	s.sidecarPorts(&r.SidecarPorts)
 	s.trust(&r.TrustDomain)
 	merge := true

@@ -19,6 +19,7 @@ import (
 
 	"github.com/realjf/muster/agent"
 	"github.com/realjf/muster/agent/api"
+	"github.com/realjf/muster/agent/dns"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/telemetry"
 	"github.com/realjf/muster/config"
@@ -81,9 +82,6 @@ func TestAgentDefaults(t *testing.T) {
 	if len(a.Warnings) != 0 {
 		t.Errorf("got the warnings %q", a.Warnings)
 	}
-	if a.DNS.Port != 8600 || a.DNS.Domain != "consul." || a.DNS.SOA.Expire != 86400 {
-		t.Errorf("DNS: got %+v", a.DNS)
-	}
 }
 
 func TestLaterFilesWinAndFlagsOverAll(t *testing.T) {
@@ -106,8 +104,8 @@ func TestLaterFilesWinAndFlagsOverAll(t *testing.T) {
 	if r.Node != "four" || r.Datacenter != "dc7" || !maps.Equal(r.NodeMeta, map[string]string{"a": "1", "b": "2", "c": "d:e", "f": "g"}) {
 		t.Errorf("got %s %s %v", r.Node, r.Datacenter, r.NodeMeta)
 	}
-	if want := []string{"9.9.9.9", "1.1.1.1", "2.2.2.2"}; !slices.Equal(a.DNS.Recursors, want) {
-		t.Errorf("recursors: got %q, want %q", a.DNS.Recursors, want)
+	if want := []string{"9.9.9.9", "1.1.1.1", "2.2.2.2"}; !slices.Equal(r.DNS.Recursors, want) {
+		t.Errorf("recursors: got %q, want %q", r.DNS.Recursors, want)
 	}
 	if a.Log.Level != slog.LevelWarn || len(r.Services) != 2 || string(r.Services[0].Body) != `{"name":"s1"}` || string(r.Services[1].Body) != `{"name":"s2"}` {
 		t.Errorf("got level %v and services %s", a.Log.Level, r.Services)
@@ -157,8 +155,8 @@ bind_addr = "10.0.0.1"
 client_addr = "127.0.0.1 ::1"
 advertise_addr_wan = "192.0.2.1"
 tagged_addresses { rack = "10.1.1.1" }
-ports { http = 8510 dns = -1 sidecar_min_port = 1 sidecar_max_port = 2 server = 3 serf_lan = 4 }
-addresses { https = "127.0.0.1" }
+ports { http = 8510 dns = 8511 sidecar_min_port = 1 sidecar_max_port = 2 server = 3 serf_lan = 4 }
+addresses { https = "127.0.0.1" dns = "127.0.0.1 {{ \"::1\" }}" }
 unix_sockets { user = "root" group = "0" mode = "0700" }
 http_config {
   response_headers { "X-A" = "b" }
@@ -177,7 +175,10 @@ pid_file = "p"
 enable_debug = false
 check_update_interval = "7s" default_query_time = "9s" max_query_time = "10s" session_ttl_min = "1s"
 primary_datacenter = "DC1" enable_central_service_config = false connect { ca_config { cluster_id = "ADF4238A-882b-9ddc-4a9d-5b6758e4159e" } }
-dns_config { only_passing = true service_ttl { "*" = "5s" } soa { retry = 1 } }
+domain = "one." alt_domain = "two" recursors = ["10.0.0.1", "[::1]:54"]
+dns_config { only_passing = true service_ttl { "*" = "5s" "DB" = "1m" } node_ttl = "2s" soa { refresh = 2 retry = 1 expire = 3 min_ttl = 4 }
+  allow_stale = true max_stale = "1s" use_cache = true cache_max_age = "1s" recursor_strategy = "random" recursor_timeout = "3s"
+  udp_answer_limit = 5 a_record_limit = 6 enable_truncate = true disable_compression = true enable_additional_node_meta_txt = false weighted_answers = true }
 telemetry { metrics_prefix = "m" disable_hostname = true }
 check { name = "c", ttl = "5s" }
 `)
@@ -185,7 +186,14 @@ check { name = "c", ttl = "5s" }
 	want := r
 	want.Node, want.NodeID, want.NodeAddress, want.WANAddress = "n1", "adf4238a-882b-9ddc-4a9d-5b6758e4159e", "10.0.0.1", "192.0.2.1"
 	want.TaggedAddresses = map[string]string{"rack": "10.1.1.1"}
-	want.HTTPAddr, want.HTTPSAddr = "127.0.0.1:8510 [::1]:8510", ""
+	want.HTTPAddr, want.HTTPSAddr, want.DNSAddr = "127.0.0.1:8510 [::1]:8510", "", "127.0.0.1:8511 [::1]:8511"
+	want.Domain, want.AltDomain = "one.", "two"
+	want.DNS = dns.Settings{
+		NodeTTL: 2 * time.Second, ServiceTTL: map[string]time.Duration{"*": 5 * time.Second, "db": time.Minute},
+		UDPAnswerLimit: 5, ARecordLimit: 6, OnlyPassing: true, EnableTruncate: true, NoCompression: true, Weighted: true,
+		SOA: dns.SOA{Refresh: 2, Retry: 1, Expire: 3, MinTTL: 4}, Recursors: []string{"10.0.0.1", "[::1]:54"},
+		RandomRecursor: true, RecursorTimeout: 3 * time.Second,
+	}
 	want.UnixSockets = agent.UnixSockets{User: "root", Group: "0", Mode: "0700"}
 	want.ResponseHeaders, want.BlockEndpoints = map[string]string{"X-A": "b"}, []string{"/v1/acl"}
 	want.AllowWriteFrom, want.MaxHeaderBytes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, 4096
@@ -196,15 +204,15 @@ check { name = "c", ttl = "5s" }
 	want.DefaultWait, want.LongestWait, want.MinSessionTTL = 9*time.Second, 10*time.Second, time.Second
 	want.ProxiesAsRegistered, want.TrustDomain = true, "adf4238a-882b-9ddc-4a9d-5b6758e4159e.consul"
 	want.SidecarPorts = local.PortRange{Min: 1, Max: 2}
-	want.Checks = []agent.Definition{{Where: "a.hcl:30: checks[0]", Body: []byte(`{"name":"c","ttl":"5s"}`)}}
+	want.Checks = []agent.Definition{{Where: "a.hcl:33: checks[0]", Body: []byte(`{"name":"c","ttl":"5s"}`)}}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("got  %+v\nwant %+v", r, want)
 	}
 	if want := (config.Log{Level: slog.LevelDebug - 4, Format: config.JSON, File: config.LogFile{Path: "x/", Bytes: 5, Span: time.Hour, Keep: -1}}); a.Log != want {
 		t.Errorf("log: got %+v, want %+v", a.Log, want)
 	}
-	if a.PIDFile != "p" || !a.DNS.OnlyPassing || a.DNS.ServiceTTL["*"] != 5*time.Second || a.DNS.SOA.Retry != 1 || a.DNS.Port != -1 {
-		t.Errorf("got %q, %+v", a.PIDFile, a.DNS)
+	if a.PIDFile != "p" {
+		t.Errorf("got %q", a.PIDFile)
 	}
 }
 
@@ -300,7 +308,6 @@ domain = "x."
 `, "-dns-port", "8600", "-raft-protocol", "3", "-ui")
 	want := []string{
 		"without effect: connect.ca_config, connect.enabled, ports.grpc_tls (the mesh has no certificates and no xDS yet: proxies are announced, not driven)",
-		"without effect: domain, ports.dns (DNS is not served yet)",
 		"without effect: encrypt, retry_join (muster is one server, and joins nobody: clusters are Consul's)",
 		"without effect: acl.default_policy (there is no access control yet, and everyone may do everything)",
 	}

@@ -29,7 +29,6 @@ var (
 
 	cluster    = missing("muster is one server, and joins nobody: clusters are Consul's")
 	acls       = missing("there is no access control yet, and everyone may do everything")
-	dns        = missing("DNS is not served yet")
 	mesh       = missing("the mesh has no certificates and no xDS yet: proxies are announced, not driven")
 	push       = missing("metrics are for those who ask, and are sent nowhere")
 	enterprise = missing("it is Consul Enterprise's")
@@ -84,12 +83,12 @@ var agentKeys = []key{
 	{"tagged_addresses", pairs, served},
 	{"addresses.http", text, served},
 	{"addresses.https", text, served},
-	{"addresses.dns", text, dns},
+	{"addresses.dns", text, served},
 	{"addresses.grpc", text, mesh},
 	{"addresses.grpc_tls", text, mesh},
 	{"ports.http", whole, served},
 	{"ports.https", whole, served},
-	{"ports.dns", whole, served}, // warned of by itself: -1 is no wish
+	{"ports.dns", whole, served},
 	{"ports.grpc", whole, served},
 	{"ports.grpc_tls", whole, served},
 	{"ports.server", whole, served},
@@ -157,27 +156,28 @@ var agentKeys = []key{
 	{"config_entries.bootstrap", blocks, served},
 	{"config_entries.bootstrap[].*", opaque, served},
 
-	{"domain", text, dns},
-	{"alt_domain", text, dns},
-	{"recursors", texts, dns},
-	{"dns_config.allow_stale", flag, dns},
-	{"dns_config.a_record_limit", whole, dns},
-	{"dns_config.disable_compression", flag, dns},
-	{"dns_config.enable_truncate", flag, dns},
-	{"dns_config.max_stale", span, dns},
-	{"dns_config.node_ttl", span, dns},
-	{"dns_config.only_passing", flag, dns},
-	{"dns_config.recursor_strategy", text, dns},
-	{"dns_config.recursor_timeout", span, dns},
-	{"dns_config.service_ttl", pairs, dns},
-	{"dns_config.udp_answer_limit", whole, dns},
-	{"dns_config.enable_additional_node_meta_txt", flag, dns},
-	{"dns_config.soa.refresh", whole, dns},
-	{"dns_config.soa.retry", whole, dns},
-	{"dns_config.soa.expire", whole, dns},
-	{"dns_config.soa.min_ttl", whole, dns},
-	{"dns_config.use_cache", flag, dns},
-	{"dns_config.cache_max_age", span, dns},
+	{"domain", text, served},
+	{"alt_domain", text, served},
+	{"recursors", texts, served},
+	{"dns_config.allow_stale", flag, inMemory},
+	{"dns_config.a_record_limit", whole, served},
+	{"dns_config.disable_compression", flag, served},
+	{"dns_config.enable_truncate", flag, served},
+	{"dns_config.max_stale", span, inMemory},
+	{"dns_config.node_ttl", span, served},
+	{"dns_config.only_passing", flag, served},
+	{"dns_config.recursor_strategy", text, served},
+	{"dns_config.recursor_timeout", span, served},
+	{"dns_config.service_ttl", pairs, served},
+	{"dns_config.udp_answer_limit", whole, served},
+	{"dns_config.weighted_answers", flag, served}, // muster's own
+	{"dns_config.enable_additional_node_meta_txt", flag, served},
+	{"dns_config.soa.refresh", whole, served},
+	{"dns_config.soa.retry", whole, served},
+	{"dns_config.soa.expire", whole, served},
+	{"dns_config.soa.min_ttl", whole, served},
+	{"dns_config.use_cache", flag, inMemory},
+	{"dns_config.cache_max_age", span, inMemory},
 	{"dns_config.prefer_namespace", flag, enterprise},
 
 	{"ui", flag, owned},

@@ -21,8 +21,10 @@ import (
 
 // Agent is a running registry.
 type Agent struct {
-	// Addr is where it listens, as host:port.
-	Addr string
+	// Addr is where its API listens, and DNSAddr where its DNS does, as
+	// host:port.
+	Addr    string
+	DNSAddr string
 
 	client *consul.Client
 }
@@ -33,7 +35,7 @@ type Agent struct {
 func Start(t testing.TB, adjust ...func(*agent.Config)) *Agent {
 	t.Helper()
 	config := agent.DevConfig()
-	config.HTTPAddr = "127.0.0.1:0"
+	config.HTTPAddr, config.DNSAddr = "127.0.0.1:0", "127.0.0.1:0"
 	config.MaxConnsPerClient = 0 // all of a test comes from one address
 	for _, change := range adjust {
 		change(&config)
@@ -59,7 +61,11 @@ func Start(t testing.TB, adjust ...func(*agent.Config)) *Agent {
 	if err != nil {
 		t.Fatalf("client of a registry: %v", err)
 	}
-	return &Agent{Addr: addr, client: client}
+	started := &Agent{Addr: addr, client: client}
+	if served := a.DNSAddrs(); len(served) > 0 {
+		started.DNSAddr = served[0]
+	}
+	return started
 }
 
 // Client returns a client of the registry, whatever the environment says. It

@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -45,14 +44,11 @@ func newZone(domain, alternative string) zone {
 	return z
 }
 
-// ValidDomains returns why domains cannot be those of a server, or nil.
-func ValidDomains(domain, alternative string) error {
-	for _, one := range []string{domain, alternative} {
-		if _, ok := dns.IsDomainName(one); one != "" && !ok {
-			return fmt.Errorf("DNS domain %q: want a name like example.org", one)
-		}
-	}
-	return nil
+// ValidDomain reports whether a domain can be that of a server. Empty is none,
+// which can be.
+func ValidDomain(domain string) bool {
+	_, ok := dns.IsDomainName(domain)
+	return ok || domain == ""
 }
 
 // split takes the domain off a name that ends with a dot, and reports whether

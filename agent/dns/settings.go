@@ -71,12 +71,12 @@ func (s Settings) Valid() error {
 		"SOA refresh": s.SOA.Refresh, "SOA retry": s.SOA.Retry, "SOA expire": s.SOA.Expire, "SOA minimum TTL": s.SOA.MinTTL,
 	} {
 		if n < 0 || n > math.MaxInt32 {
-			faults = append(faults, fmt.Errorf("DNS %s %d: want 0 to %d", what, n, math.MaxInt32))
+			faults = append(faults, fmt.Errorf("%s %d: want 0 to %d", what, n, math.MaxInt32))
 		}
 	}
 	for _, ttl := range append([]time.Duration{s.NodeTTL}, values(s.ServiceTTL)...) {
 		if ttl < 0 || ttl/time.Second > math.MaxInt32 {
-			faults = append(faults, fmt.Errorf("DNS TTL %v: want 0 to %ds", ttl, math.MaxInt32))
+			faults = append(faults, fmt.Errorf("TTL %v: want 0 to %ds", ttl, math.MaxInt32))
 		}
 	}
 	for _, recursor := range s.Recursors {
@@ -104,7 +104,7 @@ func recursorAddress(recursor string) (string, error) {
 		host, port = recursor, "53"
 	}
 	if _, err := net.LookupPort("udp", port); err != nil || host == "" || strings.ContainsAny(host, " /:") && !isIP(host) {
-		return "", fmt.Errorf("DNS recursor %q: want an address, with or without a port", recursor)
+		return "", fmt.Errorf("recursor %q: want an address, with or without a port", recursor)
 	}
 	return net.JoinHostPort(host, port), nil
 }
