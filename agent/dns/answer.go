@@ -3,6 +3,7 @@ package dns
 import (
 	"errors"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -232,7 +233,7 @@ func (f *finder) virtual(q asked, n name) *answer {
 	a := &answer{}
 	if ip := f.snapshot.VirtualAddress(n.label); ip != "" && n.peer == "" {
 		name := strings.ToLower(strings.TrimSuffix(q.Name, q.domain)) + q.domain
-		a.choices = only([]dns.RR{addressRecord(name, parseIP(ip), seconds(f.settings.NodeTTL))}, nil)
+		a.choices = only([]dns.RR{addressRecord(name, net.ParseIP(ip), seconds(f.settings.NodeTTL))}, nil)
 	}
 	return a
 }
@@ -246,6 +247,9 @@ func (f *finder) address(q asked, n name) *answer {
 	}
 	name := strings.ToLower(strings.TrimSuffix(q.Name, q.domain)) + q.domain
 	record := []dns.RR{addressRecord(name, ip, seconds(f.settings.NodeTTL))}
+	if len(ip) == net.IPv6len { // also one that holds an IPv4 address
+		record = []dns.RR{&dns.AAAA{Hdr: header(name, dns.TypeAAAA, seconds(f.settings.NodeTTL)), AAAA: ip}}
+	}
 	if q.Qtype == dns.TypeANY || q.Qtype == record[0].Header().Rrtype {
 		return &answer{choices: only(record, nil), fleeting: true}
 	}

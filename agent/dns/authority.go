@@ -2,6 +2,7 @@ package dns
 
 import (
 	"math/rand/v2"
+	"net"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -67,7 +68,7 @@ func (f *finder) reverse(q dns.Question) *answer {
 	}
 	target := ""
 	for _, node := range f.snapshot.Nodes() {
-		if node.Address == ip.String() || ip.To4() == nil && ip.Equal(parseIP(node.Address)) {
+		if node.Address == ip.String() || ip.To4() == nil && ip.Equal(net.ParseIP(node.Address)) {
 			target = f.nodeName(node, f.zone.domain)
 			break
 		}

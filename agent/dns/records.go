@@ -24,7 +24,7 @@ func (f *finder) instance(q asked, i state.Instance, ttl time.Duration) (answers
 	own := i.Service.TaggedAddresses
 	address := choose(q.Qtype, i.Service.Address, own["lan_ipv4"].Address, own["lan_ipv6"].Address)
 	ofNode := nodeAddress(q.Qtype, i.Node)
-	ip, nodeIP := parseIP(address), parseIP(ofNode)
+	ip, nodeIP := net.ParseIP(address), net.ParseIP(ofNode)
 	switch {
 	case address == "" && ofNode == "":
 		return nil, nil, false
@@ -80,7 +80,7 @@ func (f *finder) named(q asked, i state.Instance, target string, ttl time.Durati
 // nodeRecords returns the records with the address of a node, under a name. It
 // reports whether that is a name, which had to be looked up.
 func (f *finder) nodeRecords(node *state.Node, qtype uint16, name string, depth int) (records []dns.RR, named bool) {
-	ip := parseIP(nodeAddress(qtype, node))
+	ip := net.ParseIP(nodeAddress(qtype, node))
 	switch {
 	case ip == nil:
 		target := dns.Fqdn(node.Address)
@@ -187,9 +187,6 @@ func addressRecord(name string, ip net.IP, ttl uint32) dns.RR {
 	}
 	return &dns.AAAA{Hdr: header(name, dns.TypeAAAA, ttl), AAAA: ip}
 }
-
-// parseIP returns an IP address, or nil for a name.
-func parseIP(address string) net.IP { return net.ParseIP(address) }
 
 // spell returns an address in hexadecimal digits, as it stands in names.
 func spell(ip net.IP) string {

@@ -3,8 +3,6 @@ package conformance
 import (
 	"context"
 	"net/http"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/urfave/cli/v3"
@@ -58,20 +56,13 @@ func compare(t *testing.T, l list) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := settings(t, append(l.flags(t), "-dns-port", "8600")...)
-	if slices.ContainsFunc(l.requests, func(r request) bool { return r.method == overDNS }) {
-		unserved := func(warning string) bool { return strings.Contains(warning, "DNS is not served yet") }
-		if slices.ContainsFunc(settings.Warnings, unserved) {
-			t.Skip("muster says that it does not serve DNS yet")
-		}
-		t.Fatal("muster serves DNS: ask it")
-	}
+	settings := settings(t, l.flags(t)...)
 	muster := agenttest.Start(t, func(c *agent.Config) {
-		address := c.HTTPAddr
+		free := *c
 		*c = settings.Registry
-		c.HTTPAddr, c.MaxConnsPerClient = address, 0
+		c.HTTPAddr, c.DNSAddr, c.MaxConnsPerClient = free.HTTPAddr, free.DNSAddr, 0
 	})
-	asked := registry{client: client(t), base: "http://" + muster.Addr, kept: map[string]string{}}
+	asked := registry{client: client(t), base: "http://" + muster.Addr, dns: muster.DNSAddr, kept: map[string]string{}}
 	agree, meant := 0, 0
 	for n, r := range l.requests {
 		got, err := asked.ask(r)
