@@ -75,7 +75,7 @@ func New(config Config) (*Agent, error) {
 		return nil, err
 	}
 	announced, err := local.New(store, node(config), local.Config{
-		Logger: logger, OutputInterval: config.CheckUpdateInterval,
+		Logger: logger, OutputInterval: config.CheckUpdateInterval, FlapDamping: config.CheckFlapDamping,
 		OutputMaxSize: config.CheckOutputMaxSize, DiscardOutput: config.DiscardCheckOutput, SidecarPorts: config.SidecarPorts, ServerPort: config.ServerPort,
 		ProxiesAsRegistered: config.ProxiesAsRegistered,
 	})

@@ -116,6 +116,9 @@ type Config struct {
 	// CheckUpdateInterval is how long the catalog may keep an old output of a
 	// check whose status stays the same; 0 is 5 minutes.
 	CheckUpdateInterval time.Duration
+	// CheckFlapDamping holds back the recovery of checks that turn critical more
+	// often than once in this time, where they do not say otherwise; 0 for none.
+	CheckFlapDamping time.Duration
 
 	// Telemetry says what the figures about the agent are called.
 	Telemetry telemetry.Config

@@ -33,6 +33,7 @@ var keys = map[string][]string{
 	"TrustDomain":         {"connect.ca_config.cluster_id"},
 	"ProxiesAsRegistered": {"enable_central_service_config"},
 	"CheckUpdateInterval": {"check_update_interval"},
+	"CheckFlapDamping":    {"check_flap_damping"},
 	"CheckOutputMaxSize":  {"check_output_max_size"},
 	"Telemetry":           {"telemetry"},
 	"Pretty":              {"-dev"},

@@ -148,6 +148,7 @@ func (s *settler) door(into *agent.Config) {
 // checks takes how checks are run, and which.
 func (s *settler) checks(into *agent.Config) {
 	s.span("check_update_interval", &into.CheckUpdateInterval)
+	s.span("check_flap_damping", &into.CheckFlapDamping)
 	s.whole("check_output_max_size", &into.CheckOutputMaxSize, 1, 1<<20)
 	s.flag("discard_check_output", &into.DiscardCheckOutput)
 	s.flag("enable_script_checks", &into.RemoteScripts)

@@ -129,6 +129,7 @@ var agentKeys = []key{
 	{"enable_debug", flag, served},
 
 	{"check_update_interval", span, served},
+	{"check_flap_damping", span, served}, // muster's own
 	{"check_output_max_size", whole, served},
 	{"discard_check_output", flag, served},
 	{"enable_script_checks", flag, served},
@@ -443,6 +444,7 @@ var checkKeys = []key{
 	{"success_before_passing", whole, served},
 	{"failures_before_warning", whole, served},
 	{"failures_before_critical", whole, served},
+	{"flap_damping", span, served}, // muster's own
 	{"deregister_critical_service_after", span, served},
 }
 

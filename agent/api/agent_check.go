@@ -37,6 +37,7 @@ type probeRequest struct {
 	SuccessBeforePassing           int
 	FailuresBeforeWarning          int
 	FailuresBeforeCritical         int
+	FlapDamping                    duration // muster's own
 	DeregisterCriticalServiceAfter duration
 
 	TLSServerNameSnake                  string   `json:"tls_server_name"`
@@ -203,6 +204,7 @@ func (p *probeRequest) check(id, place string) (local.Check, error) {
 		TTL:        time.Duration(p.TTL), Interval: time.Duration(p.Interval), Timeout: time.Duration(p.Timeout),
 		OutputMaxSize: p.OutputMaxSize, SuccessBeforePassing: p.SuccessBeforePassing,
 		FailuresBeforeWarning: p.FailuresBeforeWarning, FailuresBeforeCritical: p.FailuresBeforeCritical,
+		FlapDamping: time.Duration(p.FlapDamping),
 	}
 	if p.Host != "" && p.Interval == 0 && p.TTL == 0 {
 		definition.Interval = check.DefaultHostInterval
@@ -272,6 +274,12 @@ func (a *API) agentCheckUpdate(r *http.Request) (any, error) {
 		return nil, badRequest(fmt.Sprintf("Invalid check status: '%s'", update.Status))
 	}
 	return nil, a.local.UpdateTTL(r.PathValue("id"), status, update.Output)
+}
+
+// agentCheckHistory tells how one of this node's checks came to be as it is. It
+// is muster's own.
+func (a *API) agentCheckHistory(r *http.Request) (any, error) {
+	return a.local.History(r.PathValue("id"))
 }
 
 // agentChecks maps the ids of this node's checks to how they fare now.

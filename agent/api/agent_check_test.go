@@ -55,3 +55,23 @@ func TestWrongCheckOfTheMachine(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckHistory(t *testing.T) {
+	d := open(t, Config{})
+	d.register("web", "web-1")
+	for range 2 {
+		d.put("/v1/agent/check/fail/service:web-1?note=no", "")
+	}
+	got := d.get("/v1/agent/check/history/service:web-1")
+	for _, want := range []string{`"CheckID":"service:web-1"`, `"Status":"critical"`, `"Changed":"`, `"Looks":[{"Status":"critical","Output":"no","Held":false,"First":"`, `"Count":2}]`} {
+		if got.status != http.StatusOK || !strings.Contains(got.body, want) {
+			t.Errorf("got %d %s, want %s", got.status, got.body, want)
+		}
+	}
+	if got := d.get("/v1/agent/check/history/none"); got.status != http.StatusNotFound || !strings.Contains(got.body, `Unknown check ID "none"`) {
+		t.Errorf("of a check that is not there: %d %s", got.status, got.body)
+	}
+	if got := d.put("/v1/agent/check/register", `{"Name":"x","TTL":"5s","FlapDamping":"1m"}`); got.status != http.StatusBadRequest || !strings.Contains(got.body, "FlapDamping is for checks that look") {
+		t.Errorf("damping of a TTL: %d %s", got.status, got.body)
+	}
+}

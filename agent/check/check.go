@@ -57,6 +57,11 @@ type Definition struct {
 	SuccessBeforePassing   int // consecutive good results that turn it passing or warning
 	FailuresBeforeWarning  int // consecutive bad results that turn it warning
 	FailuresBeforeCritical int // consecutive bad results that turn it critical
+
+	// FlapDamping holds back the recovery of a check that turns critical more
+	// often than once in this time, see damping; 0 or less for none. It is
+	// muster's own.
+	FlapDamping time.Duration
 }
 
 // Consul's limits.
@@ -71,6 +76,14 @@ const (
 type Result struct {
 	Status state.Status
 	Output string // text for people: what was asked and what came back
+}
+
+// Report is what a look came to.
+type Report struct {
+	Result
+	// Held says that the thresholds keep the status that the check had: the
+	// result is what was found.
+	Held bool
 }
 
 // watcher is a prober that knows when to look again: it reports each time,

@@ -178,14 +178,14 @@ func TestEndlessTargetsDelayNobody(t *testing.T) {
 		touched.Add(1)
 		definition := tc.start(t, sync.OnceFunc(touched.Done))
 		definition.Interval, definition.Timeout = time.Second, time.Hour
-		task := runner.Start(definition, func(r Result) { t.Errorf("%s: got %+v of a target that has not answered", tc.name, r) })
+		task := runner.Start(definition, func(r Report) { t.Errorf("%s: got %+v of a target that has not answered", tc.name, r) })
 		t.Cleanup(task.Stop)
 	}
 	touched.Wait()
 	well := make(chan Result)
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	task := runner.Start(Definition{HTTP: server.URL, Interval: time.Second}, func(r Result) { well <- r })
+	task := runner.Start(Definition{HTTP: server.URL, Interval: time.Second}, func(r Report) { well <- r.Result })
 	for range 2 {
 		<-well
 	}

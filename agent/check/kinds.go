@@ -83,6 +83,9 @@ func (d Definition) Validate() error {
 	if err := d.validateHost(); err != nil {
 		return err
 	}
+	if d.FlapDamping > 0 && !d.Damps() {
+		return ErrDamping
+	}
 	alias := d.AliasNode != "" || d.AliasService != ""
 	run := d.kind()
 	probes := run != nil && run.name != nameAlias // which comes last

@@ -61,7 +61,8 @@ type Task struct {
 	ttl       time.Duration
 	outputMax int
 	threshold *threshold
-	report    func(Result)
+	damping   damping
+	report    func(Report)
 
 	mu      sync.Mutex
 	stopped bool
@@ -73,10 +74,9 @@ type Task struct {
 
 // Start begins to run a check: it looks at once, again within an interval, at
 // a point of its own between those of the others, and from then on each
-// interval at that point. Each result that counts (see the thresholds) goes to
-// report, one at a time, from a goroutine of the runner's. The definition
-// must be valid.
-func (r *Runner) Start(d Definition, report func(Result)) *Task {
+// interval at that point. What each look came to goes to report, one at a time,
+// from a goroutine of the runner's. The definition must be valid.
+func (r *Runner) Start(d Definition, report func(Report)) *Task {
 	if d.OutputMaxSize <= 0 {
 		d.OutputMaxSize = DefaultOutputSize
 	}
@@ -90,7 +90,7 @@ func (r *Runner) Start(d Definition, report func(Result)) *Task {
 }
 
 // start runs p as d says; without a prober it is a TTL.
-func (r *Runner) start(d Definition, p prober, report func(Result)) *Task {
+func (r *Runner) start(d Definition, p prober, report func(Report)) *Task {
 	t := &Task{
 		clock:     r.clock,
 		prober:    p,
@@ -99,6 +99,7 @@ func (r *Runner) start(d Definition, p prober, report func(Result)) *Task {
 		ttl:       d.TTL,
 		outputMax: d.OutputMaxSize,
 		threshold: newThreshold(d),
+		damping:   damping{halfLife: d.FlapDamping},
 		report:    report,
 		first:     true,
 	}
@@ -203,7 +204,7 @@ func (t *Task) rushes() bool {
 func (t *Task) run(ctx context.Context) {
 	if t.prober == nil {
 		if t.Lapsed() {
-			t.report(Result{state.Critical, t.lastWords()})
+			t.report(Report{Result: Result{state.Critical, t.lastWords()}})
 		}
 		return // waits for the next beat
 	}
@@ -223,17 +224,28 @@ func (t *Task) run(ctx context.Context) {
 		return
 	}
 	if watches {
-		watching.watch(ctx, t.report)
+		watching.watch(ctx, func(result Result) { t.report(Report{Result: result}) })
 		return
 	}
 	result := t.prober.probe(ctx)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return // stopped, or the runner ends: the result says nothing
 	}
-	if status, counts := t.threshold.next(result.Status); counts {
-		t.report(Result{status, result.Output})
-	}
+	t.report(t.judge(result, time.Now()))
 	t.again(t.schedule.after(time.Now()))
+}
+
+// judge applies the check's rules to what was found.
+func (t *Task) judge(found Result, now time.Time) Report {
+	status, counts := t.threshold.next(found.Status)
+	if !counts {
+		return Report{Result: found, Held: true}
+	}
+	if until, held := t.damping.next(status, now); held {
+		return Report{Result: Result{state.Critical, fmt.Sprintf("held as critical until %s, for it turned critical too often; it is %s: %s",
+			until.UTC().Format(time.RFC3339), status, found.Output)}}
+	}
+	return Report{Result: Result{status, found.Output}}
 }
 
 // Lapsed reports whether the check is a TTL that was not renewed in time. A

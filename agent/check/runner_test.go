@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,10 +55,10 @@ type reports struct {
 	all []Result
 }
 
-func (r *reports) add(result Result) {
+func (r *reports) add(report Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.all = append(r.all, result)
+	r.all = append(r.all, report.Result)
 }
 
 // last returns how many reports there were and the last of them.
@@ -137,7 +139,7 @@ func TestManyChecksSpread(t *testing.T) {
 		all := make([]*scripted, checks)
 		for n := range all {
 			all[n] = &scripted{takes: time.Millisecond, results: []state.Status{state.Passing}}
-			r.start(Definition{Interval: interval}, all[n], func(Result) {})
+			r.start(Definition{Interval: interval}, all[n], func(Report) {})
 			if n%1000 == 999 {
 				time.Sleep(100 * time.Millisecond)
 			}
@@ -181,10 +183,10 @@ func TestFirstLooksAreBounded(t *testing.T) {
 				<-ctx.Done()
 				under.Add(-1)
 				return Result{}
-			}), func(Result) {})
+			}), func(Report) {})
 		}
 		began, quick := time.Now(), &scripted{results: []state.Status{state.Passing}}
-		r.start(Definition{Interval: time.Minute}, quick, func(Result) {})
+		r.start(Definition{Interval: time.Minute}, quick, func(Report) {})
 		synctest.Wait()
 		if got := most.Load(); got != rushMost {
 			t.Errorf("%d looks began at once, want %d", got, rushMost)
@@ -202,7 +204,7 @@ func TestFirstLooksAreBounded(t *testing.T) {
 func TestSleepIsNoRush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRunner(nil)
-		task := r.start(Definition{Interval: time.Second}, &scripted{}, func(Result) {})
+		task := r.start(Definition{Interval: time.Second}, &scripted{}, func(Report) {})
 		if !task.rushes() {
 			t.Error("a first look does not count as one of many")
 		}
@@ -231,6 +233,38 @@ func TestStoppedCheckIsSilent(t *testing.T) {
 		synctest.Wait()
 		if count, _ := got.last(); count != 0 {
 			t.Errorf("got %d reports after Stop, want none", count)
+		}
+	})
+}
+
+// TestRulesAreApplied: the thresholds and the damping, in this order, and what
+// they hold back is told as such.
+func TestRulesAreApplied(t *testing.T) {
+	running(t, func(t *testing.T, r *Runner) {
+		const p, c = state.Passing, state.Critical
+		probe := &scripted{results: []state.Status{p, c, c, p, c, c, p, c, p, c, c, p}}
+		var got []string
+		r.start(Definition{Interval: 10 * time.Second, FailuresBeforeCritical: 2, FlapDamping: 10 * time.Minute}, probe, func(report Report) {
+			line := string(report.Status)
+			if report.Held {
+				line += " held"
+			}
+			if strings.HasPrefix(report.Output, "held as critical until 2000-01-01T00:") && strings.HasSuffix(report.Output, "; it is passing: scripted") {
+				line += " damped"
+			}
+			got = append(got, line)
+		})
+		time.Sleep(12 * 10 * time.Second)
+		synctest.Wait()
+		want := []string{
+			"passing", "critical held", "critical", // fell
+			"passing", "critical held", "critical", // fell again
+			"passing", "critical held",
+			"passing", "critical held", "critical", // and again
+			"critical damped",
+		}
+		if !slices.Equal(got[:len(want)], want) {
+			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	})
 }
@@ -275,7 +309,7 @@ func TestTTL(t *testing.T) {
 
 func TestBeatKeepsBoundedOutput(t *testing.T) {
 	r := NewRunner(nil)
-	task := r.Start(Definition{TTL: time.Hour, OutputMaxSize: 4}, func(Result) {})
+	task := r.Start(Definition{TTL: time.Hour, OutputMaxSize: 4}, func(Report) {})
 	kept, _ := task.Beat("123456")
 	if want := "1234 ... (captured 4 of 6 bytes)"; kept != want {
 		t.Errorf("got %q, want %q", kept, want)

@@ -148,7 +148,7 @@ func TestStoppedScriptEndsWithItsChildren(t *testing.T) {
 	t.Parallel()
 	address, held := holders(t)
 	running := newRunning(t)
-	task := running.Start(script(time.Hour, "family", address), func(r Result) { t.Errorf("a stopped check reported %+v", r) })
+	task := running.Start(script(time.Hour, "family", address), func(r Report) { t.Errorf("a stopped check reported %+v", r) })
 	parent, child := <-held, <-held
 	task.Stop()
 	expectDeath(t, parent)

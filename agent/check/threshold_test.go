@@ -54,6 +54,10 @@ func TestValidate(t *testing.T) {
 		{"alias of a node", Definition{AliasNode: "x"}, nil},
 		{"alias with a target of its own", Definition{AliasService: "x", TCP: "x:1", Interval: 1}, ErrAliasInterval},
 		{"alias with a TTL", Definition{AliasService: "x", TTL: 1}, ErrAliasTTL},
+		{"damping", Definition{TCP: "x:1", Interval: 1, FlapDamping: 1}, nil},
+		{"damping of a TTL", Definition{TTL: 1, FlapDamping: 1}, ErrDamping},
+		{"damping of an alias", Definition{AliasService: "x", FlapDamping: 1}, ErrDamping},
+		{"no damping of a TTL", Definition{TTL: 1, FlapDamping: -1}, nil},
 		{"an interval and nothing to look at", Definition{Interval: 1}, ErrNoTTL},
 	} {
 		if got := tc.definition.Validate(); got != tc.want {

@@ -54,6 +54,7 @@ type announcedCheck struct {
 	task      *check.Task  // nil for maintenance
 	critical  time.Time    // since when; zero while it is not
 	written   time.Time    // when the catalog last heard of it
+	history   *history
 }
 
 // RegisterCheck announces a check of the node or of an announced service:
@@ -132,8 +133,12 @@ func (l *Local) announce(w *state.Writer, c Check, svc *service) *announcedCheck
 func (l *Local) run(c *announcedCheck, svc *service) {
 	id := c.now.CheckID
 	old := l.checks[id]
+	c.history = &history{changed: time.Now()}
 	if old != nil {
-		c.critical = old.critical
+		c.critical, c.history = old.critical, old.history
+		if old.now.Status != c.now.Status {
+			c.history.changed = time.Now()
+		}
 		if owner := l.services[old.announced.ServiceID]; owner != nil && owner != svc {
 			delete(owner.checks, id) // the id has moved to another owner
 			l.stir(old.announced.ServiceID)
@@ -161,21 +166,30 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 	}
 	// Reports name the check by its id: the task may outlive this record.
 	var task *check.Task
-	definition := c.announced.Definition
+	definition := l.damped(c.announced.Definition)
 	if definition.OutputMaxSize <= 0 || definition.OutputMaxSize > l.config.OutputMaxSize {
 		definition.OutputMaxSize = l.config.OutputMaxSize
 	}
-	task = l.runner.Start(definition, func(result check.Result) {
-		err := l.report(id, func(current *announcedCheck) (check.Result, bool, error) {
+	task = l.runner.Start(definition, func(report check.Report) {
+		err := l.report(id, func(current *announcedCheck) (check.Report, bool, error) {
 			replaced := current.task != task
 			renewed := current.now.Type == "ttl" && !task.Lapsed()
-			return result, !replaced && !renewed, nil
+			return report, !replaced && !renewed, nil
 		})
 		if err != nil && !errors.As(err, new(UnknownCheck)) { // withdrawn meanwhile
 			l.config.Logger.Error("check result lost", "check", id, "error", err)
 		}
 	})
 	c.task = task
+}
+
+// damped returns a definition with the damping that the configuration gives to
+// checks that say nothing of it.
+func (l *Local) damped(d check.Definition) check.Definition {
+	if d.FlapDamping == 0 && d.Damps() {
+		d.FlapDamping = l.config.FlapDamping
+	}
+	return d
 }
 
 // drop forgets a check that has left the state; the caller holds the mutex.

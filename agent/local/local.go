@@ -69,6 +69,9 @@ type Config struct {
 	OutputMaxSize int
 	// DiscardOutput keeps no output at all, see [Local.DiscardOutput].
 	DiscardOutput bool
+	// FlapDamping is that of checks that say nothing of it, see
+	// [check.Definition]; 0 for none.
+	FlapDamping time.Duration
 	// SidecarPorts are what sidecars get that name none; from 21000 to 21255 by
 	// default, as in Consul.
 	SidecarPorts PortRange

@@ -10,8 +10,7 @@ import (
 
 // UpdateTTL reports how a TTL check fares: [UnknownCheck], [NotTTL].
 func (l *Local) UpdateTTL(id string, status state.Status, output string) error {
-	told := check.Result{Status: status, Output: output}
-	return l.report(id, func(c *announcedCheck) (result check.Result, known bool, err error) {
+	return l.report(id, func(c *announcedCheck) (told check.Report, known bool, err error) {
 		if c.task == nil {
 			return told, false, NotTTL(id)
 		}
@@ -19,15 +18,14 @@ func (l *Local) UpdateTTL(id string, status state.Status, output string) error {
 		if !isTTL {
 			return told, false, NotTTL(id)
 		}
-		told.Output = kept
-		return told, true, nil
+		return check.Report{Result: check.Result{Status: status, Output: kept}}, true, nil
 	})
 }
 
 // report takes in what is known of a check by now, if that is anything:
 // [UnknownCheck]. known is asked with the mutex held, and again when the
 // catalog is to hear of it.
-func (l *Local) report(id string, known func(*announcedCheck) (check.Result, bool, error)) error {
+func (l *Local) report(id string, known func(*announcedCheck) (check.Report, bool, error)) error {
 	news, err := l.noteIfOld(id, known)
 	if err != nil || !news {
 		return err
@@ -38,12 +36,12 @@ func (l *Local) report(id string, known func(*announcedCheck) (check.Result, boo
 		if c == nil {
 			return UnknownCheck(id)
 		}
-		result, ok, err := known(c)
+		report, ok, err := known(c)
 		if err != nil || !ok {
 			return err
 		}
 		was = c.now
-		err = l.update(w, c, l.kept(result))
+		err = l.update(w, c, l.kept(report))
 		is = c.now
 		return err
 	})
@@ -57,22 +55,22 @@ func (l *Local) report(id string, known func(*announcedCheck) (check.Result, boo
 
 // noteIfOld is report for what is no news to the catalog, as nearly all that
 // checks find; otherwise it reports true and does nothing.
-func (l *Local) noteIfOld(id string, known func(*announcedCheck) (check.Result, bool, error)) (news bool, err error) {
+func (l *Local) noteIfOld(id string, known func(*announcedCheck) (check.Report, bool, error)) (news bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.checks[id]
 	if c == nil {
 		return false, UnknownCheck(id)
 	}
-	result, ok, err := known(c)
+	report, ok, err := known(c)
 	if err != nil || !ok {
 		return false, err
 	}
-	result = l.kept(result)
-	if l.newsworthy(c, result) {
+	report = l.kept(report)
+	if l.newsworthy(c, report) {
 		return true, nil
 	}
-	l.note(c, result)
+	l.note(c, report)
 	return false, nil
 }
 
@@ -84,12 +82,12 @@ func (l *Local) DiscardOutput(drop bool) {
 	l.config.DiscardOutput = drop
 }
 
-// kept returns what is kept of a result; the caller holds the mutex.
-func (l *Local) kept(result check.Result) check.Result {
+// kept returns what is kept of a report; the caller holds the mutex.
+func (l *Local) kept(report check.Report) check.Report {
 	if l.config.DiscardOutput {
-		result.Output = ""
+		report.Output = ""
 	}
-	return result
+	return report
 }
 
 // newsworthy reports whether a result is to be written into the catalog at
@@ -97,36 +95,41 @@ func (l *Local) kept(result check.Result) check.Result {
 // the catalog's is old, so that a chatty check does not wake every reader. The
 // first bad result is even where the check began as bad: whoever looks must be
 // able to read why.
-func (l *Local) newsworthy(c *announcedCheck, result check.Result) bool {
-	if c.now.Status == result.Status && c.now.Output == result.Output {
+func (l *Local) newsworthy(c *announcedCheck, report check.Report) bool {
+	if report.Held || c.now.Status == report.Status && c.now.Output == report.Output {
 		return false
 	}
-	return c.now.Status != result.Status ||
-		c.now.Output == "" && result.Status != state.Passing ||
+	return c.now.Status != report.Status ||
+		c.now.Output == "" && report.Status != state.Passing ||
 		time.Since(c.written) >= l.config.OutputInterval
 }
 
-// update takes in a result within a change.
-func (l *Local) update(w *state.Writer, c *announcedCheck, result check.Result) error {
-	if l.newsworthy(c, result) {
+// update takes in what a look came to, within a change.
+func (l *Local) update(w *state.Writer, c *announcedCheck, report check.Report) error {
+	if l.newsworthy(c, report) {
 		next := *c.now
-		next.Status, next.Output = result.Status, result.Output
+		next.Status, next.Output = report.Status, report.Output
 		if err := w.PutCheck(next); err != nil {
 			return fmt.Errorf("update check %q: %w", next.CheckID, err)
 		}
 		c.written = time.Now()
 	}
-	l.note(c, result)
+	l.note(c, report)
 	return nil
 }
 
-// note takes a result into the agent's own view; the caller holds the mutex.
-func (l *Local) note(c *announcedCheck, result check.Result) {
-	if c.now.Status == result.Status && c.now.Output == result.Output {
+// note takes what a look came to into the agent's own view; the caller holds the mutex.
+func (l *Local) note(c *announcedCheck, report check.Report) {
+	now := time.Now()
+	c.history.add(report, now)
+	if report.Held || c.now.Status == report.Status && c.now.Output == report.Output {
 		return
 	}
+	if c.now.Status != report.Status {
+		c.history.changed = now
+	}
 	next := *c.now
-	next.Status, next.Output = result.Status, result.Output
+	next.Status, next.Output = report.Status, report.Output
 	c.now = &next
 	l.mark(c)
 	l.stir(c.announced.ServiceID)
