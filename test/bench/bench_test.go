@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestConnectionReadsAnswerAfterAnswer(t *testing.T) {
@@ -100,10 +101,60 @@ func TestWhoIsTakenWhen(t *testing.T) {
 		{consulOnce, minimalName, 1, true},
 		{musterAlone, musterName, 1, true},
 		{musterAlone, minimalName, 0, false},
+		{registriesOnly, musterName, 1, true},
+		{registriesOnly, consulName, 0, true},
+		{registriesOnly, consulName, 1, false},
+		{registriesOnly, minimalName, 0, false},
 	} {
 		if got := test.who.takes(test.contender, test.round); got != test.want {
 			t.Errorf("%d.takes(%s, %d) = %t, want %t", test.who, test.contender, test.round, got, test.want)
 		}
+	}
+}
+
+func TestPace(t *testing.T) {
+	begin := time.Now()
+	at := func(seconds ...float64) (times []time.Time) {
+		for _, s := range seconds {
+			times = append(times, begin.Add(time.Duration(s*float64(time.Second))))
+		}
+		return times
+	}
+	got := paceOf([][]time.Time{
+		at(0.25, 10.25, 20.25), // to the instant
+		at(0.26, 10.36, 20.46), // drifts
+		at(5, 25),              // missed one
+		nil,                    // was never looked at
+	}, begin, begin.Add(30*time.Second), 10*time.Second)
+	want := pace{half: 100 * time.Millisecond, worst: 10 * time.Second, busiest: 2, missed: 1 + 3}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestTargetNotesWhoLooks(t *testing.T) {
+	began := time.Now()
+	target, err := openTarget(t.Context(), 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, number := range []uint64{0, 17, 17} {
+		response, err := client.Get(target.url(number))
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %v, %v", target.url(number), response, err)
+		}
+		_ = response.Body.Close()
+	}
+	if err := target.close(); err != nil {
+		t.Error(err)
+	}
+	looks := target.since(began)
+	if len(looks[0]) != 1 || len(looks[17]) != 2 || len(looks[1]) != 0 || looks[17][1].Before(looks[17][0]) {
+		t.Errorf("got the looks %v", looks)
+	}
+	if later := target.since(time.Now()); len(later[17]) != 0 {
+		t.Errorf("got looks from now on: %v", later[17])
 	}
 }
 
