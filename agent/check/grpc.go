@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -252,10 +253,20 @@ func connectionError(ctx context.Context, err error) error {
 	var dialing *net.OpError
 	reason := "error reading server preface: " + err.Error()
 	switch {
+	case noHTTP2(err):
+		reason = "error reading server preface: it hung up, or does not speak HTTP/2"
 	case errors.As(err, &dialing) && dialing.Op == "dial":
 		reason = "transport: Error while dialing: " + err.Error()
 	case strings.Contains(err.Error(), "tls: "):
 		reason = "transport: authentication handshake failed: " + err.Error()
 	}
 	return &callError{unavailable, fmt.Sprintf("connection error: desc = %q", reason)}
+}
+
+// noHTTP2 reports whether an error is one of those that net/http has for a
+// server that hangs up or says something else. Which of them it is depends on
+// whether the request or the answer came first.
+func noHTTP2(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		strings.Contains(err.Error(), "http2: frame too large") || strings.Contains(err.Error(), "http2: client conn")
 }

@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // list is what is asked of one fresh registry.
@@ -63,6 +64,7 @@ type request struct {
 	body    string
 	differs string // why muster's answer is meant to differ; mostly empty
 	times   int    // how often it is asked, with {n} counting from 1, and {nnn} from 001
+	until   string // what the answer says at last: it is asked again till then
 	keep    string // the name under which a field of the answer is kept
 	field   string // that field
 	header  http.Header
@@ -102,6 +104,9 @@ func readRequests(file string) ([]request, error) {
 				return nil, fmt.Errorf("%s:%d: want @ NAME FIELD, got %q", file, n+1, line)
 			}
 			continue
+		case strings.HasPrefix(line, "? "):
+			next.until = line[2:]
+			continue
 		case strings.HasPrefix(line, "* "):
 			if _, err := fmt.Sscanf(line, "* %d", &next.times); err != nil {
 				return nil, fmt.Errorf("%s:%d: want * TIMES, got %q", file, n+1, line)
@@ -134,6 +139,10 @@ type registry struct {
 	base   string
 	dns    string // host:port
 	kept   map[string]string
+
+	// targets are what its checks may look at, by name: {name} stands for it in
+	// requests and in answers.
+	targets map[string]string
 }
 
 // ask sends a request, as often as it says, and returns the answer in the form
@@ -142,7 +151,7 @@ type registry struct {
 func (g *registry) ask(r request) (answer string, err error) {
 	for n := range r.times {
 		g.kept["n"], g.kept["nnn"] = strconv.Itoa(n+1), fmt.Sprintf("%03d", n+1)
-		next, err := g.askOnce(r)
+		next, err := g.askUntil(r)
 		if err != nil {
 			return "", fmt.Errorf("%s, in line %d: %w", r, r.line, err)
 		}
@@ -154,8 +163,22 @@ func (g *registry) ask(r request) (answer string, err error) {
 	return answer, nil
 }
 
+// patience is how long an answer may take to say what it must at last: a
+// check of Consul's begins after a random part of its interval, a second.
+const patience = 30 * time.Second
+
+// askUntil asks until the answer says what it must, or patience is at an end.
+func (g *registry) askUntil(r request) (answer string, err error) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		answer, err = g.askOnce(r)
+		if err != nil || strings.Contains(answer, r.until) || time.Now().After(deadline) {
+			return answer, err
+		}
+	}
+}
+
 func (g *registry) askOnce(r request) (string, error) {
-	path, text := fill(r.path, g.kept), fill(r.body, g.kept)
+	path, text := fill(fill(r.path, g.kept), g.targets), fill(fill(r.body, g.kept), g.targets)
 	if r.method == overDNS {
 		q, err := parseQuestion(path + " " + text)
 		if err != nil {
@@ -189,7 +212,16 @@ func (g *registry) askOnce(r request) (string, error) {
 		}
 		g.kept[r.keep] = string(field[1])
 	}
-	return normal(response.StatusCode, response.Header, content), nil
+	return normal(response.StatusCode, response.Header, []byte(unfill(string(content), g.targets))), nil
+}
+
+// unfill is the reverse of fill.
+func unfill(text string, values map[string]string) string {
+	longest := func(a, b string) int { return len(values[b]) - len(values[a]) } // one may begin with another
+	for _, name := range slices.SortedFunc(maps.Keys(values), longest) {
+		text = strings.ReplaceAll(text, values[name], "{"+name+"}")
+	}
+	return text
 }
 
 // fill puts values in the place of their names in braces.
@@ -236,6 +268,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`modify index [0-9]+`), `modify index INDEX`},
 	// Which virtual address a service gets depends on when others gave theirs back.
 	{regexp.MustCompile(`\b240\.0\.0\.[0-9]+\b`), `VIRTUAL`},
+	// From which port a check asked.
+	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+(-\\u003e)`), `127.0.0.1:PORT${1}`},
 	// Whether a check of a port has been made yet; nobody listens there.
 	{regexp.MustCompile(`"Output": ?"dial tcp [^"]*"`), `"Output": ""`},
 	{regexp.MustCompile(`^(\[\s*)?"127\.0\.0\.1:[0-9]+"`), `${1}"SERVER"`},

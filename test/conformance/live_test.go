@@ -68,7 +68,7 @@ func (r request) reads() bool { return r.method == http.MethodGet || r.method ==
 func compareConsul(t *testing.T, l list) {
 	consul := startConsul(t, l.flags(t)...)
 	time.Sleep(4 * settle) // it answers before its own node is complete
-	asked := registry{client: client(t), base: consul.URL(""), dns: consul.DNSAddress(), kept: map[string]string{}}
+	asked := registry{client: client(t), base: consul.URL(""), dns: consul.DNSAddress(), kept: map[string]string{}, targets: startTargets(t, l)}
 	if *record {
 		answers := make([]string, len(l.requests))
 		for n, r := range l.requests {

@@ -62,7 +62,7 @@ func compare(t *testing.T, l list) {
 		*c = settings.Registry
 		c.HTTPAddr, c.DNSAddr, c.MaxConnsPerClient = free.HTTPAddr, free.DNSAddr, 0
 	})
-	asked := registry{client: client(t), base: "http://" + muster.Addr, dns: muster.DNSAddr, kept: map[string]string{}}
+	asked := registry{client: client(t), base: "http://" + muster.Addr, dns: muster.DNSAddr, kept: map[string]string{}, targets: startTargets(t, l)}
 	agree, meant := 0, 0
 	for n, r := range l.requests {
 		got, err := asked.ask(r)

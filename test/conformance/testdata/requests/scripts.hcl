@@ -1,0 +1,1 @@
+enable_script_checks = true
