@@ -87,6 +87,16 @@ func TestFlagsWinOverEnvironment(t *testing.T) {
 	}
 }
 
+func TestTagsAndMetaMayHoldCommas(t *testing.T) {
+	got := mustParse(t, map[string]string{"MUSTER_SERVICE_META": `"k=a,b",l=c`}, "-service.tags", `"a,b",c`, "-service.tags", "d")
+	if want := []string{"a,b", "c", "d"}; !slices.Equal(got.Service.Tags, want) {
+		t.Errorf("got the tags %q, want %q", got.Service.Tags, want)
+	}
+	if want := map[string]string{"k": "a,b", "l": "c"}; !maps.Equal(got.Service.Meta, want) {
+		t.Errorf("got the meta %q, want %q", got.Service.Meta, want)
+	}
+}
+
 func TestRegistryAddress(t *testing.T) {
 	tests := []struct {
 		name     string
