@@ -60,7 +60,7 @@ func (p *httpProbe) probe(ctx context.Context) Result {
 	// What could be read is the output; a body that breaks off says nothing
 	// about the status that came before it.
 	body := newTail(d.OutputMaxSize)
-	_, _ = io.Copy(body, io.LimitReader(response.Body, maxBody))
+	_, _ = io.CopyBuffer(body, io.LimitReader(response.Body, maxBody), make([]byte, buffer))
 	output := fmt.Sprintf("HTTP %s %s: %s Output: %s", method, d.HTTP, response.Status, body)
 	switch {
 	case response.StatusCode >= 200 && response.StatusCode <= 299:

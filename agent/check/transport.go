@@ -12,6 +12,10 @@ import (
 // other people's, and there may be many at a time.
 const maxHeader = 256 << 10
 
+// buffer is how much is read and written at once: checks are short, and each
+// buffer lives as long as its connection, which is one probe.
+const buffer = 1 << 10
+
 // certificates returns which certificates the check takes.
 func (d Definition) certificates() *tls.Config {
 	return &tls.Config{ServerName: d.TLSServerName, InsecureSkipVerify: d.TLSSkipVerify}
@@ -68,6 +72,8 @@ func newTransport(p protocol, certificates *tls.Config) *http.Transport {
 		TLSClientConfig:        certificates,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
+		ReadBufferSize:         buffer,
+		WriteBufferSize:        buffer,
 		Protocols:              new(http.Protocols),
 	}
 	switch p {

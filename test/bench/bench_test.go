@@ -54,6 +54,9 @@ func TestCompareSaysHowMuchBetter(t *testing.T) {
 		{more: false, muster: 20, other: 10, want: "0.50 ×"},
 		{more: true, muster: 20_000, other: 800, want: "25.0 ×"},
 		{more: true, muster: 20_000, other: 80_000, want: "0.25 ×"},
+		{more: false, muster: 0, other: 80_000, want: none},
+		{more: false, muster: 0, other: 0, want: none},
+		{more: false, muster: 1, other: math.NaN(), want: none},
 	} {
 		if got := (figure{more: test.more}).compare(test.muster, test.other); got != test.want {
 			t.Errorf("compare(%v, %v) with more=%t = %q, want %q", test.muster, test.other, test.more, got, test.want)

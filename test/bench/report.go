@@ -65,13 +65,14 @@ func notes(table []row) string {
 // compare says how muster's value stands to another: above 1 is better,
 // whatever the figure.
 func (f figure) compare(muster, other float64) string {
-	if math.IsNaN(muster) || math.IsNaN(other) {
+	ratio := other / muster
+	if f.more {
+		ratio = muster / other
+	}
+	if math.IsNaN(ratio) || math.IsInf(ratio, 0) { // one was not taken, or is nothing at all
 		return none
 	}
-	if f.more {
-		return short(muster/other) + " ×"
-	}
-	return short(other/muster) + " ×"
+	return short(ratio) + " ×"
 }
 
 // none stands for a value that was not taken.
