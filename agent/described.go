@@ -2,7 +2,9 @@ package agent
 
 import (
 	"cmp"
+	"maps"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -17,7 +19,7 @@ func (a *Agent) described() map[string]any {
 	for n, network := range c.AllowWriteFrom {
 		networks[n] = network.String()
 	}
-	return map[string]any{
+	all := map[string]any{
 		"ACLsEnabled":                false,
 		"AdvertiseAddrWAN":           cmp.Or(c.WANAddress, c.NodeAddress),
 		"AllowWriteHTTPFrom":         networks,
@@ -53,6 +55,46 @@ func (a *Agent) described() map[string]any {
 		"SessionTTLMin":              c.MinSessionTTL.String(),
 		"TxnMaxReqLen":               cmp.Or(c.Limits.TransactionBytes, 512<<10),
 		"UIConfig":                   map[string]any{"Enabled": true, "ContentPath": "/ui/"},
+	}
+	maps.Copy(all, a.describedDNS())
+	return all
+}
+
+// describedDNS is the part about DNS.
+func (a *Agent) describedDNS() map[string]any {
+	c, d := a.config, a.config.DNS
+	addresses, port := []string{}, -1
+	for _, address := range a.DNSAddrs() {
+		addresses = append(addresses, "tcp://"+address, "udp://"+address)
+		if bound, err := netip.ParseAddrPort(address); err == nil && port < 0 {
+			port = int(bound.Port())
+		}
+	}
+	strategy := "sequential"
+	if d.RandomRecursor {
+		strategy = "random"
+	}
+	ttls := map[string]string{}
+	for name, ttl := range d.ServiceTTL {
+		ttls[name] = ttl.String()
+	}
+	return map[string]any{
+		"DNSARecordLimit":       d.ARecordLimit,
+		"DNSAddrs":              addresses,
+		"DNSAltDomain":          c.AltDomain,
+		"DNSDisableCompression": d.NoCompression,
+		"DNSDomain":             cmp.Or(c.Domain, "consul."),
+		"DNSEnableTruncate":     d.EnableTruncate,
+		"DNSNodeMetaTXT":        d.NodeMetaTXT,
+		"DNSNodeTTL":            d.NodeTTL.String(),
+		"DNSOnlyPassing":        d.OnlyPassing,
+		"DNSPort":               port,
+		"DNSRecursorStrategy":   strategy,
+		"DNSRecursorTimeout":    d.RecursorTimeout.String(),
+		"DNSRecursors":          orNone(d.Recursors),
+		"DNSSOA":                map[string]int{"Expire": d.SOA.Expire, "Minttl": d.SOA.MinTTL, "Refresh": d.SOA.Refresh, "Retry": d.SOA.Retry},
+		"DNSServiceTTL":         ttls,
+		"DNSUDPAnswerLimit":     d.UDPAnswerLimit,
 	}
 }
 

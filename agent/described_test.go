@@ -39,6 +39,9 @@ func TestSelfTellsWhatProgramsLookFor(t *testing.T) {
 	if got, ok := self["DebugConfig"]["HTTPAddrs"].([]any); !ok || len(got) != 1 || got[0] != "tcp://"+registry.Addr {
 		t.Errorf("got the addresses %v", got)
 	}
+	if got, ok := self["DebugConfig"]["DNSAddrs"].([]any); !ok || len(got) != 2 || got[0] != "tcp://"+registry.DNSAddr || got[1] != "udp://"+registry.DNSAddr {
+		t.Errorf("got the addresses of DNS %v", got)
+	}
 
 	if _, _, err := registry.Client().Event().Fire(&consul.UserEvent{Name: "deploy"}, nil); err != nil {
 		t.Fatal(err)

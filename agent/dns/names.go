@@ -108,7 +108,11 @@ func about(kind kind, before, behind []string) (name, bool) {
 	case queries:
 		n.label = queryName(before)
 		placed = len(behind) <= 1 // a query has no peer
-	case address:
+	}
+	switch {
+	case n.label == "":
+		return name{}, false
+	case kind == address:
 		return n, len(before) == 1 // wherever it is said to be
 	}
 	return n, placed && n.place(behind)

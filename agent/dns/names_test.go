@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -58,6 +57,7 @@ func TestParse(t *testing.T) {
 		{"service.", name{}},
 		{"service.dc1.", name{}},
 		{"_web._tcp.", name{}},
+		{"_._tcp.service.", name{}},
 		{"web.service.a.b.", name{}},
 		{"web.service.a.b.c.", name{}},
 		{"web.service.a.dc.b.peer.", name{}},
@@ -105,7 +105,7 @@ func FuzzParse(f *testing.F) {
 		n, ok := parse(rest, srv)
 		switch {
 		case !ok:
-		case n.kind == "" || n.label == "" && !strings.Contains(rest, `_`) && !strings.Contains(rest, ".."):
+		case n.kind == "" || n.label == "":
 			t.Errorf("%q: got %+v", asked, n)
 		case n.datacenter != "" && n.peer != "":
 			t.Errorf("%q is in two places: %+v", asked, n)

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// controlSize is enough for what comes with a datagram of either family.
-var controlSize = max(len(ipv4.NewControlMessage(ipv4.FlagDst)), len(ipv6.NewControlMessage(ipv6.FlagDst)))
+// controlSize is enough for what comes with a datagram, of both families.
+var controlSize = len(ipv4.NewControlMessage(ipv4.FlagDst)) + len(ipv6.NewControlMessage(ipv6.FlagDst))
 
 // sources asks the system to tell of every datagram to which address it was
 // sent, where conn listens on all of them: an answer must come from there. It
@@ -32,12 +32,20 @@ func answerFrom(control []byte) []byte {
 		return nil
 	}
 	var of6 ipv6.ControlMessage
-	if of6.Parse(control) == nil && of6.Dst != nil && of6.Dst.To4() == nil {
-		return (&ipv6.ControlMessage{Src: of6.Dst}).Marshal()
-	}
 	var of4 ipv4.ControlMessage
-	if of4.Parse(control) == nil && of4.Dst != nil {
-		return (&ipv4.ControlMessage{Src: of4.Dst}).Marshal()
+	to := net.IP(nil) // of either family, whichever the socket is of
+	if of6.Parse(control) == nil {
+		to = of6.Dst
 	}
-	return nil
+	if to == nil && of4.Parse(control) == nil {
+		to = of4.Dst
+	}
+	switch {
+	case to == nil:
+		return nil
+	case to.To4() != nil:
+		return (&ipv4.ControlMessage{Src: to.To4()}).Marshal()
+	default:
+		return (&ipv6.ControlMessage{Src: to}).Marshal()
+	}
 }
