@@ -18,6 +18,12 @@ func (s *Store) Write(change func(*Writer) error) error {
 	return s.write(&pending{change: change})
 }
 
+// Note is Write for what nobody is promised that it is kept: it is written
+// whether or not it can be now.
+func (s *Store) Note(change func(*Writer) error) error {
+	return s.write(&pending{change: change, unpromised: true})
+}
+
 // Try is Write for a change that may fail half-way: it is applied whole or not
 // at all, in a commit of its own.
 func (s *Store) Try(change func(*Writer) error) error {
@@ -49,7 +55,10 @@ type pending struct {
 	change func(*Writer) error
 	alone  bool // it shares its commit with nobody
 	err    error
-	turn   chan bool // true: lead the next commit; false: it is done
+
+	unpromised bool      // see Note
+	changes    bool      // it changed something
+	turn       chan bool // true: lead the next commit; false: it is done
 }
 
 // commits is the queue of those who want to write. The first in it leads.
@@ -100,11 +109,13 @@ const usualTouches = 8
 // commit applies a batch of changes in one transaction of the tables. The
 // caller leads.
 func (s *Store) commit(batch []*pending) {
-	w := &Writer{
-		Snapshot: Snapshot{tables: s.now.Load().fork()}, index: s.index + 1, graves: s.graves,
-		touched: make([]touch, 0, usualTouches*len(batch)),
-	}
+	unready := s.unready()
+	w := s.writer(usualTouches * len(batch))
 	for _, p := range batch {
+		if unready != nil && !p.unpromised {
+			p.err = unready
+			continue
+		}
 		before := len(w.touched)
 		p.err = p.change(w)
 		switch {
@@ -115,11 +126,21 @@ func (s *Store) commit(batch []*pending) {
 		case p.err != nil:
 			panic("state: a write failed half-way that was not tried: " + p.err.Error())
 		}
+		p.changes = true
 		w.touch(Everything)
 		w.index++
 	}
 	if len(w.touched) == 0 {
 		return
+	}
+	if unready == nil {
+		if err := s.keep(w); err != nil {
+			for _, p := range batch {
+				if p.changes && !p.unpromised {
+					p.err = err
+				}
+			}
+		}
 	}
 	s.index, s.graves = w.index-1, w.graves
 	w.tables.index = s.index
@@ -131,4 +152,15 @@ func (s *Store) commit(batch []*pending) {
 	}
 	s.topics.apply(w.touched)
 	wake()
+}
+
+// writer returns one for a commit that is to touch about so many topics.
+func (s *Store) writer(touches int) *Writer {
+	w := &Writer{index: s.index + 1, graves: s.graves, touched: make([]touch, 0, touches)}
+	var changes *[]change
+	if s.keeper != nil {
+		changes = &w.changes
+	}
+	w.tables = s.now.Load().fork(changes)
+	return w
 }

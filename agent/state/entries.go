@@ -11,6 +11,7 @@ type entries struct {
 	tree   *iradix.Tree[*Entry]
 	change *iradix.Txn[*Entry] // what this table changes; nil for nothing yet
 	locked table[Entry]        // those with a session, by it
+	diary                      // of what changes
 }
 
 func newEntries() entries {
@@ -20,9 +21,10 @@ func newEntries() entries {
 	}
 }
 
-func (e *entries) fork() {
-	e.change = nil
-	e.locked.fork()
+// fork implements kind.
+func (e *entries) fork(d diary) {
+	e.change, e.diary = nil, d
+	e.locked.fork(diary{}) // it follows from the entries
 }
 
 // claim returns the change of the table.
@@ -93,8 +95,21 @@ func (e *entries) add(row any) (isNew bool) {
 	return true
 }
 
+// set implements kind.
+func (e *entries) set(row any) { e.put(row.(*Entry)) }
+
+// unset implements kind.
+func (e *entries) unset(row any) (was bool) {
+	old, was := e.root().Get([]byte(row.(*Entry).Key))
+	if was {
+		e.remove(old)
+	}
+	return was
+}
+
 // put stores entry in place of the one with its key.
 func (e *entries) put(entry *Entry) {
+	e.note(entry, false)
 	old, replaced := e.claim().Insert([]byte(entry.Key), entry)
 	if replaced && old.Session != "" {
 		e.locked.remove(old)
@@ -106,6 +121,7 @@ func (e *entries) put(entry *Entry) {
 
 // remove takes entry out.
 func (e *entries) remove(entry *Entry) {
+	e.note(entry, true)
 	e.claim().Delete([]byte(entry.Key))
 	if entry.Session != "" {
 		e.locked.remove(entry)

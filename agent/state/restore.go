@@ -33,7 +33,7 @@ func (w *Writer) adopt(saved *tables) {
 	for entry := range saved.entries.every {
 		entries.put(entry.(*Entry))
 	}
-	w.tables = saved.fork()
+	w.tables = saved.fork(nil) // the whole state is kept anew
 	w.entries = entries
 	w.index = max(w.index, saved.index+1)
 	w.began = w.index

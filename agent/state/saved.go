@@ -80,21 +80,14 @@ func (t *rawText) UnmarshalJSON(data []byte) error {
 func (s *Snapshot) Save(w io.Writer) error {
 	sum := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 64<<10)
-	lines := json.NewEncoder(out)
-	lines.SetEscapeHTML(false)
-	line := func(name string, value any) error {
-		if _, err := out.WriteString(name + " "); err != nil {
-			return err
-		}
-		return lines.Encode(value)
-	}
-	if err := line(firstName, savedHead{savedVersion, s.index}); err != nil {
+	lines := newSavedWriter(out)
+	if err := lines.write(firstName, savedHead{savedVersion, s.index}); err != nil {
 		return err
 	}
 	rows := 0
 	for name, table := range s.each {
 		for row := range table.every {
-			if err := line(name, saved(row)); err != nil {
+			if err := lines.write(name, saved(row)); err != nil {
 				return err
 			}
 			rows++
@@ -104,7 +97,7 @@ func (s *Snapshot) Save(w io.Writer) error {
 		return err
 	}
 	end := savedEnd{rows, hex.EncodeToString(sum.Sum(nil))}
-	if err := line(lastName, end); err != nil {
+	if err := lines.write(lastName, end); err != nil {
 		return err
 	}
 	return out.Flush()
@@ -113,7 +106,17 @@ func (s *Snapshot) Save(w io.Writer) error {
 // Saved is a saved state that was read whole and is sound.
 type Saved struct {
 	tables *tables
+	kinds  map[string]kind // the tables, by name
 	sizes  []TableSize
+}
+
+// Blank returns the saved state of a store in which nothing was ever written.
+func Blank() *Saved {
+	s := &Saved{tables: newTables(), kinds: map[string]kind{}}
+	for name, table := range s.tables.each {
+		s.kinds[name] = table
+	}
+	return s
 }
 
 // TableSize says how much of a saved state a table is.
@@ -145,21 +148,19 @@ func Load(r io.Reader) (*Saved, error) {
 	if head.Version != savedVersion {
 		return nil, fmt.Errorf("it was saved in version %d of the format, and this muster reads version %d", head.Version, savedVersion)
 	}
-	s := &Saved{tables: newTables()}
+	s := Blank()
 	s.tables.index = head.Index
 	if err := s.readRows(in); err != nil {
 		return nil, fmt.Errorf("line %d: %w", in.count, err)
 	}
-	s.tables.entries.settle()
-	return s, s.tables.check()
+	return s, s.Check()
 }
 
 // readRows reads all lines after the first.
 func (s *Saved) readRows(in *savedLines) error {
-	kinds, places := map[string]kind{}, map[string]int{}
-	for name, table := range s.tables.each {
+	places := map[string]int{}
+	for name := range s.tables.each {
 		places[name] = len(s.sizes)
-		kinds[name] = table
 		s.sizes = append(s.sizes, TableSize{Name: name})
 	}
 	for rows := 0; ; rows++ {
@@ -170,16 +171,13 @@ func (s *Saved) readRows(in *savedLines) error {
 		if name == lastName {
 			return in.end(data, savedEnd{rows, hex.EncodeToString(in.sum.Sum(nil))})
 		}
-		table := kinds[name]
+		table := s.kinds[name]
 		if table == nil {
 			return fmt.Errorf("unknown table %q: was it saved by a newer muster?", name)
 		}
-		row := table.blank()
-		if err := strictly(data, saved(row)); err != nil {
+		row, err := readRow(table, data)
+		if err != nil {
 			return fmt.Errorf("table %s: %w", name, err)
-		}
-		if row, ok := row.(loaded); ok {
-			row.loaded()
 		}
 		if !table.add(row) {
 			return fmt.Errorf("table %s has the same row twice", name)
@@ -197,8 +195,11 @@ func strictly(data []byte, row any) error {
 	return decoder.Decode(row)
 }
 
-// check returns what of the tables does not fit together.
-func (t *tables) check() error {
+// Check returns what of the state does not fit together. [Load] has looked;
+// whoever changed it by [Saved.Redo] since must look again.
+func (s *Saved) Check() error {
+	t := s.tables
+	t.entries.settle()
 	snapshot := Snapshot{tables: t}
 	homeless := func(what, id, node string) error {
 		return fmt.Errorf("%s %q is on a node that is not there: %q", what, id, node)

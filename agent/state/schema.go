@@ -95,17 +95,20 @@ func (t *tables) each(yield func(name string, table kind) bool) {
 
 // kind is a table of whatever rows.
 type kind interface {
-	fork()                      // makes it one that began as a copy, and shares what it does not change
+	fork(diary)                 // makes it one that began as a copy, and shares what it does not change
 	every(yield func(any) bool) // yields its rows, in order
 	blank() any                 // returns a new row, to be filled in and added
 	add(row any) (isNew bool)   // takes in a row, unless there is one with its key
+	set(row any)                // takes in a row, in place of the one with its key
+	unset(row any) (was bool)   // takes out the row with this one's key
 }
 
 // fork returns tables that begin like these and can be changed without them.
-func (t *tables) fork() *tables {
+// What they change is noted, in order; with nil it is not.
+func (t *tables) fork(changes *[]change) *tables {
 	next := *t
-	for _, table := range next.each {
-		table.fork()
+	for name, table := range next.each {
+		table.fork(diary{name, changes})
 	}
 	return &next
 }

@@ -20,6 +20,7 @@ type Writer struct {
 	index   uint64                   // what everything written now is stamped with
 	touched []touch                  // the topics that change, in order
 	graves  int                      // how many tombstones there are
+	changes []change                 // what it did to the tables, where that is kept
 	delays  map[string]time.Duration // the lock-delays that this write imposes, by key
 
 	restored bool // nothing is as it was before

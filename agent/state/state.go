@@ -35,6 +35,7 @@ type Store struct {
 	topics *topics
 
 	commits commits
+	keeper  Keeper // nil for a store that lives in memory alone
 	index   uint64 // the last write's; belongs to the commit that goes on
 	graves  int    // tombstones there are; likewise
 

@@ -15,6 +15,7 @@ type table[T any] struct {
 	rows  *tree[T]   // by the row's key
 	lists []*tree[T] // one for each index, by the index's key and the row's
 	own   bool       // the trees are no other table's, and may change
+	diary            // of what changes
 }
 
 type tree[T any] = btree.Map[string, *T]
@@ -40,9 +41,8 @@ func newTable[T any](key func(*T) string, indexes ...func(*T) string) table[T] {
 	return t
 }
 
-// fork makes the table one that shares its trees with the one it was copied
-// from.
-func (t *table[T]) fork() { t.own = false }
+// fork implements kind.
+func (t *table[T]) fork(d diary) { t.own, t.diary = false, d }
 
 // claim makes the trees the table's own, before a change.
 func (t *table[T]) claim() {
@@ -85,6 +85,18 @@ func (t *table[T]) add(row any) (isNew bool) {
 	return true
 }
 
+// set implements kind.
+func (t *table[T]) set(row any) { t.put(row.(*T)) }
+
+// unset implements kind.
+func (t *table[T]) unset(row any) (was bool) {
+	old := t.get(t.key(row.(*T)))
+	if old != nil {
+		t.remove(old)
+	}
+	return old != nil
+}
+
 // below returns the rows whose key begins with prefix.
 func (t *table[T]) below(prefix string) []*T { return below(t.rows, prefix) }
 
@@ -124,6 +136,7 @@ func below[T any](rows *tree[T], prefix string) []*T {
 // put stores row in place of the one with the same key.
 func (t *table[T]) put(row *T) {
 	t.claim()
+	t.note(row, false)
 	key := t.key(row)
 	old, replaced := t.rows.Set(key, row)
 	for n, index := range t.indexes {
@@ -142,6 +155,7 @@ func (t *table[T]) put(row *T) {
 // remove takes row out.
 func (t *table[T]) remove(row *T) {
 	t.claim()
+	t.note(row, true)
 	key := t.key(row)
 	t.rows.Delete(key)
 	for n, index := range t.indexes {
