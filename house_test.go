@@ -55,6 +55,7 @@ var house = map[string]struct {
 	"agent/telemetry":       {2, agency},
 	"agent/session":         {2, agency},
 	"agent/monitor":         {2, agency},
+	"agent/journal":         {2, agency},
 	"internal/alarm":        {0, shared},
 	"internal/direct":       {0, shared},
 	"internal/host":         {0, shared},

@@ -61,6 +61,13 @@ func writeCommit(w io.Writer, index uint64, changes []change) error {
 	return nil
 }
 
+// Snapshot returns the state as it is now. It is good until the next
+// [Saved.Redo].
+func (s *Saved) Snapshot() *Snapshot {
+	s.tables.entries.settle()
+	return &Snapshot{tables: s.tables}
+}
+
 // Redo makes the changes of a kept commit, as [Keeper.Keep] was given it. When
 // there is an error, the state must not be used.
 func (s *Saved) Redo(commit []byte) error {

@@ -35,12 +35,12 @@ func (e NotKept) Unwrap() error { return e.Reason }
 // above all that the state's store ever gave out, like those of [New]; the
 // saved state is the store's from now on.
 func Resume(saved *Saved, keeper Keeper) *Store {
-	saved.tables.entries.settle()
+	saved.Snapshot() // nothing of it is under way
 	s := New()
 	s.keeper = keeper
 	s.index = max(s.index, saved.tables.index+1)
 	s.topics.restart(s.index)
-	saved.tables.index, saved.tables.began = s.index, s.index
+	saved.tables.began = s.index
 	s.graves = saved.tables.tombstones.rows.Len()
 	s.now.Store(saved.tables)
 	return s

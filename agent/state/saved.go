@@ -198,9 +198,7 @@ func strictly(data []byte, row any) error {
 // Check returns what of the state does not fit together. [Load] has looked;
 // whoever changed it by [Saved.Redo] since must look again.
 func (s *Saved) Check() error {
-	t := s.tables
-	t.entries.settle()
-	snapshot := Snapshot{tables: t}
+	t, snapshot := s.tables, s.Snapshot()
 	homeless := func(what, id, node string) error {
 		return fmt.Errorf("%s %q is on a node that is not there: %q", what, id, node)
 	}
