@@ -14,6 +14,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -45,6 +46,7 @@ const ConsulVersion = "1.19.2"
 type Agent struct {
 	logger   *slog.Logger
 	store    *state.Store
+	kept     io.Closer // closed when nobody writes the store any more
 	api      *api.API
 	local    *local.Local
 	sessions *session.Keeper
@@ -63,20 +65,28 @@ type Agent struct {
 // so that an address in use is known here: [syscall.EADDRINUSE]. Connections
 // are taken, and answered once Run is called. An agent that will not be run
 // must be closed.
-func New(config Config) (*Agent, error) {
+func New(config Config) (_ *Agent, err error) {
 	if err := config.Validate(); err != nil {
 		return nil, fmt.Errorf("agent configuration: %w", err)
 	}
 	log := monitor.New(config.Logger)
 	logger := log.Logger("")
-	store := state.New()
 	entries, err := config.entries()
 	if err != nil {
 		return nil, err
 	}
-	announced, err := local.New(store, node(config), local.Config{
-		Logger: logger, OutputInterval: config.CheckUpdateInterval, FlapDamping: config.CheckFlapDamping,
-		OutputMaxSize: config.CheckOutputMaxSize, DiscardOutput: config.DiscardCheckOutput, SidecarPorts: config.SidecarPorts, ServerPort: config.ServerPort,
+	store, kept, err := openStore(config, logger)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, kept.Close())
+		}
+	}()
+	announced, err := local.New(store, node(config.resumed(store.Snapshot())), local.Config{
+		Logger: logger, Keep: config.DataDir != "", RemoteScripts: config.RemoteScripts, LocalScripts: config.LocalScripts,
+		OutputInterval: config.CheckUpdateInterval, FlapDamping: config.CheckFlapDamping, OutputMaxSize: config.CheckOutputMaxSize, DiscardOutput: config.DiscardCheckOutput, SidecarPorts: config.SidecarPorts, ServerPort: config.ServerPort,
 		ProxiesAsRegistered: config.ProxiesAsRegistered,
 	})
 	if err != nil {
@@ -119,7 +129,7 @@ func New(config Config) (*Agent, error) {
 		v1.Handle(path, http.RedirectHandler("/ui/", http.StatusMovedPermanently))
 	}
 
-	a := &Agent{logger: logger, store: store, api: v1, local: announced, sessions: sessions,
+	a := &Agent{logger: logger, store: store, kept: kept, api: v1, local: announced, sessions: sessions,
 		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
 		door:  &door{rooms: v1}, left: left, config: config}
 	a.door.headers.Store(headers(config))
@@ -201,7 +211,7 @@ func (e *DNSError) Error() string { return "listen for DNS: " + e.err.Error() }
 func (e *DNSError) Unwrap() error { return e.err }
 
 // Close releases the addresses of an agent that was never run.
-func (a *Agent) Close() error { return errors.Join(a.doors.close(), a.dns.Close()) }
+func (a *Agent) Close() error { return errors.Join(a.doors.close(), a.dns.Close(), a.kept.Close()) }
 
 // Run serves until ctx ends or a client asks the agent to leave, then answers
 // blocked reads, closes the port, waits for everything it started, and returns
@@ -268,6 +278,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 	}
 	rooms.Wait()
+	if err := a.kept.Close(); err != nil {
+		failure = errors.Join(failure, fmt.Errorf("close the data directory: %w", err))
+	}
 	a.logger.Info("registry is closed")
 	return failure
 }

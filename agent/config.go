@@ -46,6 +46,14 @@ type Config struct {
 	// DNS says how it answers.
 	DNS dns.Settings
 
+	// DataDir is a folder in which everything is kept: what was acknowledged is
+	// there after any end of the process or of the machine. One agent at a time
+	// can use it ([journal.ErrInUse]). Empty keeps everything in memory.
+	DataDir string
+	// CutDamaged goes on without the part of DataDir that is damaged and what was
+	// written after it, where [New] fails with [journal.Damaged] otherwise.
+	CutDamaged bool
+
 	// Node is the name of the machine in the catalog. It may not be empty.
 	Node string
 	// NodeID is its id, a UUID; empty takes a random one.

@@ -16,6 +16,8 @@ var keys = map[string][]string{
 	"AltDomain":           {"alt_domain"},
 	"DNS":                 {"recursors", "dns_config"},
 	"UnixSockets":         {"unix_sockets.mode", "unix_sockets.user", "unix_sockets.group"},
+	"DataDir":             {"data_dir"},
+	"CutDamaged":          {"-cut-damaged"},
 	"Node":                {"node_name"},
 	"NodeID":              {"node_id"},
 	"NodeMeta":            {"node_meta"},

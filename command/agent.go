@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/realjf/muster/agent"
+	"github.com/realjf/muster/agent/journal"
 	"github.com/realjf/muster/config"
 )
 
@@ -62,6 +63,10 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 		}
 		return fmt.Errorf("%w: a registry may be running there already; choose another port with %s", err, option)
 	}
+	if errors.As(err, new(*journal.Damaged)) {
+		return fmt.Errorf("%w; to go on with what was written before the damage: muster agent -data-dir %s -cut-damaged, with the other options as before",
+			err, cfg.Registry.DataDir)
+	}
 	if err != nil {
 		return err
 	}
@@ -71,7 +76,7 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 		}
 		defer func() { err = errors.Join(err, os.Remove(cfg.PIDFile)) }()
 	}
-	announce(root.Writer, r.agent.URLs(), r.agent.DNSAddrs())
+	announce(root.Writer, cfg.Registry.DataDir, r.agent.URLs(), r.agent.DNSAddrs())
 
 	ctx, stop := context.WithCancel(ctx)
 	var reloads sync.WaitGroup
@@ -83,8 +88,12 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 }
 
 // announce says where the registry can be reached, and by whom.
-func announce(stdout io.Writer, urls, resolvers []string) {
-	fmt.Fprintln(stdout, "the registry is ready, in memory")
+func announce(stdout io.Writer, dataDir string, urls, resolvers []string) {
+	where := "in memory"
+	if dataDir != "" {
+		where = "kept in " + dataDir
+	}
+	fmt.Fprintln(stdout, "the registry is ready, "+where)
 	for _, url := range urls {
 		scheme, addr, _ := strings.Cut(url, "://")
 		if scheme == "unix" {

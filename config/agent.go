@@ -50,7 +50,7 @@ func (g *given) agent() (Agent, error) {
 	s := &settler{root: root, warnings: skipped, faulty: map[string]bool{}, lacking: map[string][]string{}}
 	// What does not fit may be what something else asks for.
 	a := s.agent(g.dev || misfits != nil)
-	a.Validate = g.validate
+	a.Validate, a.Registry.CutDamaged = g.validate, g.cutDamaged
 	s.judged(a.Registry.Validate())
 	err := errors.Join(misfits, s.err())
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *settler) agent(dev bool) Agent {
 	a := Agent{Registry: agent.DevConfig(), Log: Log{Format: Logfmt}}
 	r := &a.Registry
 	r.Version, r.Pretty, r.EnableDebug = Version(), dev, dev
-	s.server(dev)
+	s.server(r, dev)
 	s.node(r)
 	s.addresses(r, dev)
 	s.tls(r)
@@ -88,16 +88,14 @@ func (s *settler) agent(dev bool) Agent {
 }
 
 // server refuses what muster cannot be, and says what it is not yet.
-func (s *settler) server(dev bool) {
-	var folder string
-	s.text("data_dir", &folder)
+func (s *settler) server(into *agent.Config, dev bool) {
+	s.text("data_dir", &into.DataDir)
 	switch {
-	case dev:
-	case folder == "":
-		s.faults = append(s.faults, errors.New("give -dev: a registry in memory is the only kind there is yet; "+
-			"or -data-dir (data_dir), as for Consul, although nothing is kept there yet"))
-	default:
-		s.warn("data_dir %s: nothing is kept on disk yet: all of the registry is in memory, and gone when the agent ends", folder)
+	case dev && into.DataDir != "":
+		s.warn("data_dir %s: with -dev everything is in memory, and nothing is kept there", into.DataDir)
+		into.DataDir = ""
+	case !dev && into.DataDir == "":
+		s.faults = append(s.faults, errors.New("give -data-dir FOLDER (data_dir), which keeps the registry on disk; or -dev, which keeps it in memory"))
 	}
 	if servers, ok := value[float64](s, "bootstrap_expect"); ok && servers > 1 {
 		s.wrong("bootstrap_expect", "muster is one server; for a cluster of %v run Consul's", servers)

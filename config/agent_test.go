@@ -307,6 +307,7 @@ segments = []
 domain = "x."
 `, "-dns-port", "8600", "-raft-protocol", "3", "-ui")
 	want := []string{
+		"data_dir d: with -dev everything is in memory, and nothing is kept there",
 		"without effect: connect.ca_config, connect.enabled, ports.grpc_tls (the mesh has no certificates and no xDS yet: proxies are announced, not driven)",
 		"without effect: encrypt, retry_join (muster is one server, and joins nobody: clusters are Consul's)",
 		"without effect: acl.default_policy (there is no access control yet, and everyone may do everything)",
@@ -319,15 +320,15 @@ domain = "x."
 }
 
 func TestWithoutDevModeAFolderIsAskedFor(t *testing.T) {
-	if _, _, err := readAgent(t, "-server"); !errors.Is(err, config.ErrUsage) || !strings.Contains(err.Error(), "give -dev") {
-		t.Errorf("got %v, want to be told of -dev", err)
+	if _, _, err := readAgent(t, "-server"); !errors.Is(err, config.ErrUsage) || !strings.Contains(err.Error(), "give -data-dir FOLDER (data_dir)") {
+		t.Errorf("got %v, want to be told of -data-dir", err)
 	}
 	a, _, err := readAgent(t, "-server", "-data-dir", "d", "-bootstrap-expect", "1", "-bind", "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(a.Warnings) != 1 || !strings.HasPrefix(a.Warnings[0], "data_dir d: nothing is kept on disk yet") {
-		t.Errorf("got the warnings %q, want one of the folder", a.Warnings)
+	if len(a.Warnings) != 0 || a.Registry.DataDir != "d" {
+		t.Errorf("got the warnings %q and the folder %q, want d", a.Warnings, a.Registry.DataDir)
 	}
 	if a.Registry.Pretty || a.Registry.EnableDebug {
 		t.Errorf("got %+v, want no dev mode", a.Registry)

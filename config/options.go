@@ -37,7 +37,7 @@ var options = []option{
 	{"advertise-wan", "advertise_addr_wan", "IP `ADDRESS` of this machine for other datacenters"},
 	{"bind", "bind_addr", "IP `ADDRESS` that -advertise is by default"},
 	{"datacenter", "datacenter", "`NAME` of the datacenter, dc1 by default"},
-	{"data-dir", "data_dir", "`FOLDER` for data, of which there is none yet: everything is in memory"},
+	{"data-dir", "data_dir", "`FOLDER` that keeps the registry on disk"},
 	{"server", "server", "be a server, which muster always is"},
 	{"bootstrap", "bootstrap", "be the only server, which muster always is"},
 	{"bootstrap-expect", "bootstrap_expect", "`NUMBER` of servers: 1"},
@@ -93,13 +93,14 @@ var options = []option{
 
 // given is what a command line said, in the tree's form and in its order.
 type given struct {
-	dev      bool
-	validate bool
-	format   string // of all files, whatever they are called
-	paths    []string
-	lists    *keyfile.Node // come before those of the files
-	values   *keyfile.Node // win over the files'
-	hcl      []string
+	dev        bool
+	validate   bool
+	cutDamaged bool
+	format     string // of all files, whatever they are called
+	paths      []string
+	lists      *keyfile.Node // come before those of the files
+	values     *keyfile.Node // win over the files'
+	hcl        []string
 }
 
 // flags returns the flags of muster agent, which write into g.
@@ -115,6 +116,8 @@ func (g *given) flags() []cli.Flag {
 		g.flag("hcl", text, "settings as `TEXT` in HCL, which win over all others; may be repeated", func(value *keyfile.Node) {
 			g.hcl = append(g.hcl, value.Value.(string))
 		}),
+		&cli.BoolFlag{Name: "cut-damaged", Destination: &g.cutDamaged,
+			Usage: "go on without the damaged part of -data-dir and what was written after it; its files are kept aside"},
 		&cli.BoolFlag{Name: "validate", Destination: &g.validate, Usage: "say whether the settings are valid, and run nothing"},
 	}
 	flags = append(flags, g.flag("check", text, "`BOUND` of the machine that it is healthy within, like 'memory<90%'; may be repeated", func(value *keyfile.Node) {

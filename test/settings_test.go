@@ -77,7 +77,7 @@ func TestAgentLivesByItsFile(t *testing.T) {
 		}
 	}
 	await(announces("one"))
-	await(says("nothing is kept on disk yet"))
+	await(says("kept in "))
 	if text, err := os.ReadFile(pid); err != nil || string(text) != fmt.Sprint(agent.PID()) {
 		t.Errorf("the file with the process id has %q, %v, want %d", text, err, agent.PID())
 	}

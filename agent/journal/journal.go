@@ -64,6 +64,10 @@ type Journal struct {
 
 var _ state.Keeper = (*Journal)(nil)
 
+// mostLogs is how many logs there may be after a state: each restart begins
+// one.
+const mostLogs = 32
+
 // retryAfter is how long a journal that failed says so before it tries again:
 // each try writes the whole state.
 const retryAfter = time.Second
@@ -105,6 +109,9 @@ func open(d disk, config Config) (*Journal, *state.Saved, error) {
 		disk: d, config: config, unlock: func() error { return nil },
 		number: found.number, after: found.saved.Index(), grown: found.grown,
 		limit: max(config.LogSize, found.size), size: found.size,
+	}
+	if found.logs >= mostLogs {
+		j.grown = j.limit + 1
 	}
 	if len(found.cut) > 0 {
 		if err := j.cut(found); err != nil {

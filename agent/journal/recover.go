@@ -28,6 +28,7 @@ type recovered struct {
 	number int      // the highest there is
 	size   int64    // bytes of the state
 	grown  int64    // bytes of the logs after it
+	logs   int      // how many those are
 	cut    []int    // the logs that are damaged, or come after one that is
 	torn   *Damaged // where the last log that was read breaks off, if it does
 }
@@ -65,6 +66,7 @@ func recoverFrom(d disk, config Config) (*recovered, error) {
 		if number < last {
 			continue // its commits are in the state
 		}
+		found.logs++
 		err := found.readLog(d, number)
 		if damaged := (*Damaged)(nil); errors.As(err, &damaged) && config.CutDamaged {
 			config.Logger.Error("the data directory is damaged: going on with what stands before that", "error", err, "index", found.saved.Index())

@@ -146,6 +146,7 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 	}
 	c.written = time.Now()
 	l.checks[id] = c
+	l.unkept[thing{aCheck, id}] = true
 	if svc != nil {
 		svc.checks[id] = c
 		delete(l.onNode, id)
@@ -199,6 +200,7 @@ func (l *Local) drop(id string) {
 		c.task.Stop()
 	}
 	delete(l.checks, id)
+	l.unkept[thing{aCheck, id}] = true
 	delete(l.onNode, id)
 	delete(l.configured.checks, id)
 	l.stir(c.announced.ServiceID)

@@ -78,6 +78,13 @@ type Config struct {
 	// ProxiesAsRegistered shows proxies and gateways as they were registered;
 	// by default config entries say what their registration does not.
 	ProxiesAsRegistered bool
+	// Keep has the store hold what is needed to go on with what was announced
+	// after a restart: for a store whose commits are kept.
+	Keep bool
+	// RemoteScripts and LocalScripts say whether checks that run a program go on
+	// after a restart: those of clients, and those of the configuration.
+	RemoteScripts bool
+	LocalScripts  bool
 	// ServerPort is that of the service consul, which every Consul server has;
 	// 8300 by default. Nothing listens there.
 	ServerPort int
@@ -102,6 +109,7 @@ type Local struct {
 	configured configured
 	changed    chan struct{}            // closed and replaced at each change
 	aliased    map[string]chan struct{} // for aliases of a service, see stir
+	unkept     map[thing]bool           // what has changed and is to be kept, see keep
 }
 
 // service is a service with its checks and those who wait for it to change.
@@ -115,7 +123,8 @@ type service struct {
 }
 
 // New announces the node itself in the store, with the check and the service
-// that every Consul server has, and returns its Local. Call Run to run the
+// that every Consul server has, goes on with what it had announced before a
+// restart, if the store knows, and returns its Local. Call Run to run the
 // checks.
 func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 	if config.Logger == nil {
@@ -144,9 +153,16 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 		configured: configured{services: map[string]Definition{}, checks: map[string]Check{}},
 		changed:    make(chan struct{}),
 		aliased:    map[string]chan struct{}{},
+		unkept:     map[thing]bool{},
 	}
 	l.runner = check.NewRunner(l.seen)
-	if err := store.Write(l.announceNode); err != nil {
+	if err := l.change(func(w *state.Writer) error {
+		w.IdentifyNode(node.Node, node.ID)
+		if err := l.announceNode(w); err != nil {
+			return err
+		}
+		return l.resume(w)
+	}); err != nil {
 		return nil, fmt.Errorf("announce node %q: %w", node.Node, err)
 	}
 	return l, nil
@@ -179,12 +195,22 @@ func (l *Local) announceNode(w *state.Writer) error {
 // change makes one change here and in the state, at the same place among all
 // changes of both. It takes the mutex, so it must not be called with it; op
 // must fail before it changes anything, or not at all.
-func (l *Local) change(op func(*state.Writer) error) error {
-	return l.store.Write(func(w *state.Writer) error {
+func (l *Local) change(op func(*state.Writer) error) error { return l.store.Write(l.both(op)) }
+
+// find is change for what the agent finds out by itself: it is so whether or
+// not it can be kept.
+func (l *Local) find(op func(*state.Writer) error) error { return l.store.Note(l.both(op)) }
+
+// both returns a change of the state that is one here too.
+func (l *Local) both(op func(*state.Writer) error) func(*state.Writer) error {
+	return func(w *state.Writer) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return op(w)
-	})
+		if err := op(w); err != nil {
+			return err
+		}
+		return l.keep(w)
+	}
 }
 
 // Run runs the checks and removals until ctx ends, waits for the checks under
@@ -293,6 +319,7 @@ func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, rep
 		close(old.changed)
 	}
 	l.services[svc.ID] = now
+	l.unkept[thing{aService, svc.ID}] = true
 	delete(l.configured.services, svc.ID)
 	for _, id := range obsolete {
 		l.drop(id)
@@ -325,6 +352,7 @@ func (l *Local) deregister(w *state.Writer, id string) error {
 		l.drop(check)
 	}
 	delete(l.services, id)
+	l.unkept[thing{aService, id}] = true
 	delete(l.configured.services, id)
 	close(old.changed)
 	l.stir(id)

@@ -31,7 +31,7 @@ func (l *Local) mark(c *announcedCheck) {
 func (l *Local) reap(ctx context.Context) {
 	l.removals.Run(ctx, func(checkID string) {
 		removed := ""
-		err := l.change(func(w *state.Writer) error {
+		err := l.find(func(w *state.Writer) error {
 			c := l.checks[checkID]
 			if c == nil || c.now.Status != state.Critical || l.removals.Waits(checkID) {
 				return nil // it recovered, or was announced again

@@ -31,7 +31,7 @@ func (l *Local) report(id string, known func(*announcedCheck) (check.Report, boo
 		return err
 	}
 	var was, is *state.Check
-	err = l.change(func(w *state.Writer) error {
+	err = l.find(func(w *state.Writer) error {
 		c := l.checks[id]
 		if c == nil {
 			return UnknownCheck(id)

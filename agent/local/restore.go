@@ -9,7 +9,7 @@ import (
 // Restore writes everything announced into the state again, where somebody
 // else removed or changed it: what an agent of Consul's does from time to time
 // (https://developer.hashicorp.com/consul/docs/architecture/anti-entropy).
-func (l *Local) Restore() error { return l.change(l.restore) }
+func (l *Local) Restore() error { return l.find(l.restore) }
 
 // Adopt puts a saved state in place of the store's, and puts right what that
 // says of this node, at the same moment: what it announced is there, and what
@@ -23,7 +23,10 @@ func (l *Local) Adopt(saved *state.Saved) error {
 		if err := l.follow(w); err != nil {
 			return err
 		}
-		return l.restore(w)
+		if err := l.restore(w); err != nil {
+			return err
+		}
+		return l.keepAnew(w)
 	})
 }
 

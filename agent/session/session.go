@@ -41,14 +41,17 @@ type Keeper struct {
 	expiry *alarm.Clock[string] // of the sessions with a TTL, by id
 }
 
-// New returns the keeper of a store without sessions; when the store is
-// restored, call Restart. Call Run to let them expire.
+// New returns the keeper of a store. Its sessions count from now on, and again
+// when the store was restored and Restart is called. Call Run to let them
+// expire.
 func New(store *state.Store, config Config) *Keeper {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	config.MinTTL = cmp.Or(config.MinTTL, MinTTL)
-	return &Keeper{store: store, config: config, expiry: alarm.New[string]()}
+	k := &Keeper{store: store, config: config, expiry: alarm.New[string]()}
+	k.Restart()
+	return k
 }
 
 // Run lets sessions expire until ctx ends.
@@ -58,7 +61,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			return // it ended otherwise
 		}
 		k.config.Logger.Info("session expired", "session", id)
-		if err := k.Destroy(id); err != nil {
+		if err := k.store.Note(ended(id)); err != nil {
 			k.config.Logger.Error("session could not be ended", "session", id, "error", err)
 		}
 	})
@@ -101,10 +104,15 @@ func (k *Keeper) Restart() {
 // Destroy ends a session and its locks. It is no error when there is none.
 func (k *Keeper) Destroy(id string) error {
 	k.expiry.Stop(id)
-	return k.store.Write(func(w *state.Writer) error {
+	return k.store.Write(ended(id))
+}
+
+// ended returns the change that ends a session.
+func ended(id string) func(*state.Writer) error {
+	return func(w *state.Writer) error {
 		w.DeleteSession(id)
 		return nil
-	})
+	}
 }
 
 // postpone sets when a session expires: at twice its TTL, as in Consul, so

@@ -64,7 +64,7 @@ func TestMeshTopic(t *testing.T) {
 
 func TestVirtualAddresses(t *testing.T) {
 	s := aNode(t)
-	address := func(id string) string { return s.Snapshot().Service("n1", id).TaggedAddresses[virtualTag].Address }
+	address := func(id string) string { return s.Snapshot().Service("n1", id).TaggedAddresses[VirtualTag].Address }
 	put(t, s, "web", "web", Passing)
 	proxy(t, s, "a", "web")
 	proxy(t, s, "b", "db")
@@ -72,7 +72,7 @@ func TestVirtualAddresses(t *testing.T) {
 	if address("a") != "240.0.0.1" || address("b") != "240.0.0.2" || address("c") != "240.0.0.1" {
 		t.Errorf("got %s, %s and %s; want one for each service", address("a"), address("b"), address("c"))
 	}
-	if _, has := s.Snapshot().Service("n1", "web").TaggedAddresses[virtualTag]; has {
+	if _, has := s.Snapshot().Service("n1", "web").TaggedAddresses[VirtualTag]; has {
 		t.Error("a service outside of the mesh has a virtual address")
 	}
 	write(t, s, func(w *Writer) error { w.DeleteService("n1", "web"); return nil })

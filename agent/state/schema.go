@@ -17,6 +17,7 @@ type tables struct {
 	tombstones  table[tombstone]
 	virtuals    table[virtual]
 	configs     table[config]
+	announced   table[Announced]
 }
 
 // The indexes, in the order of their tables' layouts.
@@ -67,6 +68,7 @@ func newTables() *tables {
 			func(v *virtual) string { return v.freeKey() }),
 		configs: newTable(func(c *config) string { return configKey(c.id()) },
 			func(c *config) string { return folded(c.id().Kind) }),
+		announced: newTable(func(a *Announced) string { return exact(a.Kind, a.ID) }),
 	}
 }
 
@@ -86,6 +88,7 @@ func (t *tables) each(yield func(name string, table kind) bool) {
 		{"tombstones", &t.tombstones},
 		{"virtuals", &t.virtuals},
 		{"configs", &t.configs},
+		{"announced", &t.announced},
 	} {
 		if !yield(one.name, one.table) {
 			return

@@ -161,7 +161,7 @@ func (w *Writer) PutService(svc Service) error {
 		}
 		addresses := map[string]ServiceAddress{}
 		maps.Copy(addresses, svc.TaggedAddresses)
-		addresses[virtualTag] = ServiceAddress{Address: address, Port: svc.Port}
+		addresses[VirtualTag] = ServiceAddress{Address: address, Port: svc.Port}
 		svc.TaggedAddresses = addresses
 	}
 	svc.CreateIndex, svc.ModifyIndex = w.index, w.index

@@ -17,8 +17,8 @@ type virtual struct {
 	Service string
 }
 
-// virtualTag is the name under which the catalog shows it.
-const virtualTag = "consul-virtual"
+// VirtualTag is the name under which the catalog shows it.
+const VirtualTag = "consul-virtual"
 
 // virtualRange is Consul's: what was once reserved for future use.
 var virtualRange = netip.MustParsePrefix("240.0.0.0/4")

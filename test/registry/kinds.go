@@ -25,6 +25,20 @@ func Agent(muster string) Kind {
 	}
 }
 
+// Durable is muster's registry with a folder that it keeps everything in, so
+// one that ends can be started again; muster is the program's path.
+func Durable(muster, folder string) Kind {
+	kind := Agent(muster)
+	kind.Name = "muster-durable"
+	kind.Args = func(ports Ports) ([]string, error) {
+		return []string{
+			"agent", "-data-dir", folder, "-bind", "127.0.0.1", "-http-port", strconv.Itoa(ports.HTTP), "-dns-port", strconv.Itoa(ports.DNS),
+			"-http-max-conns-per-client", "0",
+		}, nil
+	}
+	return kind
+}
+
 // Embedded is the registry inside a muster service.
 func Embedded(muster string) Kind {
 	return Kind{

@@ -1,0 +1,199 @@
+package local
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/realjf/muster/agent/check"
+	"github.com/realjf/muster/agent/mesh"
+	"github.com/realjf/muster/agent/state"
+)
+
+// thing is one thing that is announced.
+type thing struct{ kind, id string }
+
+const (
+	aService = "service"
+	aCheck   = "check"
+)
+
+// keptService is what is kept of a service beside its row in the catalog.
+type keptService struct {
+	Registered *mesh.Proxy // as it was announced; nil where config entries change nothing
+	Sidecar    bool        `json:",omitempty"`
+	Token      string      `json:",omitempty"`
+	Configured bool        `json:",omitempty"` // by the configuration, which may say otherwise next time
+}
+
+// keptCheck is what is kept of a check beside its row in the catalog.
+type keptCheck struct {
+	Definition      check.Definition
+	DeregisterAfter time.Duration `json:",omitempty"`
+	Token           string        `json:",omitempty"`
+	Configured      bool          `json:",omitempty"`
+}
+
+// keep has the store hold what has changed of what is announced; the caller
+// holds the mutex.
+func (l *Local) keep(w *state.Writer) error {
+	if l.config.Keep {
+		for what := range l.unkept {
+			if err := l.keepThing(w, what); err != nil {
+				return err
+			}
+		}
+	}
+	clear(l.unkept)
+	return nil
+}
+
+// keepAnew has the store hold all that is announced, and nothing else.
+func (l *Local) keepAnew(w *state.Writer) error {
+	for _, kept := range w.Announced() {
+		if !l.config.Keep {
+			w.DeleteAnnounced(kept.Kind, kept.ID)
+		}
+		l.unkept[thing{kept.Kind, kept.ID}] = true
+	}
+	for id := range l.services {
+		l.unkept[thing{aService, id}] = true
+	}
+	for id := range l.checks {
+		l.unkept[thing{aCheck, id}] = true
+	}
+	return l.keep(w)
+}
+
+func (l *Local) keepThing(w *state.Writer, what thing) error {
+	var kept any
+	if svc := l.services[what.id]; what.kind == aService && svc != nil {
+		row := keptService{Sidecar: svc.isSidecar, Token: svc.token}
+		if !svc.registered.Equal(svc.definition.Proxy) {
+			row.Registered = svc.registered
+		}
+		_, row.Configured = l.configured.services[what.id]
+		kept = row
+	}
+	if c := l.checks[what.id]; what.kind == aCheck && c != nil {
+		row := keptCheck{Definition: c.announced.Definition, DeregisterAfter: c.announced.DeregisterAfter, Token: c.announced.Token}
+		row.Configured = l.isConfigured(c)
+		kept = row
+	}
+	if kept == nil {
+		w.DeleteAnnounced(what.kind, what.id)
+		return nil
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return fmt.Errorf("keep %s %q: %w", what.kind, what.id, err)
+	}
+	w.PutAnnounced(state.Announced{Kind: what.kind, ID: what.id, Text: string(text)})
+	return nil
+}
+
+// resume goes on with what was announced before a restart, as it fared then;
+// the caller holds the mutex. Checks look at once. What the catalog does not
+// have of it is forgotten, and what it has besides is nobody's any more.
+func (l *Local) resume(w *state.Writer) error {
+	for _, kept := range w.Announced() {
+		if kept.Kind == aService {
+			if err := l.resumeService(w, kept); err != nil {
+				return err
+			}
+		}
+	}
+	for _, kept := range w.Announced() {
+		if kept.Kind == aCheck {
+			if err := l.resumeCheck(w, kept); err != nil {
+				return err
+			}
+		}
+	}
+	for id, d := range l.configured.services {
+		if sidecar := l.services[SidecarID(id)]; sidecar != nil && sidecar.isSidecar {
+			d.Sidecar = &Sidecar{}
+			l.configured.services[id] = d
+		}
+	}
+	l.disown(w)
+	return l.keepAnew(w)
+}
+
+func (l *Local) resumeService(w *state.Writer, kept *state.Announced) error {
+	var row keptService
+	if err := json.Unmarshal([]byte(kept.Text), &row); err != nil {
+		return fmt.Errorf("service %q: %w", kept.ID, err)
+	}
+	definition := w.Service(l.node.Node, kept.ID)
+	if definition == nil {
+		return nil
+	}
+	if _, virtual := definition.TaggedAddresses[state.VirtualTag]; virtual {
+		own := *definition
+		own.TaggedAddresses = maps.Clone(own.TaggedAddresses)
+		delete(own.TaggedAddresses, state.VirtualTag)
+		definition = &own
+	}
+	svc := &service{
+		definition: definition, registered: row.Registered, checks: map[string]*announcedCheck{},
+		changed: make(chan struct{}), isSidecar: row.Sidecar, token: row.Token,
+	}
+	if svc.registered == nil {
+		svc.registered = definition.Proxy
+	}
+	l.services[kept.ID] = svc
+	if row.Configured {
+		// What it says is another, so that it is announced again, or withdrawn.
+		l.configured.services[kept.ID] = Definition{}
+	}
+	return nil
+}
+
+func (l *Local) resumeCheck(w *state.Writer, kept *state.Announced) error {
+	var row keptCheck
+	if err := json.Unmarshal([]byte(kept.Text), &row); err != nil {
+		return fmt.Errorf("check %q: %w", kept.ID, err)
+	}
+	now := w.Check(l.node.Node, kept.ID)
+	if now == nil {
+		return nil
+	}
+	c := Check{
+		ID: now.CheckID, Name: now.Name, Notes: now.Notes, ServiceID: now.ServiceID, Interval: now.Interval, Timeout: now.Timeout,
+		Definition: row.Definition, DeregisterAfter: row.DeregisterAfter, Token: row.Token,
+	}
+	if allowed := l.config.RemoteScripts || row.Configured && l.config.LocalScripts; len(row.Definition.ScriptArgs) > 0 && !allowed {
+		l.config.Logger.Warn("check forgotten: it runs a program, which is not allowed any more", "check", kept.ID)
+		return nil
+	}
+	svc := l.services[now.ServiceID]
+	if now.ServiceID != "" && svc == nil {
+		return nil
+	}
+	own := *now
+	own.CreateIndex, own.ModifyIndex = 0, 0 // the catalog's
+	l.run(&announcedCheck{announced: c, now: &own}, svc)
+	if !row.Configured {
+		return nil
+	}
+	if d, is := l.configured.services[c.ServiceID]; is {
+		d.Checks = append(d.Checks, c)
+		l.configured.services[c.ServiceID] = d
+	} else {
+		l.configured.checks[kept.ID] = c
+	}
+	return nil
+}
+
+// isConfigured reports whether the configuration announced a check, by itself
+// or with its service.
+func (l *Local) isConfigured(c *announcedCheck) bool {
+	id := c.announced.ID
+	if _, itself := l.configured.checks[id]; itself {
+		return true
+	}
+	return slices.ContainsFunc(l.configured.services[c.announced.ServiceID].Checks, func(c Check) bool { return c.ID == id })
+}
