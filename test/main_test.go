@@ -22,6 +22,9 @@ import (
 var muster string
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == systemctl {
+		beSystemctl()
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
