@@ -49,7 +49,7 @@ func (s *Server) forward(ctx context.Context, f *inForce, m *dns.Msg, r *request
 		client.Net = "tcp"
 	}
 	for _, recursor := range f.order() {
-		answer, _, err := client.ExchangeContext(ctx, m, recursor)
+		answer, err := exchange(ctx, &client, m, recursor)
 		switch {
 		case answer != nil && answer.Rcode != dns.RcodeSuccess && answer.Rcode != dns.RcodeNameError:
 			s.logger.Debug("a recursor failed", "question", m.Question[0].Name, "recursor", recursor, "rcode", dns.RcodeToString[answer.Rcode])
@@ -73,13 +73,26 @@ func (s *Server) forward(ctx context.Context, f *inForce, m *dns.Msg, r *request
 	return failed
 }
 
+// exchange asks a server, and waits for its answer until ctx ends, which the
+// client's own way to ask does not look at.
+func exchange(ctx context.Context, client *dns.Client, m *dns.Msg, server string) (*dns.Msg, error) {
+	conn, err := client.DialContext(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // ends reading
+	answer, _, err := client.ExchangeWithConnContext(ctx, m, conn)
+	_ = conn.Close() // all was said
+	return answer, err
+}
+
 // lookUp asks the recursors in turn for the addresses of a name, and returns
 // what the first one says that can be reached.
 func (s *Server) lookUp(ctx context.Context, f *inForce, name string) []dns.RR {
 	m := new(dns.Msg).SetQuestion(name, dns.TypeA)
 	client := dns.Client{Net: "udp", Timeout: f.RecursorTimeout}
 	for _, recursor := range f.order() {
-		answer, _, err := client.ExchangeContext(ctx, m, recursor)
+		answer, err := exchange(ctx, &client, m, recursor)
 		if err == nil {
 			return answer.Answer
 		}

@@ -132,6 +132,42 @@ func TestEndsUnderWay(t *testing.T) {
 	}
 }
 
+// TestEndsWithoutOthers: the server ends though others never answer.
+func TestEndsWithoutOthers(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	settings := dns.Defaults()
+	settings.Recursors, settings.RecursorTimeout = []string{silent.LocalAddr().String()}, time.Hour
+	s, err := dns.New(holding(t, instances(0)), func() state.Node { return here }, dns.Config{}, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }() // ends with ctx; awaited below
+	conn, err := miekg.Dial("udp", s.Addrs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.WriteMsg(question("example.org.", miekg.TypeA)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := silent.ReadFrom(make([]byte, 512)); err != nil { // the question has arrived
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTCPTakesSeveralQuestions on one connection, also at once, and ends with
 // one that is cut short.
 func TestTCPTakesSeveralQuestions(t *testing.T) {

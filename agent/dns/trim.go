@@ -1,9 +1,6 @@
 package dns
 
-import (
-	"math"
-	"sort"
-)
+import "math"
 
 // What messages may hold. The figures are Consul's.
 const (
@@ -73,12 +70,11 @@ func trim(n int, b bound, size func(cut) int) (left cut, less bool) {
 	}
 	for left.answers > 1 && size(left) > b.bytes-b.slack {
 		less, left.bare = true, true
-		if size(left)-b.bytes > far {
-			shorter := left
-			shorter.alone = true
-			left.answers = sort.Search(left.answers, func(k int) bool {
-				shorter.answers = k + 1
-				return size(shorter) > b.bytes
+		if takes := size(left); takes-b.bytes > far {
+			left.answers = most(left.answers, left.answers*b.bytes/takes, b.bytes, func(k int) int {
+				shorter := left
+				shorter.alone, shorter.answers = true, k
+				return size(shorter)
 			})
 		} else {
 			left.answers--
@@ -86,4 +82,28 @@ func trim(n int, b bound, size func(cut) int) (left cut, less bool) {
 		left.alone = true
 	}
 	return left, less
+}
+
+// guesses is how often the most is guessed before the rest is halved.
+const guesses = 4
+
+// most returns how many of n answers fit into as many bytes, where size tells
+// how many bytes some of them take. It costs to measure; answers are about as
+// large as each other, so what some of them take says well how many would fit.
+// The first guess is the caller's.
+func most(n, k, bytes int, size func(int) int) int {
+	fit, unfit := 0, n+1
+	for tries := 0; unfit-fit > 1; tries++ {
+		k = max(fit+1, min(k, unfit-1))
+		takes := size(k)
+		if takes <= bytes {
+			fit = k
+		} else {
+			unfit = k
+		}
+		if k = k * bytes / max(takes, 1); tries >= guesses {
+			k = (fit + unfit) / 2
+		}
+	}
+	return fit
 }

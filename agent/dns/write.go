@@ -57,13 +57,17 @@ func (w *writer) write(r *request, sh *sheet, s *Settings) []byte {
 		b = udpBound(r.takes, s.UDPAnswerLimit)
 	}
 	n := w.draw(sh, b)
-	var filled cut
+	filled := cut{answers: -1} // what is in the message
 	left, less := trim(n, b, func(c cut) int {
-		filled = c
-		w.fill(r, sh, c, sh.compress && !c.loose)
+		c.bare = c.bare || len(sh.authority) == 0
+		if c != filled {
+			filled = c
+			w.fill(r, sh, c, sh.compress && !c.loose)
+		}
 		return len(w.msg)
 	})
-	if left != filled || left.loose || left.answers <= 1 {
+	left.bare = left.bare || len(sh.authority) == 0
+	if left != filled || left.loose {
 		w.fill(r, sh, left, sh.compress)
 	}
 	if less && s.EnableTruncate {

@@ -289,6 +289,25 @@ func TestTrim(t *testing.T) {
 	}
 }
 
+// TestMost: what is guessed is what trying them all finds.
+func TestMost(t *testing.T) {
+	for n := range 60 {
+		for bytes := range 700 {
+			for name, size := range map[string]func(int) int{
+				"even": func(k int) int { return 12 + 16*k }, "uneven": func(k int) int { return k*k/3 + 5*k }, "large": func(k int) int { return 600 + k },
+			} {
+				want := 0
+				for want < n && size(want+1) <= bytes {
+					want++
+				}
+				if got := most(n, n/2, bytes, size); got != want {
+					t.Fatalf("%s: %d of %d fit into %d bytes, want %d", name, got, n, bytes, want)
+				}
+			}
+		}
+	}
+}
+
 // TestWritingAllocatesNothing: a question that was asked before costs no
 // memory.
 func TestWritingAllocatesNothing(t *testing.T) {
