@@ -230,7 +230,7 @@ var figures = slices.Concat([]figure{
 		who:     musterAlone,
 		measure: growth(readTime),
 	},
-}, checkFigures())
+}, checkFigures(), dnsFigures())
 
 // Notes that several figures share.
 const (

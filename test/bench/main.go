@@ -113,11 +113,11 @@ func prepare(ctx context.Context, folder, consul string) ([]registry.Kind, error
 		Name: minimalName,
 		Path: programs[minimalName],
 		Args: func(ports registry.Ports) ([]string, error) {
-			return []string{"-address", "127.0.0.1:" + strconv.Itoa(ports.HTTP), "-answers", folder}, nil
+			return []string{"-address", "127.0.0.1:" + strconv.Itoa(ports.HTTP), "-dns", "127.0.0.1:" + strconv.Itoa(ports.DNS), "-answers", folder}, nil
 		},
 	}
 	real := registry.Consul(consul)
-	if err := record(ctx, real, folder); err != nil {
+	if err := errors.Join(record(ctx, real, folder), recordDNS(ctx, real, folder)); err != nil {
 		return nil, err
 	}
 	return []registry.Kind{registry.Agent(programs[musterName]), real, minimal}, nil

@@ -24,6 +24,7 @@ type asked struct {
 
 // The questions.
 var (
+	threeHealthy    = healthy("three", 3)
 	tenHealthy      = healthy("ten", 10)
 	fiftyHealthy    = healthy("fifty", 50)
 	hundredHealthy  = healthy("hundred", 100)
@@ -34,7 +35,7 @@ var (
 )
 
 // questions are those whose answers the minimal server is given.
-var questions = []asked{tenHealthy, fiftyHealthy, hundredHealthy, thousandHealthy, thousandNames, twoThousandOwn}
+var questions = []asked{threeHealthy, tenHealthy, fiftyHealthy, hundredHealthy, thousandHealthy, thousandNames, twoThousandOwn}
 
 // healthy asks for the healthy instances of a service.
 func healthy(service string, instances int) asked {

@@ -1,6 +1,6 @@
 // Command minimal is the least that a registry could do on Go's net/http: it
-// accepts registrations and forgets them, answers questions with bytes that it
-// was given, wakes blocked readers when anything is registered, and keeps keys
+// accepts registrations and forgets them, answers questions over HTTP and DNS
+// with bytes that it was given, wakes blocked readers when anything is registered, and keeps keys
 // in a map. The benchmark runs it to show what the machine and the standard
 // library allow.
 package main
@@ -15,18 +15,21 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+
+	"github.com/miekg/dns"
 )
 
 func main() {
 	address := flag.String("address", "127.0.0.1:8500", "where to listen")
-	answers := flag.String("answers", ".", "a folder; a file that is named like an escaped path is the answer to it")
+	dnsAddress := flag.String("dns", "127.0.0.1:8600", "where to listen for DNS over UDP")
+	answers := flag.String("answers", ".", "a folder; a file that is named like an escaped path or like a question of DNS is the answer to it")
 	flag.Parse()
-	if err := run(*address, *answers); err != nil {
+	if err := run(*address, *dnsAddress, *answers); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(address, answers string) error {
+func run(address, dnsAddress, answers string) error {
 	files, err := filepath.Glob(filepath.Join(answers, "%2F*"))
 	if err != nil {
 		return err
@@ -49,7 +52,14 @@ func run(address, answers string) error {
 	mux.HandleFunc("GET /v1/", s.read)
 	mux.HandleFunc("PUT /v1/kv/{key...}", k.put)
 	mux.HandleFunc("GET /v1/kv/{key...}", k.get)
-	return http.ListenAndServe(address, mux)
+	z, err := readZone(answers)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 2) // each ends with the process
+	go func() { failed <- dns.ListenAndServe(dnsAddress, "udp", z) }()
+	go func() { failed <- http.ListenAndServe(address, mux) }()
+	return <-failed
 }
 
 // text answers with the same few bytes.
