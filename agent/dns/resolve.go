@@ -130,10 +130,11 @@ func read(msg []byte) (*dns.Msg, dns.MsgAcceptAction) {
 		return m, dns.MsgIgnore
 	}
 	if verdict == dns.MsgAccept {
-		if full := new(dns.Msg); full.Unpack(msg) == nil {
+		full := new(dns.Msg)
+		if full.Unpack(msg) == nil {
 			return full, verdict
 		}
-		verdict = dns.MsgReject
+		m.Question, verdict = full.Question, dns.MsgReject // as far as there is one
 	}
 	return m, verdict
 }

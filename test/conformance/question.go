@@ -2,8 +2,13 @@ package conformance
 
 import (
 	"cmp"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,15 +24,22 @@ import (
 // +tcp, +norecurse, +adflag, +cdflag, +header-only, +opcode=NAME, +bufsize=N,
 // +edns=VERSION, +dnssec, +subnet=ADDRESS/BITS and +cookie=HEX are dig's, but
 // without one of the last five there is no EDNS. +count is our own: of an answer
-// that holds a random choice of the records there are, only how many.
+// that holds a random choice of the records there are, only how many. +raw=HEX
+// sends these bytes instead of a question, and +silence waits for a moment only:
+// there is to be no answer.
 type question struct {
 	network string
 	counts  bool
+	silence bool
+	raw     []byte // what is sent, if it is not the message
 	message *dns.Msg
 }
 
-// digTimeout bounds how long an answer is waited for.
-const digTimeout = 20 * time.Second
+// How long an answer is waited for, where there is to be one and where not.
+const (
+	digTimeout = 20 * time.Second
+	silence    = 200 * time.Millisecond
+)
 
 // parseQuestion reads a line without its first word.
 func parseQuestion(text string) (question, error) {
@@ -45,7 +57,7 @@ func parseQuestion(text string) (question, error) {
 	}
 	for one := range strings.SplitSeq(text, ", ") {
 		if one == "" {
-			continue // +header-only
+			continue // +header-only, +raw
 		}
 		words := strings.Fields(one)
 		if len(words) == 2 {
@@ -72,6 +84,10 @@ func (q *question) set(option string) (err error) {
 		q.network = "tcp"
 	case "+count":
 		q.counts = true
+	case "+silence":
+		q.silence = true
+	case "+raw":
+		q.raw, err = hex.DecodeString(value)
 	case "+norecurse":
 		q.message.RecursionDesired = false
 	case "+adflag":
@@ -131,22 +147,36 @@ func (q question) ask(address string) (string, error) {
 	}
 	conn := &dns.Conn{Conn: plain, UDPSize: dns.MaxMsgSize}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(digTimeout)); err != nil {
+	timeout := digTimeout
+	if q.silence {
+		timeout = silence
+	}
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return "", err
 	}
-	if err := conn.WriteMsg(q.message); err != nil {
+	if q.raw == nil {
+		if q.raw, err = q.message.Pack(); err != nil {
+			return "", err
+		}
+	}
+	if _, err := conn.Write(q.raw); err != nil {
 		return "", err
 	}
 	raw, err := conn.ReadMsgHeader(nil)
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF): // it was closed
+		return "no answer", nil
+	case q.silence && errors.Is(err, os.ErrDeadlineExceeded):
+		return "no answer", nil
+	case err != nil:
 		return "", err
 	}
 	answer := new(dns.Msg)
 	if err := answer.Unpack(raw); err != nil {
 		return "", fmt.Errorf("the answer's %d bytes: %w", len(raw), err)
 	}
-	if answer.Id != q.message.Id {
-		return "", fmt.Errorf("asked as %d, answered as %d", q.message.Id, answer.Id)
+	if asked := binary.BigEndian.Uint16(q.raw); answer.Id != asked {
+		return "", fmt.Errorf("asked as %d, answered as %d", asked, answer.Id)
 	}
 	return q.text(answer, len(raw)), nil
 }
@@ -154,7 +184,11 @@ func (q question) ask(address string) (string, error) {
 // text writes an answer much as dig does.
 func (q question) text(answer *dns.Msg, size int) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s %s%s\n", dns.OpcodeToString[answer.Opcode], dns.RcodeToString[answer.Rcode], flags(answer))
+	operation, known := dns.OpcodeToString[answer.Opcode]
+	if !known {
+		operation = fmt.Sprintf("OPCODE%d", answer.Opcode)
+	}
+	fmt.Fprintf(&out, "%s %s%s\n", operation, dns.RcodeToString[answer.Rcode], flags(answer))
 	for _, asked := range answer.Question {
 		fmt.Fprintf(&out, "? %s %s %s\n", asked.Name, dns.Class(asked.Qclass), dns.Type(asked.Qtype))
 	}
