@@ -26,6 +26,11 @@ func consulProgram(t *testing.T) string {
 
 func TestBusyConsul(t *testing.T) { tell(t, true, registry.Consul(consulProgram(t))) }
 
+func TestNamesFollowHealthInConsul(t *testing.T) {
+	t.Parallel()
+	namesFollowHealth(newScene(t, registry.Consul(consulProgram(t))))
+}
+
 func TestConsul(t *testing.T) {
 	t.Parallel()
 	tell(t, false, registry.Consul(consulProgram(t)))

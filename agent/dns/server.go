@@ -47,6 +47,8 @@ type Server struct {
 	kept     *cache
 	waiting  chan struct{} // has one for each answer that waits for others
 	conns    chan struct{} // has one for each connection
+	silent   silent
+	idle     time.Duration
 
 	doors []door
 }
@@ -55,7 +57,7 @@ type Server struct {
 const (
 	mostKept    = 1 << 18 // records in answers that are kept
 	mostWaiting = 1 << 10 // answers that wait for others
-	mostConns   = 1 << 10 // connections; more wait until one ends
+	mostConns   = 1 << 10 // connections; for one more, one that is silent ends
 )
 
 // New returns a server of what store holds, on the node that here returns.
@@ -68,7 +70,7 @@ func New(store *state.Store, here func() state.Node, config Config, settings Set
 	}
 	s := &Server{
 		store: store, here: here, zone: newZone(config.Domain, config.AltDomain), logger: config.Logger,
-		kept: newCache(mostKept), waiting: make(chan struct{}, mostWaiting), conns: make(chan struct{}, mostConns),
+		kept: newCache(mostKept), waiting: make(chan struct{}, mostWaiting), conns: make(chan struct{}, mostConns), silent: silent{more: make(chan struct{}, 1)}, idle: idle,
 	}
 	return s, s.Adjust(settings)
 }

@@ -25,14 +25,8 @@ func (s *Server) serveTCP(ctx, patience context.Context, l *net.TCPListener) err
 	var conns sync.WaitGroup
 	defer conns.Wait() // they end with ctx, or with patience in the middle of an answer
 	for {
-		select {
-		case s.conns <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
 		conn, err := l.AcceptTCP()
 		if err != nil {
-			<-s.conns
 			switch {
 			case ctx.Err() != nil:
 				return nil
@@ -46,18 +40,48 @@ func (s *Server) serveTCP(ctx, patience context.Context, l *net.TCPListener) err
 			}
 			continue
 		}
+		if !s.place(ctx) {
+			_ = conn.Close() // nothing was said
+			return nil
+		}
+		heard := s.silent.add(conn)
 		conns.Go(func() { // ends with ctx; awaited above
 			defer func() { <-s.conns }()
-			if err := s.converse(ctx, patience, conn); err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
+			if err := s.converse(ctx, patience, conn, heard); err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
 				s.logger.Debug("a connection for DNS ended", "from", conn.RemoteAddr(), "error", err)
 			}
 		})
 	}
 }
 
+// place takes a place for one more connection. When there is none, the one that
+// has been silent longest must go, so that nobody keeps others out by saying
+// nothing (RFC 7766, section 6.2.3). It reports false when ctx ends before.
+func (s *Server) place(ctx context.Context) bool {
+	for {
+		select {
+		case s.conns <- struct{}{}:
+			return true
+		default:
+		}
+		var more <-chan struct{}
+		if !s.silent.closeOne() {
+			more = s.silent.more // all are in the middle of an answer
+		}
+		select {
+		case s.conns <- struct{}{}:
+			return true
+		case <-more:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 // converse answers the messages of a connection, one by one, until there are
-// no more or ctx ends: then it answers the one it has.
-func (s *Server) converse(ctx, patience context.Context, conn *net.TCPConn) error {
+// no more or ctx ends: then it answers the one it has. The connection is among
+// the silent ones until heard is called.
+func (s *Server) converse(ctx, patience context.Context, conn *net.TCPConn, heard func()) error {
 	defer func() { _ = conn.Close() }() // all was said
 	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
 	from := netip.AddrPort{}
@@ -68,9 +92,11 @@ func (s *Server) converse(ctx, patience context.Context, conn *net.TCPConn) erro
 	var w writer
 	var msg, out []byte
 	in := bufio.NewReader(conn)
-	for {
+	for ; ; heard = s.silent.add(conn) {
 		var err error
-		if msg, err = next(ctx, conn, in, msg); err != nil {
+		msg, err = s.next(ctx, conn, in, msg)
+		heard()
+		if err != nil {
 			return err
 		}
 		answer, err := s.reply(patience, &w, msg, by)
@@ -93,9 +119,9 @@ func (s *Server) converse(ctx, patience context.Context, conn *net.TCPConn) erro
 
 // next reads a message (RFC 1035, section 4.2.2) into the memory of msg, if
 // that is enough.
-func next(ctx context.Context, conn *net.TCPConn, in *bufio.Reader, msg []byte) ([]byte, error) {
+func (s *Server) next(ctx context.Context, conn *net.TCPConn, in *bufio.Reader, msg []byte) ([]byte, error) {
 	var length [2]byte
-	if err := allow(ctx, conn, idle); err != nil {
+	if err := allow(ctx, conn, s.idle); err != nil {
 		return nil, err
 	}
 	if _, err := io.ReadFull(in, length[:]); err != nil {
