@@ -27,7 +27,7 @@ func (a *Agent) described() map[string]any {
 		"ConnectEnabled":             false, // there is no certificate authority
 		"ConnectSidecarMaxPort":      cmp.Or(c.SidecarPorts.Max, 21255),
 		"ConnectSidecarMinPort":      cmp.Or(c.SidecarPorts.Min, 21000),
-		"DataDir":                    "", // nothing is on disk
+		"DataDir":                    c.DataDir,
 		"DefaultQueryTime":           cmp.Or(c.DefaultWait, 5*time.Minute).String(),
 		"DiscoveryMaxStale":          c.DiscoveryMaxStale.String(),
 		"EnableCentralServiceConfig": !c.ProxiesAsRegistered,

@@ -15,7 +15,8 @@ import (
 // TestSelfTellsWhatProgramsLookFor has what Nomad, Datadog and others read of
 // an agent, and what consul info prints.
 func TestSelfTellsWhatProgramsLookFor(t *testing.T) {
-	registry := agenttest.Start(t, func(c *agent.Config) { c.LongestWait, c.SerfPort = time.Minute, 7 })
+	folder := t.TempDir()
+	registry := agenttest.Start(t, func(c *agent.Config) { c.DataDir, c.LongestWait, c.SerfPort = folder, time.Minute, 7 })
 	self, err := registry.Client().Agent().Self()
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +31,7 @@ func TestSelfTellsWhatProgramsLookFor(t *testing.T) {
 	}
 	for name, want := range map[string]any{
 		"HTTPPort": port, "HTTPSPort": -1.0, "GRPCPort": -1.0, "ServerPort": 8300.0, "SerfPortLAN": 7.0, "AdvertiseAddrLAN": "127.0.0.1",
-		"MaxQueryTime": "1m0s", "DefaultQueryTime": "5m0s", "SessionTTLMin": "0s", "ConnectEnabled": false, "ServerMode": true,
+		"DataDir": folder, "MaxQueryTime": "1m0s", "DefaultQueryTime": "5m0s", "SessionTTLMin": "0s", "ConnectEnabled": false, "ServerMode": true,
 	} {
 		if got := self["DebugConfig"][name]; got != want {
 			t.Errorf("%s: got %v, want %v", name, got, want)
