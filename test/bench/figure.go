@@ -23,6 +23,9 @@ type figure struct {
 	// alone and is ended afterwards.
 	measure func(ctx context.Context, r *registry.Registry) (float64, error)
 
+	// onDisk: the registries keep what they are told, see keeping.
+	onDisk bool
+
 	// fromStart: measure starts the registry itself.
 	fromStart bool
 }
@@ -230,7 +233,7 @@ var figures = slices.Concat([]figure{
 		who:     musterAlone,
 		measure: growth(readTime),
 	},
-}, checkFigures(), dnsFigures())
+}, diskFigures, checkFigures(), dnsFigures())
 
 // Notes that several figures share.
 const (

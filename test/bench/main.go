@@ -127,6 +127,16 @@ func prepare(ctx context.Context, folder, consul string) ([]registry.Kind, error
 func take(ctx context.Context, f figure, kind registry.Kind) (value float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if f.onDisk {
+		folder, err := os.MkdirTemp("", "muster-bench-data-")
+		if err != nil {
+			return 0, err
+		}
+		defer os.RemoveAll(folder)
+		if kind, err = keeping(kind, folder); err != nil {
+			return 0, err
+		}
+	}
 	r, err := registry.New(kind)
 	if err != nil {
 		return 0, err

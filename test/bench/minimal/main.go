@@ -1,14 +1,14 @@
 // Command minimal is the least that a registry could do on Go's net/http: it
 // accepts registrations and forgets them, answers questions over HTTP and DNS
-// with bytes that it was given, wakes blocked readers when anything is registered, and keeps keys
-// in a map. The benchmark runs it to show what the machine and the standard
+// with bytes that it was given, wakes blocked readers when anything is registered,
+// keeps keys in a map, and if it is told to keeps what it was sent in a file. The benchmark runs it to show what the machine and the standard
 // library allow.
 package main
 
 import (
 	"flag"
+	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,13 +23,15 @@ func main() {
 	address := flag.String("address", "127.0.0.1:8500", "where to listen")
 	dnsAddress := flag.String("dns", "127.0.0.1:8600", "where to listen for DNS over UDP")
 	answers := flag.String("answers", ".", "a folder; a file that is named like an escaped path or like a question of DNS is the answer to it")
+	kept := flag.String("log", "", "a file to keep registrations in; none by default")
 	flag.Parse()
-	if err := run(*address, *dnsAddress, *answers); err != nil {
-		log.Fatal(err)
+	if err := run(*address, *dnsAddress, *answers, *kept); err != nil {
+		fmt.Fprintln(os.Stderr, "minimal:", err)
+		os.Exit(1)
 	}
 }
 
-func run(address, dnsAddress, answers string) error {
+func run(address, dnsAddress, answers, kept string) error {
 	files, err := filepath.Glob(filepath.Join(answers, "%2F*"))
 	if err != nil {
 		return err
@@ -43,6 +45,13 @@ func run(address, dnsAddress, answers string) error {
 		if s.bodies[path], err = os.ReadFile(file); err != nil {
 			return err
 		}
+	}
+	if kept != "" {
+		file, err := os.Create(kept)
+		if err != nil {
+			return err
+		}
+		s.log = &log{file: file} // open until the process ends
 	}
 	k := &keys{entries: map[string]entry{}}
 	mux := http.NewServeMux()
@@ -77,6 +86,7 @@ func answer(w http.ResponseWriter, index uint64, body []byte) {
 
 type server struct {
 	bodies map[string][]byte // by path
+	log    *log              // nil for none
 
 	mu      sync.Mutex
 	index   uint64
@@ -84,8 +94,13 @@ type server struct {
 }
 
 func (s *server) change(w http.ResponseWriter, r *http.Request) {
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if err := s.log.keep(body); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	s.mu.Lock()
