@@ -144,6 +144,9 @@ func healthResponse(framed []byte) (status servingStatus, err error) {
 		if used < 0 {
 			return 0, malformed(used)
 		}
+		if !number.IsValid() {
+			return 0, &callError{internal, "grpc: failed to unmarshal the received message: invalid field number"}
+		}
 		message = message[used:]
 		if number == 1 && kind == protowire.VarintType {
 			value, used := protowire.ConsumeVarint(message)
