@@ -41,10 +41,10 @@ func twoFindEachOther(s *scene) {
 func oneIsKilled(s *scene) {
 	a, b := s.serve(), s.serve()
 	s.sees(5*time.Second, a, a, b)
+	killed := time.Now() // before it is: a check may see it end before we do
 	if err := b.End(); err != nil {
 		s.Fatal(err)
 	}
-	killed := time.Now()
 	s.sees(checkInterval+slack, a, a)
 
 	critical := max(deregisterAfter, s.registry.MinDeregisterAfter)
