@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/realjf/muster/agent/journal"
+	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/state"
 )
 
@@ -25,8 +26,8 @@ func openStore(config Config, logger *slog.Logger) (*state.Store, io.Closer, err
 // resumed returns the configuration for a store that goes on: the machine keeps
 // the id that it got by chance.
 func (c Config) resumed(s *state.Snapshot) Config {
-	if there := s.Node(c.Node); c.NodeID == "" && there != nil {
-		c.NodeID = there.ID
+	if former := local.FormerNode(s); c.NodeID == "" && former != nil {
+		c.NodeID = former.ID
 	}
 	return c
 }

@@ -156,6 +156,60 @@ func TestConfigurationAfterARestart(t *testing.T) {
 	}
 }
 
+// TestAnotherNameForTheNode: what was announced comes along, under the id that
+// the node had.
+func TestAnotherNameForTheNode(t *testing.T) {
+	dir := t.TempDir()
+	url, end := durable(t, dir, nil)
+	asked(t, "PUT", url+"/v1/agent/service/register", `{"Name":"web","Check":{"TTL":"1h"}}`)
+	asked(t, "PUT", url+"/v1/agent/check/pass/service:web", "")
+	var before, after []struct{ ID, Node string }
+	if err := json.Unmarshal([]byte(asked(t, "GET", url+"/v1/catalog/nodes", "")), &before); err != nil {
+		t.Fatal(err)
+	}
+	end()
+	for range 2 {
+		url, end = durable(t, dir, func(c *agent.Config) { c.Node = "n2" })
+		if err := json.Unmarshal([]byte(asked(t, "GET", url+"/v1/catalog/nodes", "")), &after); err != nil {
+			t.Fatal(err)
+		}
+		if len(after) != 1 || after[0].Node != "n2" || after[0].ID != before[0].ID {
+			t.Errorf("the nodes are %v, want n2 alone, with the id of %v", after, before)
+		}
+		if got := asked(t, "GET", url+"/v1/health/service/web?passing", ""); !strings.Contains(got, `"service:web"`) {
+			t.Errorf("web is not there any more: %s", got)
+		}
+		if got := asked(t, "GET", url+"/v1/agent/services", ""); !strings.Contains(got, `"web"`) {
+			t.Errorf("the agent does not know web any more: %s", got)
+		}
+		end()
+	}
+}
+
+// TestLockDelayAfterARestart: a lock that was lost is not taken too early.
+func TestLockDelayAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	url, end := durable(t, dir, nil)
+	session := func() string {
+		var s struct{ ID string }
+		if err := json.Unmarshal([]byte(asked(t, "PUT", url+"/v1/session/create", `{"LockDelay":"50s"}`)), &s); err != nil {
+			t.Fatal(err)
+		}
+		return s.ID
+	}
+	first := session()
+	asked(t, "PUT", url+"/v1/kv/lock?acquire="+first, "")
+	asked(t, "PUT", url+"/v1/session/destroy/"+first, "")
+	for range 2 {
+		if got := asked(t, "PUT", url+"/v1/kv/lock?acquire="+session(), ""); strings.TrimSpace(got) != "false" {
+			t.Errorf("the lock was taken within its delay: %s", got)
+		}
+		end()
+		url, end = durable(t, dir, nil)
+	}
+	end()
+}
+
 // TestOneAgentForAFolder: a second one is told whose it is.
 func TestOneAgentForAFolder(t *testing.T) {
 	dir := t.TempDir()

@@ -33,6 +33,11 @@ func (c Config) announced() (local.Definitions, error) {
 			continue
 		}
 		once("service", svc.Service.ID, d.Where)
+		for _, c := range svc.Checks {
+			if c.ID != "" {
+				once("check", c.ID, d.Where)
+			}
+		}
 		all.Services = append(all.Services, svc)
 	}
 	for _, d := range c.Checks {

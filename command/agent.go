@@ -63,9 +63,12 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 		}
 		return fmt.Errorf("%w: a registry may be running there already; choose another port with %s", err, option)
 	}
-	if errors.As(err, new(*journal.Damaged)) {
-		return fmt.Errorf("%w; to go on with what was written before the damage: muster agent -data-dir %s -cut-damaged, with the other options as before",
-			err, cfg.Registry.DataDir)
+	if damaged := (*journal.Damaged)(nil); errors.As(err, &damaged) {
+		if damaged.Cut {
+			return fmt.Errorf("%w; to go on with what was written before the damage: muster agent -data-dir %s -cut-damaged, with the other options as before",
+				err, cfg.Registry.DataDir)
+		}
+		return fmt.Errorf("%w; nothing that is whole stands before it: restore the folder from a backup, or start on an empty one and run muster snapshot restore FILE", err)
 	}
 	if err != nil {
 		return err

@@ -30,13 +30,19 @@ type file interface {
 // ErrInUse reports a folder that another agent uses.
 var ErrInUse = errors.New("another agent uses it")
 
+// ErrConsul reports a folder with the data of a Consul server.
+var ErrConsul = errors.New("it holds the data of a Consul server")
+
 // folder is a disk that is one.
 type folder string
 
-// openFolder returns the folder, which it makes if there is none.
+// openFolder returns the folder, which it makes if there is none: [ErrConsul].
 func openFolder(dir string) (folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("data directory: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "raft")); err == nil {
+		return "", fmt.Errorf("data directory %s: %w, which muster cannot read; give it a folder of its own", dir, ErrConsul)
 	}
 	return folder(dir), nil
 }

@@ -74,7 +74,7 @@ const retryAfter = time.Second
 
 // Open takes the folder, which it makes if there is none, and returns what is
 // kept there; a [state.Store] is to go on from it with the journal as its
-// keeper. Errors: [ErrInUse], [Damaged], and those of the disk. Close the
+// keeper. Errors: [ErrInUse], [ErrConsul], [Damaged], and those of the disk. Close the
 // journal when the store is written no more.
 func Open(dir string, config Config) (*Journal, *state.Saved, error) {
 	d, err := openFolder(dir)
@@ -182,7 +182,7 @@ func (j *Journal) Ready(now *state.Snapshot) error {
 	if err := j.Replace(now); err != nil {
 		return err
 	}
-	j.config.Logger.Info("the data directory can be written again", "state", stateName(j.number))
+	j.config.Logger.Info("the data directory can be written again", "log", logName(j.number))
 	return nil
 }
 

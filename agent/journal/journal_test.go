@@ -169,6 +169,7 @@ func TestStateIsWrittenAnew(t *testing.T) {
 // TestDamage: what is damaged is found and named; who wants to go on loses
 // only what comes after it.
 func TestDamage(t *testing.T) {
+	const nothing = -1 // stands before the damage
 	for _, c := range []struct {
 		name   string
 		damage func(dir string)
@@ -177,7 +178,7 @@ func TestDamage(t *testing.T) {
 	}{
 		{"a flipped bit", func(dir string) { flip(t, filepath.Join(dir, logName(1)), 300) }, "00000001.log is damaged at byte", 1},
 		{"a flipped bit in the head", func(dir string) { flip(t, filepath.Join(dir, logName(2)), 10) }, "00000002.log is damaged at byte 0", 10},
-		{"a log is missing", func(dir string) { check(t, os.Remove(filepath.Join(dir, logName(1)))) }, "00000002.log is damaged at byte 0: it goes on after index", 0},
+		{"a log is missing", func(dir string) { check(t, os.Remove(filepath.Join(dir, logName(1)))) }, "00000002.log is damaged at byte 0: it goes on after index", nothing},
 		{"a log lost its end", func(dir string) { check(t, os.Truncate(filepath.Join(dir, logName(1)), 700)) }, "00000002.log is damaged at byte 0: it goes on after index", 3},
 		{"the last log lost its end", func(dir string) { check(t, os.Truncate(filepath.Join(dir, logName(2)), 700)) }, "", 0},
 		{"the last log has something behind its end", func(dir string) { add(t, filepath.Join(dir, logName(2)), "some text") }, "", 0},
@@ -207,6 +208,12 @@ func TestDamage(t *testing.T) {
 				t.Fatalf("got %v, want %s", err, c.want)
 			}
 			j, saved, err := Open(dir, Config{CutDamaged: true})
+			if c.cut == nothing {
+				if damaged := (*Damaged)(nil); !errors.As(err, &damaged) || damaged.Cut {
+					t.Errorf("got %v, want that nothing stands before the damage", err)
+				}
+				return
+			}
 			check(t, err)
 			if entries, _, _ := saved.Snapshot().Entries(""); len(entries) != c.cut {
 				t.Errorf("%d keys are left, want %d", len(entries), c.cut)
@@ -239,6 +246,18 @@ func TestDamagedState(t *testing.T) {
 		if _, _, err := Open(dir, config); !errors.As(err, new(*Damaged)) || !strings.Contains(err.Error(), stateName(2)) {
 			t.Errorf("got %v, want that the state is damaged", err)
 		}
+	}
+}
+
+// TestConsulsFolder: a Consul's data is not taken for an empty registry.
+func TestConsulsFolder(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.Mkdir(filepath.Join(dir, "raft"), 0o755))
+	if _, _, err := Open(dir, Config{}); !errors.Is(err, ErrConsul) {
+		t.Errorf("got %v, want %v", err, ErrConsul)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("it was touched: %v", left)
 	}
 }
 

@@ -14,6 +14,9 @@ type Damaged struct {
 	File   string
 	Offset int64 // where the damage begins
 	Reason error
+	// Cut says that something stands before the damage, with which
+	// [Config.CutDamaged] goes on.
+	Cut bool
 }
 
 func (e *Damaged) Error() string {
@@ -68,7 +71,11 @@ func recoverFrom(d disk, config Config) (*recovered, error) {
 		}
 		found.logs++
 		err := found.readLog(d, number)
-		if damaged := (*Damaged)(nil); errors.As(err, &damaged) && config.CutDamaged {
+		damaged := (*Damaged)(nil)
+		if errors.As(err, &damaged) {
+			damaged.Cut = found.saved.Index() > 0
+		}
+		if damaged != nil && damaged.Cut && config.CutDamaged {
 			config.Logger.Error("the data directory is damaged: going on with what stands before that", "error", err, "index", found.saved.Index())
 			found.cut, found.torn = logs[n:], nil
 			break
@@ -78,7 +85,8 @@ func recoverFrom(d disk, config Config) (*recovered, error) {
 		}
 	}
 	if found.torn != nil {
-		config.Logger.Warn("the last write before the agent ended broke off, and was never acknowledged", "at", found.torn)
+		config.Logger.Warn("the last write before the agent ended is not whole, and is left out: "+
+			"it was not acknowledged, unless the disk has lost what it had called safe", "at", found.torn)
 	}
 	return found, found.saved.Check()
 }
@@ -93,7 +101,7 @@ func (r *recovered) readState(d disk, number int) error {
 	defer in.Close()
 	read := &countingReader{from: in}
 	if r.saved, err = state.Load(read); err != nil {
-		return &Damaged{name, read.size, err}
+		return &Damaged{File: name, Offset: read.size, Reason: err}
 	}
 	r.size = read.size
 	return nil
@@ -139,7 +147,7 @@ func (r *recovered) readLog(d disk, number int) error {
 			err = r.saved.Redo(text)
 		}
 		if err != nil {
-			return &Damaged{name, before, err}
+			return &Damaged{File: name, Offset: before, Reason: err}
 		}
 	}
 }
@@ -151,7 +159,8 @@ func (r *recovered) follows(text []byte) error {
 		return err
 	}
 	if is.After != r.saved.Index() {
-		missing := fmt.Errorf("it goes on after index %d, and what there is before it ends at %d", is.After, r.saved.Index())
+		missing := fmt.Errorf("it goes on after index %d, and what there is before it ends at %d: a file before it is missing, or not whole",
+			is.After, r.saved.Index())
 		if r.torn != nil {
 			return fmt.Errorf("%w: %w", missing, r.torn)
 		}
@@ -178,8 +187,8 @@ func (r *recovered) breaksOff(d disk, name string, offset int64) error {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	if next := anyRecord(rest); next >= 0 {
-		return &Damaged{name, offset, fmt.Errorf("%w, and whole ones follow from byte %d", errBroken, offset+int64(next))}
+		return &Damaged{File: name, Offset: offset, Reason: fmt.Errorf("%w, and whole ones follow from byte %d", errBroken, offset+int64(next))}
 	}
-	r.torn = &Damaged{name, offset, fmt.Errorf("%d bytes are no record", len(rest))}
+	r.torn = &Damaged{File: name, Offset: offset, Reason: fmt.Errorf("%d bytes are no record", len(rest))}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/realjf/muster/agent/check"
@@ -18,6 +19,7 @@ type thing struct{ kind, id string }
 const (
 	aService = "service"
 	aCheck   = "check"
+	theNode  = "node" // whose Text is its name
 )
 
 // keptService is what is kept of a service beside its row in the catalog.
@@ -56,7 +58,12 @@ func (l *Local) keepAnew(w *state.Writer) error {
 		if !l.config.Keep {
 			w.DeleteAnnounced(kept.Kind, kept.ID)
 		}
-		l.unkept[thing{kept.Kind, kept.ID}] = true
+		if kept.Kind != theNode {
+			l.unkept[thing{kept.Kind, kept.ID}] = true
+		}
+	}
+	if l.config.Keep {
+		w.PutAnnounced(state.Announced{Kind: theNode, Text: l.node.Node})
 	}
 	for id := range l.services {
 		l.unkept[thing{aService, id}] = true
@@ -91,6 +98,54 @@ func (l *Local) keepThing(w *state.Writer, what thing) error {
 		return fmt.Errorf("keep %s %q: %w", what.kind, what.id, err)
 	}
 	w.PutAnnounced(state.Announced{Kind: what.kind, ID: what.id, Text: string(text)})
+	return nil
+}
+
+// FormerNode returns the node that an agent which kept this state announced
+// itself as, or nil.
+func FormerNode(s *state.Snapshot) *state.Node {
+	for _, kept := range s.Announced() {
+		if kept.Kind == theNode {
+			return s.Node(kept.Text)
+		}
+	}
+	return nil
+}
+
+// move takes what was announced along when the node has got another name; the
+// caller holds the mutex. Sessions stay behind, as with a node of Consul's.
+func (l *Local) move(w *state.Writer) error {
+	former := FormerNode(&w.Snapshot)
+	if former == nil || strings.EqualFold(former.Node, l.node.Node) {
+		return l.announceNode(w)
+	}
+	l.config.Logger.Warn("this node has another name than before: its services and checks come along, its sessions end",
+		"was", former.Node, "is", l.node.Node, "sessions", len(w.SessionsOn(former.Node)))
+	services, checks := w.ServicesOn(former.Node), w.ChecksOn(former.Node)
+	w.DeleteNode(former.Node)
+	if err := l.announceNode(w); err != nil {
+		return err
+	}
+	for _, svc := range services {
+		if svc.ID == consulService {
+			continue
+		}
+		moved := *svc
+		moved.Node = l.node.Node
+		if err := w.PutService(moved); err != nil {
+			return err
+		}
+	}
+	for _, c := range checks {
+		if c.CheckID == state.AgentHealth {
+			continue
+		}
+		moved := *c
+		moved.Node = l.node.Node
+		if err := w.PutCheck(moved); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

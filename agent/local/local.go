@@ -158,7 +158,7 @@ func New(store *state.Store, node state.Node, config Config) (*Local, error) {
 	l.runner = check.NewRunner(l.seen)
 	if err := l.change(func(w *state.Writer) error {
 		w.IdentifyNode(node.Node, node.ID)
-		if err := l.announceNode(w); err != nil {
+		if err := l.move(w); err != nil {
 			return err
 		}
 		return l.resume(w)

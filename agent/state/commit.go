@@ -144,7 +144,6 @@ func (s *Store) commit(batch []*pending) {
 	}
 	s.index, s.graves = w.index-1, w.graves
 	w.tables.index = s.index
-	s.delays.impose(w.delays)
 	wake := w.entries.settle()
 	s.now.Store(w.tables) // the tables first, then whoever waits: see topics
 	if w.restored {

@@ -1,40 +1,43 @@
 package state
 
 import (
-	"sync"
+	"fmt"
 	"time"
 )
 
-// delays are the keys that may not be locked for a while, because the session
-// that held them was ended from outside: its holder may not know yet. They
-// are a courtesy of time and not part of any snapshot.
+// lockDelay keeps a key from being locked for a while, because the session
+// that held it was ended from outside: its holder may not know yet.
 // https://developer.hashicorp.com/consul/docs/dynamic-app-config/sessions
-type delays struct {
-	mu    sync.Mutex
-	until map[string]time.Time
+type lockDelay struct {
+	Key   string
+	Until time.Time
 }
 
-// impose delays the locking of each key.
-func (d *delays) impose(keys map[string]time.Duration) {
-	if len(keys) == 0 {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// savedAs implements savedAs.
+func (d *lockDelay) savedAs() any {
+	return &struct {
+		Key   *rawText
+		Until *time.Time
+	}{(*rawText)(&d.Key), &d.Until}
+}
+
+// ends returns when the delay is over, in an order of texts.
+func (d *lockDelay) ends() string { return exact(fmt.Sprintf("%020d", d.Until.UnixNano())) }
+
+// delay keeps a key from being locked for d.
+func (w *Writer) delay(key string, d time.Duration) {
 	now := time.Now()
-	for key, until := range d.until { // what is over makes room
-		if !until.After(now) {
-			delete(d.until, key)
-		}
+	for over := w.lockDelays.first(delaysByEnd); over != nil && !over.Until.After(now); over = w.lockDelays.first(delaysByEnd) {
+		w.lockDelays.remove(over)
 	}
-	for key, delay := range keys {
-		d.until[key] = now.Add(delay)
-	}
+	w.lockDelays.put(&lockDelay{key, now.Add(d)})
 }
 
 // LockDelay returns how long the key may not be locked yet; 0 when it may.
 func (s *Store) LockDelay(key string) time.Duration {
-	s.delays.mu.Lock()
-	defer s.delays.mu.Unlock()
-	return max(0, time.Until(s.delays.until[key]))
+	d := s.now.Load().lockDelays.get(key)
+	if d == nil {
+		return 0
+	}
+	return max(0, time.Until(d.Until))
 }

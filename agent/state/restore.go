@@ -1,5 +1,7 @@
 package state
 
+import "time"
+
 // Restore puts a saved state in place of what there is, and then makes one
 // more change, all at the same moment: nobody sees one without the other, and
 // when the change returns an error everything stays as it is.
@@ -17,11 +19,13 @@ func (s *Store) Restore(saved *Saved, then func(*Writer) error) error {
 
 // adopt puts other tables in place of the writer's.
 func (w *Writer) adopt(saved *tables) {
+	delays := w.lockDelays.all()
+	lost := map[string]time.Duration{}
 	for _, held := range w.entries.locked.all() {
 		now, _ := saved.entries.watch(held.Key)
 		session := w.Session(held.Session)
 		if session != nil && session.LockDelay > 0 && (now == nil || now.Session != held.Session) {
-			w.delay(held.Key, session.LockDelay)
+			lost[held.Key] = session.LockDelay
 		}
 	}
 	// Who waits for a key waits at a place in the tree that there is: it must
@@ -35,6 +39,12 @@ func (w *Writer) adopt(saved *tables) {
 	}
 	w.tables = saved.fork(nil) // the whole state is kept anew
 	w.entries = entries
+	for _, d := range delays {
+		w.lockDelays.put(d)
+	}
+	for key, d := range lost {
+		w.delay(key, d)
+	}
 	w.index = max(w.index, saved.index+1)
 	w.began = w.index
 	w.graves = w.tombstones.rows.Len()

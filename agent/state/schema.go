@@ -15,6 +15,7 @@ type tables struct {
 	queries     table[Query]
 	entries     entries
 	tombstones  table[tombstone]
+	lockDelays  table[lockDelay]
 	virtuals    table[virtual]
 	configs     table[config]
 	announced   table[Announced]
@@ -41,6 +42,8 @@ const (
 	virtualsFree = 1
 
 	configsOf = 0 // a kind
+
+	delaysByEnd = 0
 )
 
 func newTables() *tables {
@@ -63,6 +66,7 @@ func newTables() *tables {
 			func(q *Query) string { return folded(q.Template.Type, q.Name) }),
 		entries:    newEntries(),
 		tombstones: newTable(func(t *tombstone) string { return t.Key }),
+		lockDelays: newTable(func(d *lockDelay) string { return d.Key }, (*lockDelay).ends),
 		virtuals: newTable(func(v *virtual) string { return v.key() },
 			func(v *virtual) string { return foldedIf(v.Service) },
 			func(v *virtual) string { return v.freeKey() }),
@@ -86,6 +90,7 @@ func (t *tables) each(yield func(name string, table kind) bool) {
 		{"queries", &t.queries},
 		{"entries", &t.entries},
 		{"tombstones", &t.tombstones},
+		{"lock-delays", &t.lockDelays},
 		{"virtuals", &t.virtuals},
 		{"configs", &t.configs},
 		{"announced", &t.announced},

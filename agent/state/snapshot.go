@@ -1,7 +1,5 @@
 package state
 
-import "time"
-
 // Snapshot is the state at one moment. It never changes and is safe for
 // concurrent use. Lists come in a steady order: by node, then by id.
 type Snapshot struct {
@@ -17,19 +15,10 @@ func (s *Snapshot) Index() uint64 { return s.tables.index }
 // belongs to the function it was given to and is not safe for concurrent use.
 type Writer struct {
 	Snapshot
-	index   uint64                   // what everything written now is stamped with
-	touched []touch                  // the topics that change, in order
-	graves  int                      // how many tombstones there are
-	changes []change                 // what it did to the tables, where that is kept
-	delays  map[string]time.Duration // the lock-delays that this write imposes, by key
+	index   uint64   // what everything written now is stamped with
+	touched []touch  // the topics that change, in order
+	graves  int      // how many tombstones there are
+	changes []change // what it did to the tables, where that is kept
 
 	restored bool // nothing is as it was before
-}
-
-// delay keeps a key from being locked for d once the write is done.
-func (w *Writer) delay(key string, d time.Duration) {
-	if w.delays == nil {
-		w.delays = map[string]time.Duration{}
-	}
-	w.delays[key] = d
 }

@@ -38,8 +38,6 @@ type Store struct {
 	keeper  Keeper // nil for a store that lives in memory alone
 	index   uint64 // the last write's; belongs to the commit that goes on
 	graves  int    // tombstones there are; likewise
-
-	delays delays
 }
 
 // New returns an empty store. Its first index is the number of microseconds
@@ -48,7 +46,7 @@ type Store struct {
 // that will not come (Consul restarts at 1 and leaves them blind).
 func New() *Store {
 	began := uint64(time.Now().UnixMicro())
-	s := &Store{topics: newTopics(began), index: began, delays: delays{until: map[string]time.Time{}}}
+	s := &Store{topics: newTopics(began), index: began}
 	empty := newTables()
 	empty.index, empty.began = began, began
 	s.now.Store(empty)
