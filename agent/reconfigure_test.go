@@ -400,7 +400,7 @@ func TestWrongDefinitions(t *testing.T) {
 	}{
 		{"no name", []string{`{}`}, nil, "x: services[0]: Missing service name"},
 		{"one id twice", []string{`{"name":"a"}`, `{"id":"a","name":"b"}`}, nil, `x: services[1]: there is a service a already, in x: services[0]`},
-		{"one check twice", []string{`{"name":"a","checks":[{"ttl":"1h","id":"c"}]}`, `{"name":"b","check":{"ttl":"1h","checkid":"c"}}`}, nil,
+		{"one check twice", []string{`{"name":"a","checks":[{"ttl":"1h","checkid":"c"}]}`, `{"name":"b","check":{"ttl":"1h","checkid":"c"}}`}, nil,
 			`x: services[1]: there is a check c already, in x: services[0]`},
 		{"a check without a name", nil, []string{`{"ttl":"1s"}`}, "x: checks[0]: Missing check name"},
 		{"a check without a target", nil, []string{`{"name":"a","interval":"1s"}`}, "x: checks[0]: Invalid check: "},
