@@ -48,7 +48,9 @@ func (l *Local) keep(w *state.Writer) error {
 			}
 		}
 	}
-	clear(l.unkept)
+	if len(l.unkept) > 0 {
+		l.unkept = map[thing]bool{} // to clear one takes as long as it was ever large
+	}
 	return nil
 }
 
