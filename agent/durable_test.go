@@ -234,4 +234,7 @@ func TestScriptsAfterARestart(t *testing.T) {
 	if got := asked(t, "GET", url+"/v1/agent/checks", ""); got != "{}" {
 		t.Errorf("got %s, want no checks", got)
 	}
+	if got := asked(t, "GET", url+"/v1/health/state/any", ""); strings.Contains(got, "script") {
+		t.Errorf("the catalog still has it, and nobody looks: %s", got)
+	}
 }
