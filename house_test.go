@@ -43,6 +43,7 @@ var house = map[string]struct {
 	"discover/promdiscover": {3, library},
 	"agent/local":           {3, agency},
 	"service":               {2, library},
+	"discover/balance":      {2, library},
 	"agent/check":           {2, agency},
 	"agent/archive":         {2, agency},
 	"agent/event":           {2, agency},
