@@ -138,7 +138,7 @@ func New(config Config) (_ *Agent, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.doors, err = listen(config, a.tls.Load); err != nil {
+	if a.doors, err = listen(config, a.tls.Load, newCrowd(logger)); err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
 	}
 	err = config.listenDNS(a.dns)

@@ -82,7 +82,7 @@ type listener struct {
 
 // listen binds all addresses of a configuration, or none.
 // current says how to speak TLS with who connects.
-func listen(config Config, current func() *tls.Config) (bound listeners, err error) {
+func listen(config Config, current func() *tls.Config, crowd *crowd) (bound listeners, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, bound.close())
@@ -101,6 +101,7 @@ func listen(config Config, current func() *tls.Config) (bound listeners, err err
 			if err != nil {
 				return bound, err
 			}
+			l = counted{l, crowd}
 			if side.scheme == "https" {
 				l = tls.NewListener(l, &tls.Config{
 					GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current(), nil },

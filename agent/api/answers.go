@@ -75,8 +75,10 @@ func (s *answers) slot(key string) *slot {
 	return place
 }
 
-// get returns the answer to q, whose place and key these are, as it is now.
-func (s *answers) get(place *slot, key string, q *question, encode encoder) (*answer, error) {
+// get returns the answer to q, whose place and key these are, as it is now. It
+// begins, which may wait or fail, when the answer must be made; those who share
+// it wait for that.
+func (s *answers) get(place *slot, key string, q *question, encode encoder, begin func() (turn, error)) (*answer, error) {
 	if kept := place.answer.Load(); kept.current() {
 		return kept, nil
 	}
@@ -86,12 +88,19 @@ func (s *answers) get(place *slot, key string, q *question, encode encoder) (*an
 	if kept.current() {
 		return kept, nil // made by somebody else meanwhile
 	}
+	mine, err := begin()
+	if err != nil {
+		return nil, err
+	}
+	defer mine.give()
 	made, err := produce(q, kept.pieces(), encode)
 	if err != nil {
 		return nil, err
 	}
 	if kept != nil && made.equal(kept.content) {
 		made.content = kept.content
+	} else if q.zipped && made.gzip != nil {
+		made.gzip() // while it is our turn: it takes longer than all else
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -98,6 +98,8 @@ type API struct {
 	logger    *slog.Logger
 	answers   *answers
 	waits     waits
+	desk      desk
+	room      room // for what large requests say
 	mux       *http.ServeMux
 
 	// open ends when the API closes. Requests do not descend from it: each
@@ -120,6 +122,8 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 	}
 	a.telemetry.Gauge("consul.rpc.queries_blocking", func() float64 { return float64(a.waits.now.Load()) })
 	a.telemetry.Gauge("muster.queries_woken", func() float64 { return float64(a.waits.woken.Load()) })
+	a.desk = newDesk(a.telemetry)
+	a.room.left.Store(roomForBodies)
 	a.open, a.close = context.WithCancel(context.Background())
 	a.Adjust(config.Settings)
 	routes := a.routes()

@@ -30,6 +30,8 @@ type question struct {
 	// empty for none.
 	consistency string
 	options     readOptions
+	// zipped is wanted by who asks first; who asks later may want another form.
+	zipped bool
 }
 
 // finding is what a question found.
@@ -93,22 +95,25 @@ func own(look func() (any, <-chan struct{}, error)) *question {
 // the answer it has, as soon as there is one that says something else or its
 // wait is over. An index above every answer's is from another life of the
 // registry and is answered at once: to wait for it could take for ever.
-func (a *API) settle(r *http.Request, q *question) (*reply, error) {
+//
+// arrived is when the request did. Who is woken and needs an answer that is to
+// be made waits for a turn, as long as it takes: whoever waits asked in time.
+func (a *API) settle(r *http.Request, q *question, arrived time.Time) (*reply, error) {
 	key := answerKey(r.URL.Path, parameters(r))
 	if q.body != "" {
 		key += "\x00" + q.body // see answerKey
 	}
 	place := a.answers.slot(key)
-	current := func() (*answer, error) {
-		return a.answers.get(place, key, q, func(value any, before *pieces) ([]byte, *pieces, error) {
-			return a.encodeAfter(r, value, before)
-		})
+	q.zipped = takesGzip(r.Header.Get("Accept-Encoding"))
+	encode := func(value any, before *pieces) ([]byte, *pieces, error) { return a.encodeAfter(r, value, before) }
+	current := func(what work) (*answer, error) {
+		return a.answers.get(place, key, q, encode, func() (turn, error) { return a.desk.begin(r.Context(), what, 0, arrived) })
 	}
-	answer, err := current()
+	answer, err := current(making)
 	if err != nil {
 		return nil, q.refused(err)
 	}
-	deadline := time.Now().Add(q.options.wait)
+	deadline := arrived.Add(q.options.wait)
 	for known := answer; q.indexed && known.index == q.options.index && answer.content == known.content; {
 		changed, err := a.blocked(r.Context(), answer.changed, time.Until(deadline))
 		if err != nil {
@@ -117,7 +122,7 @@ func (a *API) settle(r *http.Request, q *question) (*reply, error) {
 		if !changed {
 			break
 		}
-		if answer, err = current(); err != nil {
+		if answer, err = current(urgentMaking); err != nil {
 			return nil, q.refused(err)
 		}
 	}
@@ -157,7 +162,7 @@ func unreached(err error) error {
 
 // refused returns the error of a question as it is to be told.
 func (q *question) refused(err error) error {
-	if q.indexed && !q.alone && !q.bare {
+	if q.indexed && !q.alone && !q.bare && err != errBusy && err != errGone {
 		return refusal{err}
 	}
 	return err

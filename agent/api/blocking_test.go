@@ -198,7 +198,7 @@ func TestOneChangeIsEncodedOnce(t *testing.T) {
 			var readers sync.WaitGroup
 			for range 1000 {
 				readers.Go(func() {
-					if _, err := d.api.answers.get(d.api.answers.slot("k"), "k", q(), count); err != nil {
+					if _, err := d.api.answers.get(d.api.answers.slot("k"), "k", q(), count, func() (turn, error) { return turn{}, nil }); err != nil {
 						t.Error(err)
 					}
 				})

@@ -53,6 +53,9 @@ func (a *API) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, new(refusal)) {
 		maps.Copy(w.Header(), unanswered)
 	}
+	if err == errBusy {
+		w.Header().Set("Retry-After", "1")
+	}
 	writeText(w, code, err.Error())
 }
 

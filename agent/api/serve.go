@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -40,11 +39,11 @@ func (a *API) serve(route route) http.Handler {
 	methods := map[string]handler{
 		http.MethodGet: route.get, http.MethodPost: route.post, http.MethodPut: route.put, http.MethodDelete: route.del,
 	}
-	allow, costs := http.MethodOptions, map[string]cost{}
+	allow, costs, works := http.MethodOptions, map[string]cost{}, map[string]work{}
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if methods[method] != nil {
 			allow += "," + method
-			costs[method] = costOf(method, route.path)
+			costs[method], works[method] = costOf(method, route.path), workOf(method, route.path)
 		}
 	}
 	series := map[string]*telemetry.Series{}
@@ -84,12 +83,24 @@ func (a *API) serve(route route) http.Handler {
 			a.writeError(w, r, err)
 			return
 		}
-		if r.Method == http.MethodPut || r.Method == http.MethodPost {
-			// A body that trickles in may not hold a connection for ever. Not
-			// every writer can say so: those of tests and of the page cannot.
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(cmp.Or(route.bodyTime, bodyTime)))
+		size, err := a.readBody(w, r, route)
+		if err != nil {
+			a.desk.refused["body"].Add(1)
+			a.writeError(w, r, err)
+			return
 		}
+		defer r.Body.Close()
+		mine, err := a.desk.begin(r.Context(), works[r.Method], size, began)
+		if err != nil {
+			a.writeError(w, r, err)
+			return
+		}
+		defer mine.give() // though a handler panics
 		answer, err := handle(r)
+		if err == nil {
+			answer, err = a.made(r, answer, began, &mine)
+		}
+		mine.give() // however slowly a client reads, nobody waits for that
 		if err == nil {
 			err = a.write(w, r, answer)
 		}
@@ -129,30 +140,30 @@ func (a *API) logFinished(r *http.Request, began time.Time) {
 // secret is the part of a URL that nobody may read.
 var secret = regexp.MustCompile(`([?&]token=)[^&]*`)
 
-// write writes what a handler returned.
-func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
-	var out *reply
+// made turns what a handler returned into a reply, unless it is a stream, for a
+// request that arrived then and has this turn.
+func (a *API) made(r *http.Request, answer any, arrived time.Time, mine *turn) (any, error) {
 	switch answer := answer.(type) {
 	case nil:
-		out = &reply{}
-	case *reply:
-		out = answer
-	case stream:
-		return a.flow(w, r, answer)
+		return &reply{}, nil
+	case *reply, stream:
+		return answer, nil
 	case *question:
-		settled, err := a.settle(r, answer)
-		if err != nil {
-			return err
-		}
-		out = settled
+		mine.give() // it takes one when it needs one, and none while it waits
+		return a.settle(r, answer, arrived)
 	default:
 		body, err := a.encode(r, answer)
-		if err != nil {
-			return err
-		}
-		out = jsonReply(body)
+		return jsonReply(body), err
 	}
+}
 
+// write writes a reply or a stream.
+func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
+	w = inTime(w, r)
+	if s, ok := answer.(stream); ok {
+		return a.flow(w, r, s)
+	}
+	out := answer.(*reply)
 	header := w.Header()
 	maps.Copy(header, out.header)
 	if value := consistencies[out.consistency]; value != nil {
@@ -214,7 +225,3 @@ func (a *API) encodeAfter(r *http.Request, value any, before *pieces) (body []by
 	}
 	return body, now, nil
 }
-
-// bodyTime is how long the body of a request may take to arrive, where its
-// route does not say.
-const bodyTime = 30 * time.Second
