@@ -60,6 +60,7 @@ var house = map[string]struct {
 	"internal/alarm":        {0, shared},
 	"internal/direct":       {0, shared},
 	"internal/host":         {0, shared},
+	"internal/inorder":      {0, shared},
 	"internal/keyfile":      {0, shared},
 }
 

@@ -249,6 +249,35 @@ func TestDamagedState(t *testing.T) {
 	}
 }
 
+// TestDamageFarIn: however long a log is, the first record that is wrong is
+// named, and all before it can be gone on with.
+func TestDamageFarIn(t *testing.T) {
+	const records, wrong = 20_000, 15_000
+	log, offset := framed(headOf(0)), 0
+	for n := range records {
+		commit := fmt.Sprintf("commit {\"Index\":%d}\nnodes {\"Node\":\"n%05d\"}\n", n+1, n)
+		if n >= wrong {
+			commit = strings.ReplaceAll(commit, "nodes", "none")
+		}
+		if n == wrong {
+			offset = len(log)
+		}
+		log = append(log, framed([]byte(commit))...)
+	}
+	dir := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(dir, logName(1)), log, 0o600))
+	damaged := (*Damaged)(nil)
+	if _, _, err := Open(dir, Config{}); !errors.As(err, &damaged) || damaged.Offset != int64(offset) || !strings.Contains(err.Error(), "unknown table") {
+		t.Errorf("got %v, want an unknown table at byte %d", err, offset)
+	}
+	j, saved, err := Open(dir, Config{CutDamaged: true})
+	check(t, err)
+	if got := len(saved.Snapshot().Nodes()); got != wrong {
+		t.Errorf("%d nodes, want %d", got, wrong)
+	}
+	check(t, j.Close())
+}
+
 // TestConsulsFolder: a Consul's data is not taken for an empty registry.
 func TestConsulsFolder(t *testing.T) {
 	dir := t.TempDir()

@@ -41,9 +41,10 @@ var errBroken = errors.New("it is no record")
 
 // records reads the records of a log.
 type records struct {
-	in     *bufio.Reader
-	offset int64 // behind the last record
-	record []byte
+	in      *bufio.Reader
+	offset  int64 // behind the last record
+	record  bytes.Buffer
+	failure error // of next, once batch met it
 }
 
 func newRecords(in io.Reader) *records { return &records{in: bufio.NewReaderSize(in, 1<<20)} }
@@ -66,19 +67,19 @@ func (r *records) next() ([]byte, error) {
 		return nil, errBroken
 	}
 	// The length may be anything: no room is made for more than there is.
-	var record bytes.Buffer
-	switch _, err := io.CopyN(&record, r.in, frame+length); {
+	r.record.Reset()
+	switch _, err := io.CopyN(&r.record, r.in, frame+length); {
 	case errors.Is(err, io.EOF):
 		return nil, errBroken
 	case err != nil:
 		return nil, err
 	}
-	r.record = record.Bytes()
-	if checksum(r.record) != binary.LittleEndian.Uint32(r.record[4:]) {
+	record := r.record.Bytes()
+	if checksum(record) != binary.LittleEndian.Uint32(record[4:]) {
 		return nil, errBroken
 	}
 	r.offset += frame + length
-	return r.record[frame:], nil
+	return record[frame:], nil
 }
 
 // anyRecord returns where in data the first record is, or -1.

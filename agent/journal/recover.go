@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/realjf/muster/agent/state"
+	"github.com/realjf/muster/internal/inorder"
 )
 
 // Damaged is the error of a file that is not as it was written.
@@ -130,25 +131,33 @@ func (r *recovered) readLog(d disk, number int) error {
 	}
 	defer in.Close()
 	log := newRecords(in)
-	for begins := true; ; begins = false {
-		before := log.offset
-		text, err := log.next()
-		switch {
-		case errors.Is(err, io.EOF):
+	text, err := log.next()
+	if err == nil {
+		if err := r.follows(text); err != nil {
+			return &Damaged{File: name, Reason: err}
+		}
+		err = inorder.Each(log.batch, batch.commits, func(commits []kept) error {
+			for _, c := range commits {
+				if c.err == nil {
+					c.err = r.saved.Redo(c.commit)
+				}
+				if c.err != nil {
+					return &Damaged{File: name, Offset: c.offset, Reason: c.err}
+				}
+				r.grown += int64(c.size)
+			}
 			return nil
-		case errors.Is(err, errBroken):
-			return r.breaksOff(d, name, before)
-		case err != nil:
-			return fmt.Errorf("read %s: %w", name, err)
-		case begins:
-			err = r.follows(text)
-		default:
-			r.grown += int64(len(text))
-			err = r.saved.Redo(text)
-		}
-		if err != nil {
-			return &Damaged{File: name, Offset: before, Reason: err}
-		}
+		})
+	}
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return nil
+	case errors.Is(err, errBroken):
+		return r.breaksOff(d, name, log.offset)
+	case errors.As(err, new(*Damaged)):
+		return err
+	default:
+		return fmt.Errorf("read %s: %w", name, err)
 	}
 }
 

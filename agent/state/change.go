@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // change is what a commit does to one row.
@@ -68,65 +67,56 @@ func (s *Saved) Snapshot() *Snapshot {
 	return &Snapshot{tables: s.tables}
 }
 
-// Redo makes the changes of a kept commit, as [Keeper.Keep] was given it. When
-// there is an error, the state must not be used.
-func (s *Saved) Redo(commit []byte) error {
-	head, rest, _ := bytes.Cut(commit, []byte{'\n'})
+// Commit is a kept commit that was read.
+type Commit struct {
+	index   uint64
+	changes []change
+}
+
+// Commit reads a commit, as [Keeper.Keep] was given it.
+func (r *Reader) Commit(text []byte) (*Commit, error) {
+	head, rest, _ := bytes.Cut(text, []byte{'\n'})
 	name, data, _ := bytes.Cut(head, []byte{' '})
 	var is commitHead
 	if string(name) != commitName {
-		return fmt.Errorf("it begins with %q: it is no commit", name)
+		return nil, fmt.Errorf("it begins with %q: it is no commit", name)
 	}
-	if err := strictly(data, &is); err != nil {
-		return err
+	if err := r.strictly(data, &is); err != nil {
+		return nil, err
 	}
-	if is.Index <= s.tables.index {
-		return fmt.Errorf("its index is %d, and the one before it has %d", is.Index, s.tables.index)
-	}
+	c := &Commit{index: is.Index}
 	for len(rest) > 0 {
 		line, more, whole := bytes.Cut(rest, []byte{'\n'})
 		if !whole {
-			return errors.New("its last line breaks off")
+			return nil, errors.New("its last line breaks off")
 		}
-		if err := s.redoRow(line); err != nil {
-			return err
+		line, gone := bytes.CutPrefix(line, []byte(goneMark))
+		name, row, err := r.row(line)
+		if err != nil {
+			return nil, err
 		}
+		c.changes = append(c.changes, change{name, row, gone})
 		rest = more
 	}
-	s.tables.index = is.Index
-	return nil
+	return c, nil
 }
 
-// redoRow makes the change that a line tells of.
-func (s *Saved) redoRow(line []byte) error {
-	first, data, _ := bytes.Cut(line, []byte{' '})
-	name, gone := strings.CutPrefix(string(first), goneMark)
-	table := s.kinds[name]
-	if table == nil {
-		return fmt.Errorf("unknown table %q: was it kept by a newer muster?", name)
+// Redo makes the changes of a kept commit. When there is an error, the state
+// must not be used.
+func (s *Saved) Redo(c *Commit) error {
+	if c.index <= s.tables.index {
+		return fmt.Errorf("its index is %d, and the one before it has %d", c.index, s.tables.index)
 	}
-	row, err := readRow(table, data)
-	switch {
-	case err != nil:
-		return fmt.Errorf("table %s: %w", name, err)
-	case !gone:
-		table.set(row)
-	case !table.unset(row):
-		return fmt.Errorf("table %s: a row goes that is not there", name)
+	for _, change := range c.changes {
+		table := s.kinds[change.table]
+		if !change.gone {
+			table.set(change.row)
+		} else if !table.unset(change.row) {
+			return fmt.Errorf("table %s: a row goes that is not there", change.table)
+		}
 	}
+	s.tables.index = c.index
 	return nil
-}
-
-// readRow reads one row of a table.
-func readRow(table kind, data []byte) (any, error) {
-	row := table.blank()
-	if err := strictly(data, saved(row)); err != nil {
-		return nil, err
-	}
-	if row, ok := row.(loaded); ok {
-		row.loaded()
-	}
-	return row, nil
 }
 
 // savedWriter writes the lines of a saved state.

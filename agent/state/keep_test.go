@@ -43,6 +43,15 @@ func (k *keeper) Replace(state *Snapshot) error {
 	return err
 }
 
+// redo reads a commit and makes its changes.
+func redo(s *Saved, commit string) error {
+	read, err := NewReader().Commit([]byte(commit))
+	if err != nil {
+		return err
+	}
+	return s.Redo(read)
+}
+
 // kept returns what is kept, read anew.
 func (k *keeper) kept(t interface{ Fatal(...any) }) *Saved {
 	s := Blank()
@@ -50,7 +59,7 @@ func (k *keeper) kept(t interface{ Fatal(...any) }) *Saved {
 		s = load(t, k.whole)
 	}
 	for _, commit := range k.commits {
-		if err := s.Redo(commit); err != nil {
+		if err := redo(s, string(commit)); err != nil {
 			t.Fatal(err, string(commit))
 		}
 	}
@@ -151,7 +160,7 @@ func FuzzRedo(f *testing.F) {
 	f.Add("commit {}\n")
 	f.Fuzz(func(t *testing.T, commit string) {
 		s := Blank()
-		if s.Redo([]byte(commit)) == nil && s.Check() == nil {
+		if redo(s, commit) == nil && s.Check() == nil {
 			save(t, &Snapshot{tables: s.tables})
 		}
 	})

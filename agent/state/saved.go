@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/realjf/muster/agent/mesh"
+	"github.com/realjf/muster/internal/inorder"
 )
 
 // A saved state is text, a line for each row:
@@ -112,11 +113,8 @@ type Saved struct {
 
 // Blank returns the saved state of a store in which nothing was ever written.
 func Blank() *Saved {
-	s := &Saved{tables: newTables(), kinds: map[string]kind{}}
-	for name, table := range s.tables.each {
-		s.kinds[name] = table
-	}
-	return s
+	t := newTables()
+	return &Saved{tables: t, kinds: t.named()}
 }
 
 // TableSize says how much of a saved state a table is.
@@ -134,15 +132,16 @@ func (s *Saved) Sizes() []TableSize { return s.sizes }
 
 // Load reads what [Snapshot.Save] wrote, to its end. The error is the
 // reader's, [ErrNotSaved], or says what is wrong and where: it broke off, was
-// changed, or is from another version of muster.
+// changed, or is from another version of muster. It uses all processors.
 func Load(r io.Reader) (*Saved, error) {
 	in := &savedLines{in: bufio.NewReaderSize(r, 64<<10), sum: sha256.New()}
-	name, data, err := in.next()
+	line, err := in.next()
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errLongLine) {
 		return nil, err
 	}
 	var head savedHead
-	if name != firstName || json.Unmarshal(data, &head) != nil {
+	name, data, _ := bytes.Cut(line, []byte{' '})
+	if string(name) != firstName || json.Unmarshal(data, &head) != nil {
 		return nil, ErrNotSaved
 	}
 	if head.Version != savedVersion {
@@ -151,7 +150,7 @@ func Load(r io.Reader) (*Saved, error) {
 	s := Blank()
 	s.tables.index = head.Index
 	if err := s.readRows(in); err != nil {
-		return nil, fmt.Errorf("line %d: %w", in.count, err)
+		return nil, err
 	}
 	return s, s.Check()
 }
@@ -163,36 +162,46 @@ func (s *Saved) readRows(in *savedLines) error {
 		places[name] = len(s.sizes)
 		s.sizes = append(s.sizes, TableSize{Name: name})
 	}
-	for rows := 0; ; rows++ {
-		name, data, err := in.next()
-		if err != nil {
-			return err
+	rows := 0
+	err := inorder.Each(in.some, readLines, func(lines []readLine) error {
+		for _, line := range lines {
+			if line.err == nil && !s.kinds[line.table].add(line.row) {
+				line.err = fmt.Errorf("table %s has the same row twice", line.table)
+			}
+			rows++
+			if line.err != nil {
+				return fmt.Errorf("line %d: %w", rows+1, line.err)
+			}
+			size := &s.sizes[places[line.table]]
+			size.Rows++
+			size.Bytes += line.size
 		}
-		if name == lastName {
-			return in.end(data, savedEnd{rows, hex.EncodeToString(in.sum.Sum(nil))})
-		}
-		table := s.kinds[name]
-		if table == nil {
-			return fmt.Errorf("unknown table %q: was it saved by a newer muster?", name)
-		}
-		row, err := readRow(table, data)
-		if err != nil {
-			return fmt.Errorf("table %s: %w", name, err)
-		}
-		if !table.add(row) {
-			return fmt.Errorf("table %s has the same row twice", name)
-		}
-		size := &s.sizes[places[name]]
-		size.Rows++
-		size.Bytes += len(data)
+		return nil
+	})
+	if err == nil {
+		err = in.end(rows)
 	}
+	return err
 }
 
-// strictly reads one row, of which it must know every field.
-func strictly(data []byte, row any) error {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	return decoder.Decode(row)
+// readLine is a line of a saved state that was read.
+type readLine struct {
+	table string
+	row   any
+	size  int // bytes of the row
+	err   error
+}
+
+// readLines reads lines.
+func readLines(text []byte) []readLine {
+	var read []readLine
+	rows := NewReader()
+	for line := range bytes.Lines(text) {
+		line = line[:len(line)-1]
+		name, row, err := rows.row(line)
+		read = append(read, readLine{name, row, len(line) - len(name), err})
+	}
+	return read
 }
 
 // Check returns what of the state does not fit together. [Load] has looked;
@@ -232,6 +241,7 @@ type savedLines struct {
 	sum   hash.Hash // of all lines but the last
 	count int
 	long  []byte // room for lines longer than the reader's
+	last  []byte // the last line, once it was reached
 }
 
 // longestLine bounds what is held of a line: a key's value is the longest
@@ -240,16 +250,15 @@ const longestLine = 16 << 20
 
 var errLongLine = fmt.Errorf("it has more than %d bytes", longestLine)
 
-// next returns the name and the data of the next line. The data is good until
-// the next call.
-func (l *savedLines) next() (name string, data []byte, err error) {
+// next returns the next line, which is good until the next call.
+func (l *savedLines) next() ([]byte, error) {
 	l.count++
 	line, err := l.in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		l.long = l.long[:0]
 		for errors.Is(err, bufio.ErrBufferFull) {
 			if len(l.long) > longestLine {
-				return "", nil, errLongLine
+				return nil, errLongLine
 			}
 			l.long = append(l.long, line...)
 			line, err = l.in.ReadSlice('\n')
@@ -259,32 +268,56 @@ func (l *savedLines) next() (name string, data []byte, err error) {
 	}
 	switch {
 	case errors.Is(err, io.EOF):
-		return "", nil, fmt.Errorf("it breaks off: %w", io.ErrUnexpectedEOF)
+		return nil, fmt.Errorf("it breaks off: %w", io.ErrUnexpectedEOF)
 	case err != nil:
-		return "", nil, err
+		return nil, err
 	}
-	first, data, _ := bytes.Cut(line, []byte{' '})
-	if string(first) != lastName {
+	if !bytes.HasPrefix(line, []byte(lastName+" ")) {
 		l.sum.Write(line) // never fails
 	}
-	return string(first), data, nil
+	return line, nil
 }
 
-// end compares the last line with what it should be, and looks whether it is
-// the last.
-func (l *savedLines) end(data []byte, want savedEnd) error {
-	var end savedEnd
-	if err := strictly(data, &end); err != nil {
-		return err
+// someBytes is how much of a saved state is read at a time: enough to be worth
+// handing over.
+const someBytes = 128 << 10
+
+// some returns some lines of rows; io.EOF when the last line was reached.
+func (l *savedLines) some() ([]byte, error) {
+	if l.last != nil {
+		return nil, io.EOF
 	}
-	if end != want {
-		return errors.New("the checksum is another: it was changed or damaged")
-	}
-	if _, err := l.in.ReadByte(); !errors.Is(err, io.EOF) {
-		if err == nil {
-			err = errors.New("there is more after the end")
+	text := make([]byte, 0, someBytes+someBytes/4)
+	for len(text) < someBytes {
+		line, err := l.next()
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", l.count, err)
 		}
-		return err
+		if bytes.HasPrefix(line, []byte(lastName+" ")) {
+			l.last = bytes.Clone(line)
+			break
+		}
+		text = append(text, line...)
+	}
+	return text, nil
+}
+
+// end compares the last line with what it should be after so many rows, and
+// looks whether it is the last.
+func (l *savedLines) end(rows int) error {
+	wrong := func(err error) error { return fmt.Errorf("line %d: %w", l.count, err) }
+	var end savedEnd
+	if err := NewReader().strictly(l.last[len(lastName)+1:len(l.last)-1], &end); err != nil {
+		return wrong(err)
+	}
+	if end != (savedEnd{rows, hex.EncodeToString(l.sum.Sum(nil))}) {
+		return wrong(errors.New("the checksum is another: it was changed or damaged"))
+	}
+	switch _, err := l.in.ReadByte(); {
+	case err == nil:
+		return wrong(errors.New("there is more after the end"))
+	case !errors.Is(err, io.EOF):
+		return wrong(err)
 	}
 	return nil
 }

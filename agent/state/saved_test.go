@@ -70,7 +70,7 @@ func TestEveryFieldIsSaved(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		back := table.blank()
-		if err := strictly(data, saved(back)); err != nil {
+		if err := NewReader().strictly(data, saved(back)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if !reflect.DeepEqual(row, back) {
@@ -343,6 +343,8 @@ func TestLoadRefusesWhatIsNotWhole(t *testing.T) {
 		"an unknown table":       {"\nnodes ", "\nnonsense ", `line 2: unknown table "nonsense"`},
 		"an unknown field":       {`"Address"`, `"Adress"`, `line 2: table nodes: json: unknown field "Adress"`},
 		"more after the end":     {"\"}\n", "\"}\n\n", "there is more after the end"},
+		"more behind a row":      {"}\nservices ", "} {}\nservices ", "line 2: table nodes: something follows the row"},
+		"a row that is none":     {"\nservices ", "\nnodes \nservices ", "line 3: table nodes: unexpected EOF"},
 		"a row twice":            {"\nservices ", "\nnodes {\"Node\":\"N1\"}\nservices ", "line 3: table nodes has the same row twice"},
 		"a value of another sum": {"10.0.0.1", "10.0.0.2", "the checksum is another"},
 	} {
@@ -356,6 +358,28 @@ func TestLoadRefusesWhatIsNotWhole(t *testing.T) {
 	}
 	if _, err := Load(io.MultiReader(bytes.NewReader(data[:40]), &endless{})); err == nil {
 		t.Error("a line without an end was taken")
+	}
+}
+
+// TestLoadSaysWhere: however many lines there are, the first that is wrong is
+// named.
+func TestLoadSaysWhere(t *testing.T) {
+	const rows, wrong = 20_000, 15_000
+	var text strings.Builder
+	for n := range rows {
+		name := "nodes"
+		if n+2 >= wrong { // lines count from 1, and the first is the head
+			name = "none"
+		}
+		fmt.Fprintf(&text, "%s {\"Node\":\"n%05d\",\"Address\":\"10.0.0.1\"}\n", name, n)
+	}
+	_, err := Load(strings.NewReader(sealed(text.String())))
+	if want := fmt.Sprintf("line %d: unknown table", wrong); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	whole := load(t, []byte(sealed(strings.ReplaceAll(text.String(), "none", "nodes"))))
+	if got := len(whole.Snapshot().Nodes()); got != rows {
+		t.Errorf("%d nodes, want %d", got, rows)
 	}
 }
 

@@ -1,5 +1,7 @@
 package state
 
+import "maps"
+
 // tables is everything that is known at one moment, a table for each noun. A
 // new one is a field here, its layout in newTables, its name in each, and a
 // file for its noun.
@@ -101,12 +103,15 @@ func (t *tables) each(yield func(name string, table kind) bool) {
 	}
 }
 
+// named returns every table by the name under which its rows are saved.
+func (t *tables) named() map[string]kind { return maps.Collect(t.each) }
+
 // kind is a table of whatever rows.
 type kind interface {
 	fork(diary)                 // makes it one that began as a copy, and shares what it does not change
 	every(yield func(any) bool) // yields its rows, in order
 	blank() any                 // returns a new row, to be filled in and added
-	add(row any) (isNew bool)   // takes in a row, unless there is one with its key
+	add(row any) (isNew bool)   // takes in a row of a saved state; where one has its key, the table is spoilt
 	set(row any)                // takes in a row, in place of the one with its key
 	unset(row any) (was bool)   // takes out the row with this one's key
 }

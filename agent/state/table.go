@@ -75,13 +75,19 @@ func (t *table[T]) every(yield func(any) bool) {
 // blank implements kind.
 func (t *table[T]) blank() any { return new(T) }
 
-// add implements kind.
+// add implements kind. It is quickest for rows that come in order.
 func (t *table[T]) add(row any) (isNew bool) {
+	t.claim()
 	typed := row.(*T)
-	if t.get(t.key(typed)) != nil {
+	key := t.key(typed)
+	if _, taken := t.rows.Load(key, typed); taken {
 		return false
 	}
-	t.put(typed)
+	for n, index := range t.indexes {
+		if place := index(typed); place != "" {
+			t.lists[n].Load(place+key, typed)
+		}
+	}
 	return true
 }
 
