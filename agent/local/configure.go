@@ -59,6 +59,9 @@ func (l *Local) Configure(next Definitions) error {
 			return err
 		}
 		goneServices, goneChecks := l.gone(services, next.Checks)
+		if len(services)+len(next.Checks)+len(goneServices)+len(goneChecks) == 0 {
+			return nil
+		}
 		there := map[string]bool{"": true}
 		for id := range l.services {
 			there[id] = true

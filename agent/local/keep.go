@@ -22,9 +22,10 @@ const (
 	theNode  = "node" // whose Text is its name
 )
 
-// keptService is what is kept of a service beside its row in the catalog.
+// keptService is what is kept of a service beside its row in the catalog; of
+// most that is nothing.
 type keptService struct {
-	Registered *mesh.Proxy // as it was announced; nil where config entries change nothing
+	Registered *mesh.Proxy `json:",omitempty"` // as it was announced; nil where config entries change nothing
 	Sidecar    bool        `json:",omitempty"`
 	Token      string      `json:",omitempty"`
 	Configured bool        `json:",omitempty"` // by the configuration, which may say otherwise next time
@@ -56,22 +57,31 @@ func (l *Local) keep(w *state.Writer) error {
 
 // keepAnew has the store hold all that is announced, and nothing else.
 func (l *Local) keepAnew(w *state.Writer) error {
-	for _, kept := range w.Announced() {
-		if !l.config.Keep {
+	before := w.Announced()
+	if !l.config.Keep {
+		for _, kept := range before {
 			w.DeleteAnnounced(kept.Kind, kept.ID)
 		}
-		if kept.Kind != theNode {
-			l.unkept[thing{kept.Kind, kept.ID}] = true
+		return l.keep(w)
+	}
+	w.PutAnnounced(state.Announced{Kind: theNode, Text: l.node.Node})
+	for _, kept := range before {
+		if kept.Kind == theNode {
+			continue
+		}
+		if err := l.keepThing(w, thing{kept.Kind, kept.ID}); err != nil {
+			return err
 		}
 	}
-	if l.config.Keep {
-		w.PutAnnounced(state.Announced{Kind: theNode, Text: l.node.Node})
-	}
 	for id := range l.services {
-		l.unkept[thing{aService, id}] = true
+		if err := l.keepThing(w, thing{aService, id}); err != nil {
+			return err
+		}
 	}
 	for id := range l.checks {
-		l.unkept[thing{aCheck, id}] = true
+		if err := l.keepThing(w, thing{aCheck, id}); err != nil {
+			return err
+		}
 	}
 	return l.keep(w)
 }
@@ -84,7 +94,9 @@ func (l *Local) keepThing(w *state.Writer, what thing) error {
 			row.Registered = svc.registered
 		}
 		_, row.Configured = l.configured.services[what.id]
-		kept = row
+		if row != (keptService{}) {
+			kept = row
+		}
 	}
 	if c := l.checks[what.id]; what.kind == aCheck && c != nil {
 		row := keptCheck{Definition: c.announced.Definition, DeregisterAfter: c.announced.DeregisterAfter, Token: c.announced.Token}
@@ -155,14 +167,23 @@ func (l *Local) move(w *state.Writer) error {
 // the caller holds the mutex. Checks look at once. What the catalog does not
 // have of it is forgotten, and what it has besides is nobody's any more.
 func (l *Local) resume(w *state.Writer) error {
-	for _, kept := range w.Announced() {
+	all := w.Announced()
+	beside := map[string]string{} // of services
+	for _, kept := range all {
 		if kept.Kind == aService {
-			if err := l.resumeService(w, kept); err != nil {
+			beside[strings.ToLower(kept.ID)] = kept.Text
+		}
+	}
+	there := w.ServicesOn(l.node.Node)
+	l.services = make(map[string]*service, len(there))
+	for _, svc := range there {
+		if text, is := beside[strings.ToLower(svc.ID)]; is || svc.Announced {
+			if err := l.resumeService(w, svc, text); err != nil {
 				return err
 			}
 		}
 	}
-	for _, kept := range w.Announced() {
+	for _, kept := range all {
 		if kept.Kind == aCheck {
 			if err := l.resumeCheck(w, kept); err != nil {
 				return err
@@ -179,14 +200,22 @@ func (l *Local) resume(w *state.Writer) error {
 	return l.keepAnew(w)
 }
 
-func (l *Local) resumeService(w *state.Writer, kept *state.Announced) error {
+// resumeService goes on with a service of the catalog; text is what was kept
+// beside that, if anything.
+func (l *Local) resumeService(w *state.Writer, definition *state.Service, text string) error {
 	var row keptService
-	if err := json.Unmarshal([]byte(kept.Text), &row); err != nil {
-		return fmt.Errorf("service %q: %w", kept.ID, err)
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &row); err != nil {
+			return fmt.Errorf("service %q: %w", definition.ID, err)
+		}
 	}
-	definition := w.Service(l.node.Node, kept.ID)
-	if definition == nil {
-		return nil
+	if !definition.Announced { // an earlier muster kept that beside it
+		marked := *definition
+		marked.Announced = true
+		if err := w.PutService(marked); err != nil {
+			return err
+		}
+		definition = w.Service(l.node.Node, definition.ID)
 	}
 	if _, virtual := definition.TaggedAddresses[state.VirtualTag]; virtual {
 		own := *definition
@@ -201,10 +230,10 @@ func (l *Local) resumeService(w *state.Writer, kept *state.Announced) error {
 	if svc.registered == nil {
 		svc.registered = definition.Proxy
 	}
-	l.services[kept.ID] = svc
+	l.services[definition.ID] = svc
 	if row.Configured {
 		// What it says is another, so that it is announced again, or withdrawn.
-		l.configured.services[kept.ID] = Definition{}
+		l.configured.services[definition.ID] = Definition{}
 	}
 	return nil
 }

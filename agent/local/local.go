@@ -270,7 +270,7 @@ func (l *Local) registerDefinition(w *state.Writer, d Definition, replace bool) 
 // register announces a service with its checks within a change, and returns
 // what is announced now.
 func (l *Local) register(w *state.Writer, svc state.Service, checks []Check, replace bool) (*service, error) {
-	svc.Node, svc.TaggedAddresses = l.node.Node, withOwnAddress(svc)
+	svc.Node, svc.TaggedAddresses, svc.Announced = l.node.Node, withOwnAddress(svc), true
 	registered := svc.Proxy
 	svc.Proxy = l.setUp(w, &svc, registered)
 	for n := range checks {

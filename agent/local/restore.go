@@ -35,7 +35,10 @@ func (l *Local) restore(w *state.Writer) error {
 	if err := l.announceNode(w); err != nil {
 		return err
 	}
-	for _, s := range l.services {
+	for id, s := range l.services {
+		if w.Service(l.node.Node, id) == s.definition {
+			continue // the catalog's own row, as it is for most
+		}
 		if err := w.PutService(*s.definition); err != nil {
 			return err
 		}

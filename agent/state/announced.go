@@ -2,7 +2,7 @@ package state
 
 // Announced is what an agent must know again after a restart of one thing that
 // it announces, beside what the catalog has of it. Only the agent knows what it
-// says.
+// says. Most services need none: their row says that they are announced.
 type Announced struct {
 	Kind, ID string
 	Text     string

@@ -76,6 +76,12 @@ func (t *rawText) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// ifTrue is written only where it is true.
+type ifTrue bool
+
+// IsZero tells package json.
+func (t *ifTrue) IsZero() bool { return !bool(*t) }
+
 // Save writes everything there is, in the form that [Load] reads: the same
 // bytes each time. It holds nobody up. The error is the writer's.
 func (s *Snapshot) Save(w io.Writer) error {

@@ -27,6 +27,7 @@ type Service struct {
 	Connect           Connect
 	PeerName          string
 	Locality          *Locality `json:",omitempty" bexpr:"-"`
+	Announced         bool      `json:"-" bexpr:"-"` // by its node's agent, which goes on with it after a restart
 	CreateIndex       uint64    `bexpr:"-"`
 	ModifyIndex       uint64    `bexpr:"-"`
 }
@@ -39,12 +40,19 @@ func (s *Service) loaded() {
 	}
 }
 
-// savedAs implements savedAs: on the wire its node stands beside a service.
+// savedAs implements savedAs: on the wire its node stands beside a service. Of
+// those that are no proxies it is not said that they are none.
 func (s *Service) savedAs() any {
-	return &struct {
+	form := &struct {
 		Node *string
 		*Service
-	}{&s.Node, s}
+		Proxy     **mesh.Proxy `json:",omitempty"`
+		Announced *ifTrue      `json:",omitzero"`
+	}{Node: &s.Node, Service: s, Announced: (*ifTrue)(&s.Announced)}
+	if s.Proxy != mesh.Plain {
+		form.Proxy = &s.Proxy
+	}
+	return form
 }
 
 // ServiceAddress is one of the addresses of a service, as seen from one side.
@@ -147,7 +155,7 @@ func (s *Snapshot) instances(index int, key string) []Instance {
 
 // PutService stores a copy of svc on its node, which must exist:
 // [ErrUnknownNode]. It does nothing when the service is already so. Checks
-// that stand on it follow its name and tags.
+// that stand on it follow its name and tags. One that was announced stays so.
 func (w *Writer) PutService(svc Service) error {
 	node := w.Node(svc.Node)
 	if node == nil {
@@ -168,9 +176,10 @@ func (w *Writer) PutService(svc Service) error {
 	old := w.Service(svc.Node, svc.ID)
 	if old != nil {
 		if old.same(&svc) {
+			w.markAnnounced(old, svc.Announced)
 			return nil
 		}
-		svc.CreateIndex = old.CreateIndex
+		svc.CreateIndex, svc.Announced = old.CreateIndex, svc.Announced || old.Announced
 	}
 	w.services.put(&svc)
 	w.touch(NodeServices(svc.Node), ServiceInstances(svc.Service))
@@ -188,6 +197,16 @@ func (w *Writer) PutService(svc Service) error {
 		}
 	}
 	return nil
+}
+
+// markAnnounced notes that a service is announced, which no reader sees.
+func (w *Writer) markAnnounced(svc *Service, announced bool) {
+	if announced && !svc.Announced {
+		marked := *svc
+		marked.Announced = true
+		w.services.put(&marked)
+		w.touch(Everything)
+	}
 }
 
 // DeleteService removes a service with its checks. It does nothing when there
