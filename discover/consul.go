@@ -144,6 +144,9 @@ func instanceOf(entry *api.ServiceEntry) Instance {
 		// A status that nobody has heard of is no reason to send traffic.
 		Status: cmp.Or(Status(entry.Checks.AggregatedStatus()), Critical),
 	}
+	if locality := cmp.Or(service.Locality, entry.Node.Locality); locality != nil {
+		i.Locality = Locality(*locality)
+	}
 	if i.Status != Passing {
 		i.Reason = reasonOf(entry.Checks)
 	}

@@ -16,6 +16,7 @@
 package discover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -73,6 +74,9 @@ type Instance struct {
 	Node       string
 	Status     Status
 
+	// Locality is where the instance, or else its node, says it is.
+	Locality Locality `json:"-"`
+
 	// Reason says why the instance is not passing, as "check name: output"
 	// of each failing check; it is empty when it is passing.
 	Reason string `json:"-"`
@@ -81,6 +85,17 @@ type Instance struct {
 // HostPort returns the instance's address in the form that net.Dial takes.
 func (i Instance) HostPort() string {
 	return net.JoinHostPort(i.Address, strconv.Itoa(i.Port))
+}
+
+// Zone returns the zone that the instance is in: its meta "zone", or else that
+// of its locality. It is empty when nobody said.
+func (i Instance) Zone() string { return cmp.Or(i.Meta["zone"], i.Locality.Zone) }
+
+// Locality is where something runs, in the words of whoever runs it, such as
+// region "eu" and zone "eu-1".
+type Locality struct {
+	Region string
+	Zone   string
 }
 
 // Query is a question to a registry. It is comparable, so that equal

@@ -3,7 +3,6 @@ package balance
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,11 +30,9 @@ type Balancer struct {
 	done chan struct{} // closed when the loop has ended
 
 	picker atomic.Pointer[Picker] // nil while there is nothing to choose from
-	failed chan struct{}          // holds one word that a call failed
 
-	mu      sync.Mutex // held while a plan is made
-	loads   map[identity]*load
-	targets []*Target // those of the latest plan
+	mu  sync.Mutex // held while a plan is made
+	set *Set
 }
 
 // New returns a balancer over what feed knows. The caller closes it, and feed
@@ -47,8 +44,7 @@ func New(feed Feed, policy Policy) *Balancer {
 		policy: policy,
 		stop:   stop,
 		done:   make(chan struct{}),
-		failed: make(chan struct{}, 1),
-		loads:  make(map[identity]*load),
+		set:    NewSet(),
 	}
 	changed := feed.Changed() // before the first look, so as to miss nothing
 	plan := b.plan()
@@ -62,9 +58,7 @@ func New(feed Feed, policy Policy) *Balancer {
 // there was no answer.
 func (b *Balancer) Pick(ctx context.Context, r Request) (*Target, error) {
 	if picker := b.picker.Load(); picker != nil {
-		if target := (*picker).Pick(r); target != nil {
-			return target, nil
-		}
+		return (*picker).Pick(r), nil
 	}
 	return b.pickLate(ctx, r)
 }
@@ -77,9 +71,7 @@ func (b *Balancer) pickLate(ctx context.Context, r Request) (*Target, error) {
 	}
 	if len(s.Instances) > 0 { // and the loop has not come to it yet
 		if plan := b.plan(); plan.Picker != nil {
-			if target := plan.Picker.Pick(r); target != nil {
-				return target, nil
-			}
+			return plan.Picker.Pick(r), nil
 		}
 	}
 	return nil, none(s)
@@ -102,17 +94,13 @@ func (b *Balancer) Close() error {
 	return nil
 }
 
-// replanPause bounds how often failing calls have a plan made anew.
+// replanPause bounds how often what calls tell has a plan made anew.
 const replanPause = 20 * time.Millisecond
 
 // run plans whenever it must, until ctx ends.
 func (b *Balancer) run(ctx context.Context, changed <-chan struct{}, plan Plan) {
 	defer close(b.done)
 	for {
-		var failed <-chan struct{}
-		if plan.Failures {
-			failed = b.failed
-		}
 		timer := time.NewTimer(time.Until(plan.Again))
 		if plan.Again.IsZero() {
 			timer.Stop()
@@ -121,13 +109,12 @@ func (b *Balancer) run(ctx context.Context, changed <-chan struct{}, plan Plan) 
 		case <-changed:
 			changed = b.feed.Changed()
 		case <-timer.C:
-		case <-failed:
-			pause := time.NewTimer(replanPause)
+		case <-b.set.Stale():
+			timer.Reset(replanPause)
 			select {
-			case <-pause.C:
+			case <-timer.C:
 			case <-ctx.Done():
 			}
-			pause.Stop()
 		case <-ctx.Done():
 		}
 		timer.Stop()
@@ -143,45 +130,12 @@ func (b *Balancer) plan() Plan {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, _ := b.feed.Snapshot()
-	b.update(s.Instances)
-	if len(b.targets) == 0 {
+	now := time.Now()
+	plan := b.set.Plan(b.policy, b.set.Update(s.Instances, now), now)
+	if plan.Picker == nil {
 		b.picker.Store(nil)
-		return Plan{}
+	} else {
+		b.picker.Store(&plan.Picker)
 	}
-	plan := b.policy.Plan(b.targets, time.Now())
-	b.picker.Store(&plan.Picker)
 	return plan
-}
-
-// update makes targets of instances. Those that stay what they were stay the
-// same targets; what is gone is forgotten. The caller holds mu.
-func (b *Balancer) update(instances []discover.Instance) {
-	old := make(map[identity]*Target, len(b.targets))
-	for _, t := range b.targets {
-		old[identityOf(t.Instance)] = t
-	}
-	b.targets = make([]*Target, len(instances))
-	loads := make(map[identity]*load, len(instances))
-	for n, i := range instances {
-		id := identityOf(i)
-		l := b.loads[id]
-		if l == nil {
-			l = &load{failed: b.noteFailure}
-		}
-		loads[id] = l
-		if t := old[id]; t != nil && reflect.DeepEqual(t.Instance, i) {
-			b.targets[n] = t
-		} else {
-			b.targets[n] = &Target{i, l}
-		}
-	}
-	b.loads = loads
-}
-
-// noteFailure tells the loop that a call failed. It does not block.
-func (b *Balancer) noteFailure() {
-	select {
-	case b.failed <- struct{}{}:
-	default:
-	}
 }

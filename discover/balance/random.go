@@ -5,16 +5,19 @@ import (
 	"time"
 )
 
-// Random chooses each target with the same chance.
+// Random chooses each target with the chance that its weight gives it.
 func Random() Policy { return random{} }
 
 type random struct{}
 
 // Plan implements [Policy].
-func (random) Plan(targets []*Target, _ time.Time) Plan {
-	return Plan{Picker: randomPicker(targets)}
+func (random) Plan(candidates []Candidate, _ time.Time) Plan {
+	return Plan{Picker: &randomPicker{newWheel(candidates)}}
 }
 
-type randomPicker []*Target
+type randomPicker struct{ wheel }
 
-func (p randomPicker) Pick(r Request) *Target { return r.from(p, rand.IntN(len(p))) }
+// Pick implements [Picker].
+func (p *randomPicker) Pick(r Request) *Target {
+	return p.slots[p.pick(r, rand.Uint64())].target
+}

@@ -1,29 +1,53 @@
 package balance
 
 import (
+	"math"
+	"math/bits"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 )
 
-// RoundRobin chooses one target after the other, beginning with any: processes
-// that start together do not all call the same one first.
+// RoundRobin chooses one target after the other, each as often as its weight
+// says and evenly spread: of weights 5, 1 and 1 the first is chosen exactly five
+// times of seven, and not five times in a row. It begins with any: processes
+// that start together do not all call the same one first. Where many call at
+// the very same time, several of them go round independently.
 func RoundRobin() Policy { return roundRobin{} }
 
 type roundRobin struct{}
 
 // Plan implements [Policy].
-func (roundRobin) Plan(targets []*Target, _ time.Time) Plan {
-	p := &roundRobinPicker{targets: targets}
-	p.next.Store(rand.Uint64() >> 1)
-	return Plan{Picker: p}
+func (roundRobin) Plan(candidates []Candidate, _ time.Time) Plan {
+	return Plan{Picker: newRoundRobinPicker(candidates, rand.Uint64())}
 }
 
+// roundRobinPicker turns a wheel, each time by the same part of it.
 type roundRobinPicker struct {
-	targets []*Target
-	next    atomic.Uint64
+	wheel
+	step  uint64
+	begin uint64
+	turns turns
 }
 
+func newRoundRobinPicker(candidates []Candidate, start uint64) *roundRobinPicker {
+	p := &roundRobinPicker{wheel: newWheel(candidates)}
+	// In a whole period of steps, every position of the rim is hit once: the
+	// step has no divisor in common with it. Golden steps spread best.
+	step := uint64(1)
+	if p.ends != nil {
+		step = uint64(math.Round(float64(p.total) / math.Phi))
+		for gcd(step, p.total) != 1 {
+			step++
+		}
+	}
+	p.step, _ = bits.Div64(step%p.total, 0, p.total)
+	p.begin, _ = bits.Div64(0, 1<<63, p.total) // the middle of a position, for the step is rounded
+	p.turns.period = p.total
+	p.turns.alone.Store(start % p.total)
+	return p
+}
+
+// Pick implements [Picker].
 func (p *roundRobinPicker) Pick(r Request) *Target {
-	return r.from(p.targets, int(p.next.Add(1)%uint64(len(p.targets))))
+	return p.slots[p.pick(r, p.begin+p.turns.next()*p.step)].target
 }

@@ -9,7 +9,7 @@ import (
 
 // Target is an instance that can be chosen. What the registry says of it is
 // immutable: when that changes there is a new target, which shares what is
-// known of the calls.
+// known of the calls. Its methods may be called concurrently.
 type Target struct {
 	discover.Instance
 	load *load
@@ -18,8 +18,16 @@ type Target struct {
 // Start notes that a call to the target begins. Its end must be told with
 // [Call.Done]. It does not allocate.
 func (t *Target) Start() Call {
-	t.load.running.Add(1)
-	return Call{target: t, began: time.Now()}
+	l := t.load
+	l.running.Add(1)
+	c := Call{load: l, asked: Feedback(l.crowd.asked.Load())}
+	if c.asked&Total != 0 {
+		l.crowd.running.Add(1)
+	}
+	if c.asked&Latency != 0 {
+		c.began = l.clock()
+	}
+	return c
 }
 
 // Running returns how many calls to the target are under way.
@@ -27,39 +35,66 @@ func (t *Target) Running() int { return int(t.load.running.Load()) }
 
 // Call is one call to a target, under way.
 type Call struct {
-	target *Target
-	began  time.Time
+	load  *load
+	asked Feedback
+	began time.Duration // on the load's clock
 }
 
 // Done notes that the call has ended: with err when the target failed it, which
 // is for the caller to say (a connection that was refused, a time-out, a 503,
 // and not a 404 nor a caller that went away), and nil otherwise. It is called
-// once.
+// once. It does not allocate.
 func (c Call) Done(err error) {
-	c.target.load.done(err)
-}
-
-// load is what is known of the calls to an instance, for as long as the
-// balancer knows the instance.
-type load struct {
-	running atomic.Int64
-	failed  func() // told of each call that failed
-}
-
-func (l *load) done(err error) {
+	l := c.load
 	l.running.Add(-1)
-	if err != nil && l.failed != nil {
-		l.failed()
+	if c.asked == 0 {
+		return
+	}
+	if c.asked&Total != 0 {
+		l.crowd.running.Add(-1)
+	}
+	if c.asked&Latency != 0 {
+		now := l.clock()
+		if news := l.latency.observe(now-c.began, now, err != nil); news {
+			l.crowd.wake()
+		}
+	}
+	if c.asked&Outcome != 0 {
+		if alarm := l.outcomes.note(err != nil); alarm {
+			l.crowd.wake()
+		}
 	}
 }
 
-// identity tells instances apart over time. One that comes back at another
-// address is another one: what was known of calls is not true of it.
-type identity struct {
-	datacenter, node, id, address string
-	port                          int
+// load is what is known of the calls to an instance, for as long as its set
+// knows the instance.
+type load struct {
+	crowd *crowd
+	born  time.Time
+	late  bool // others were there when it came
+
+	running  atomic.Int64
+	latency  latency
+	outcomes outcomes
 }
 
-func identityOf(i discover.Instance) identity {
-	return identity{i.Datacenter, i.Node, i.ID, i.Address, i.Port}
+// clock returns the time since the load was made. Reading it so costs half of
+// what time.Now does.
+func (l *load) clock() time.Duration { return time.Since(l.born) }
+
+// crowd is what the loads of a set share.
+type crowd struct {
+	asked atomic.Uint32 // the Feedback that the latest plan wants
+	stale chan struct{} // holds one word that a plan should be made anew
+
+	_       [64]byte     // what follows is written all the time, what stands before is read
+	running atomic.Int64 // calls to all of them, since somebody asked for Total
+}
+
+// wake says that a plan should be made anew. It does not block.
+func (c *crowd) wake() {
+	select {
+	case c.stale <- struct{}{}:
+	default:
+	}
 }

@@ -1,7 +1,7 @@
 // Package discovertest helps to test what implements and what uses a
-// [discover.Source]: [TestSource] is the suite that every source passes, and
-// [Hand] is a source that a test drives by hand. It refuses to know any
-// registry.
+// [discover.Source] or a [balance.Policy]: [TestSource] is the suite that every
+// source passes, [TestPolicy] that for policies, and [Hand] is a source that a
+// test drives by hand. It refuses to know any registry.
 package discovertest
 
 import (

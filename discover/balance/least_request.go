@@ -1,0 +1,47 @@
+package balance
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// LeastRequest draws two targets by their weights and chooses the one with
+// fewer calls under way, for its weight. Two that are drawn balance nearly as
+// well as a look at all, and no caller runs after the same one as all others
+// (Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001).
+func LeastRequest() Policy { return leastRequest{} }
+
+type leastRequest struct{}
+
+// Plan implements [Policy].
+func (leastRequest) Plan(candidates []Candidate, _ time.Time) Plan {
+	return Plan{Picker: &leastRequestPicker{newWheel(candidates)}}
+}
+
+type leastRequestPicker struct{ wheel }
+
+// Pick implements [Picker].
+func (p *leastRequestPicker) Pick(r Request) *Target { return p.choose(r, rand.Uint64()) }
+
+func (p *leastRequestPicker) choose(r Request, chance uint64) *Target {
+	a, b := p.two(r, chance)
+	if b.busy() < a.busy() {
+		a = b
+	}
+	return a.target
+}
+
+// busy returns how many calls are under way for what the target's weight is.
+func (s *slot) busy() float64 { return float64(s.load.running.Load()) / s.weight }
+
+// two draws two slots by their weights, which differ if they can.
+func (w *wheel) two(r Request, chance uint64) (a, b *slot) {
+	first := w.pick(r, chance)
+	var second int
+	if chance = mix(chance); len(r.Tried) == 0 {
+		second = w.other(first, chance)
+	} else {
+		second = w.pick(r, chance)
+	}
+	return &w.slots[first], &w.slots[second]
+}

@@ -1,0 +1,37 @@
+package balance
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// outcomes is how the calls to a target ended, and what was made of that.
+type outcomes struct {
+	succeeded, failed atomic.Int64
+	inARow            atomic.Int64 // failures since the last success
+	alarm             atomic.Int64 // at how many in a row to say so at once; 0 for never
+
+	record record // of the plans, which are made one at a time
+}
+
+// note takes over how a call ended and reports whether there were so many
+// failures in a row that a plan must be made.
+func (o *outcomes) note(failed bool) (alarm bool) {
+	if failed {
+		o.failed.Add(1)
+		return o.inARow.Add(1) == o.alarm.Load()
+	}
+	o.succeeded.Add(1)
+	if o.inARow.Load() != 0 {
+		o.inARow.Store(0)
+	}
+	return false
+}
+
+// record is what an [Outlier] policy remembers of a target.
+type record struct {
+	until             time.Time // when it is let in again; zero when it is not out
+	times             int       // how often it was ejected lately
+	period            int64     // the number of the period that the counts began in
+	succeeded, failed int64     // what the counts were then
+}

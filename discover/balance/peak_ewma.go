@@ -1,0 +1,56 @@
+package balance
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// PeakEWMA draws two targets by their weights and chooses the one that is
+// expected to answer first: by how long its calls took lately, of which a slow
+// one counts at once and fades over ten seconds, times how many are under way
+// for its weight. A call that failed counts as a slow one. Of a target that
+// nothing is known of one call is awaited first. The rule is Finagle's.
+func PeakEWMA() Policy { return peakEWMA{} }
+
+type peakEWMA struct{}
+
+// latencyRest is how often the averages of idle targets are let sink.
+const latencyRest = latencyMemory / 10
+
+// Plan implements [Policy].
+func (peakEWMA) Plan(candidates []Candidate, now time.Time) Plan {
+	plan := Plan{Picker: &peakEWMAPicker{newWheel(candidates)}, Feedback: Latency}
+	for _, c := range candidates {
+		if c.load.running.Load() > 0 || c.load.latency.rest(now.Sub(c.load.born)) {
+			plan.Again = now.Add(latencyRest)
+		}
+	}
+	return plan
+}
+
+type peakEWMAPicker struct{ wheel }
+
+// Pick implements [Picker].
+func (p *peakEWMAPicker) Pick(r Request) *Target { return p.choose(r, rand.Uint64()) }
+
+func (p *peakEWMAPicker) choose(r Request, chance uint64) *Target {
+	a, b := p.two(r, chance)
+	if b.wait() < a.wait() {
+		a = b
+	}
+	return a.target
+}
+
+// unknownWait is what a target with calls under way, none of which has ended
+// yet, is taken to need.
+const unknownWait = float64(time.Second)
+
+// wait returns how long a call is expected to take, in nanoseconds.
+func (s *slot) wait() float64 {
+	average := float64(s.load.latency.average.Load())
+	running := s.load.running.Load()
+	if average == 0 && running > 0 {
+		average = unknownWait
+	}
+	return average * (1 + float64(running)/s.weight)
+}

@@ -1,0 +1,38 @@
+package balance
+
+import "time"
+
+// SlowStart gives a new instance its weight little by little over window, from
+// a tenth on, so that one with cold caches and pools is not overrun. New is
+// what came while others were there: those of the first answer, or after there
+// were none, have nobody to take their share. Otherwise policy chooses.
+func SlowStart(window time.Duration, policy Policy) Policy { return slowStart{window, policy} }
+
+type slowStart struct {
+	window time.Duration
+	policy Policy
+}
+
+const (
+	// slowStartLeast is the part of its weight that an instance begins with: one
+	// without any would not warm up.
+	slowStartLeast = 0.1
+	// slowStartSteps is in how many steps the weight grows.
+	slowStartSteps = 50
+)
+
+// Plan implements [Policy].
+func (s slowStart) Plan(candidates []Candidate, now time.Time) Plan {
+	var again time.Time
+	slowed := make([]Candidate, len(candidates))
+	for i, c := range candidates {
+		slowed[i] = c
+		if age := now.Sub(c.load.born); c.load.late && age < s.window {
+			slowed[i].Weight *= max(slowStartLeast, float64(age)/float64(s.window))
+			again = now.Add(max(s.window/slowStartSteps, 10*time.Millisecond))
+		}
+	}
+	plan := s.policy.Plan(slowed, now)
+	plan.Again = earlier(plan.Again, again)
+	return plan
+}

@@ -1,0 +1,95 @@
+package balance
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// SubsetConfig says which part of the targets a caller has to itself.
+type SubsetConfig struct {
+	// Size is how many targets a caller needs at the least, for balance and to
+	// bear that some fail; 0 means 20.
+	Size int
+	// Caller is the number of this caller among the Callers, from 0 on. Callers
+	// that are registered have one: their place in the sorted list.
+	Caller  int
+	Callers int
+}
+
+// Subset lets policy choose among some of the targets, others for each caller,
+// so that not everybody has connections to everybody, and all targets get what
+// their weights say all the same. The targets stand on a circle, each on an arc
+// as long as its weight, and the callers stand around it evenly; each sees
+// the same length of it, and of a target at an end the part that it sees. A target that
+// comes or goes changes no more than some of its neighbours'. It follows
+// Finagle's deterministic aperture; the random one of Google's SRE book is
+// uneven, and its deterministic one shuffles all at every change.
+func Subset(cfg SubsetConfig, policy Policy) Policy {
+	cfg.Size = cmp.Or(cfg.Size, 20)
+	cfg.Callers = max(1, cfg.Callers)
+	cfg.Caller %= cfg.Callers
+	return subset{cfg, policy}
+}
+
+type subset struct {
+	SubsetConfig
+	policy Policy
+}
+
+// Plan implements [Policy].
+func (s subset) Plan(candidates []Candidate, now time.Time) Plan {
+	return s.policy.Plan(s.seen(candidates), now)
+}
+
+// seen returns the candidates in sight, with their weights as far as they are.
+func (s subset) seen(candidates []Candidate) []Candidate {
+	// How many times what there is for a caller it must see to see enough
+	// targets: a whole number, so that every place is seen by as many.
+	times := (s.Size*s.Callers + len(candidates) - 1) / len(candidates)
+	if times >= s.Callers {
+		return candidates
+	}
+	circle := around(candidates)
+	var total float64
+	for _, c := range circle {
+		total += c.Weight
+	}
+	length := total / float64(s.Callers)
+	begin := float64(s.Caller) * length
+	end := begin + float64(times)*length
+	var seen []Candidate
+	at := 0.0
+	for _, c := range circle {
+		// The sight may go past the end of the circle, onto its beginning.
+		if w := overlap(at, at+c.Weight, begin, end) + overlap(at+total, at+total+c.Weight, begin, end); w > total*1e-9 {
+			seen = append(seen, Candidate{c.Target, w})
+		}
+		at += c.Weight
+	}
+	return seen
+}
+
+// around returns the candidates in an order that is the same for every caller,
+// and has nothing to do with their names: neighbours are on different nodes.
+func around(candidates []Candidate) []Candidate {
+	type placed struct {
+		Candidate
+		place uint64
+	}
+	all := make([]placed, len(candidates))
+	for i, c := range candidates {
+		all[i] = placed{c, identityOf(c.Instance).hash()}
+	}
+	slices.SortFunc(all, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
+	circle := make([]Candidate, len(all))
+	for i, one := range all {
+		circle[i] = one.Candidate
+	}
+	return circle
+}
+
+// overlap returns how long two stretches are the same.
+func overlap(begin, end, otherBegin, otherEnd float64) float64 {
+	return max(0, min(end, otherEnd)-max(begin, otherBegin))
+}

@@ -1,0 +1,161 @@
+package balance
+
+import (
+	"math"
+	"math/bits"
+)
+
+// wheel is a wheel of fortune: each candidate has a part of its rim as wide as
+// its weight. A point on the rim is a fraction of 2^64.
+type wheel struct {
+	slots []slot
+	total uint64   // length of the rim, the sum of the widths
+	ends  []uint64 // where each part ends; nil when all are 1 wide
+	guide []int32  // by the highest bits of a point: the first part that may hold it
+	shift int      // of a point, to those bits
+}
+
+// slot is a candidate, laid out for picking.
+type slot struct {
+	target *Target
+	load   *load
+	weight float64 // 1 on average
+	width  uint64
+}
+
+func newWheel(candidates []Candidate) wheel {
+	widths := widthsOf(candidates)
+	w := wheel{slots: make([]slot, len(candidates))}
+	var sum float64
+	for _, c := range candidates {
+		sum += c.Weight
+	}
+	ends := make([]uint64, len(candidates))
+	for i, c := range candidates {
+		w.slots[i] = slot{c.Target, c.load, c.Weight * float64(len(candidates)) / sum, widths[i]}
+		w.total += widths[i]
+		ends[i] = w.total
+	}
+	if w.total == uint64(len(candidates)) {
+		return w
+	}
+	w.ends = ends
+	size := bits.Len(uint(2*len(candidates) - 1)) // at most one part begins in a stretch, on average
+	w.shift = 64 - size
+	w.guide = make([]int32, 1<<size)
+	part := int32(0)
+	for n := range w.guide {
+		begin, _ := bits.Mul64(uint64(n)<<w.shift, w.total)
+		for ends[part] <= begin {
+			part++
+		}
+		w.guide[n] = part
+	}
+	return w
+}
+
+// at returns the number of the slot at a point of the rim.
+func (w *wheel) at(point uint64) int {
+	position, _ := bits.Mul64(point, w.total)
+	if w.ends == nil {
+		return int(position)
+	}
+	part := w.guide[point>>w.shift]
+	for w.ends[part] <= position {
+		part++
+	}
+	return int(part)
+}
+
+// pick returns the number of the slot at a point of the rim of those that the
+// request did not try; of all, if it tried all.
+func (w *wheel) pick(r Request, point uint64) int {
+	if len(r.Tried) == 0 {
+		return w.at(point)
+	}
+	return w.pickUntried(r, point)
+}
+
+func (w *wheel) pickUntried(r Request, point uint64) int {
+	var total uint64
+	for i := range w.slots {
+		if !r.tried(w.slots[i].target) {
+			total += w.slots[i].width
+		}
+	}
+	position, _ := bits.Mul64(point, total)
+	for i := range w.slots {
+		if r.tried(w.slots[i].target) {
+			continue
+		}
+		if width := w.slots[i].width; position >= width {
+			position -= width
+			continue
+		}
+		return i
+	}
+	return w.at(point)
+}
+
+// other returns the number of the slot at a point of the rim without the slot
+// i; i if there is no other.
+func (w *wheel) other(i int, point uint64) int {
+	width := w.slots[i].width
+	if width == w.total {
+		return i
+	}
+	position, _ := bits.Mul64(point, w.total-width)
+	if w.ends == nil {
+		if position >= uint64(i) {
+			position++
+		}
+		return int(position)
+	}
+	if position >= w.ends[i]-width {
+		position += width
+	}
+	return w.at(w.point(position))
+}
+
+// point returns a point within a position of the rim.
+func (w *wheel) point(position uint64) uint64 {
+	begin, _ := bits.Div64(position, 0, w.total)
+	return begin + 1
+}
+
+// rim is the length of a rim whose parts are not in a ratio of small whole
+// numbers.
+const rim = 1 << 32
+
+// widthsOf returns whole numbers in the ratio of the weights: exactly, and as
+// small as can be, where the weights are whole numbers.
+func widthsOf(candidates []Candidate) []uint64 {
+	widths := make([]uint64, len(candidates))
+	var sum float64
+	var divisor uint64
+	whole := true
+	for i, c := range candidates {
+		sum += c.Weight
+		whole = whole && c.Weight == math.Trunc(c.Weight) && c.Weight < rim
+		if whole {
+			widths[i] = uint64(c.Weight)
+			divisor = gcd(divisor, widths[i])
+		}
+	}
+	exact := whole && sum/float64(divisor) <= rim
+	for i, c := range candidates {
+		if exact {
+			widths[i] /= divisor
+		} else {
+			widths[i] = max(1, uint64(c.Weight/sum*rim))
+		}
+	}
+	return widths
+}
+
+func gcd(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
