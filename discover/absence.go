@@ -31,15 +31,3 @@ func AwaitAbsence(ctx context.Context, src Source, q Query, id string) error {
 		}
 	}
 }
-
-// has reports whether the registry knows an instance with the given id.
-func (s Snapshot) has(id string) bool {
-	for _, list := range [][]Instance{s.Instances, s.Unhealthy} {
-		for _, instance := range list {
-			if instance.ID == id {
-				return true
-			}
-		}
-	}
-	return false
-}

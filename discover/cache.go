@@ -19,6 +19,9 @@ type CacheConfig struct {
 	// Idle is how long a watch that nobody asks for is kept; 0 means ten
 	// minutes. It is closed at most half as long after that.
 	Idle time.Duration
+	// Guard says how far bad news about a service is trusted, one for each
+	// service as one may want. It must return soon. Nil trusts all of it.
+	Guard func(Query) Guard
 	// Logger is told when a watch starts and ends and when its source stops
 	// and resumes answering. Nil means silence.
 	Logger *slog.Logger
@@ -30,6 +33,7 @@ type Cache struct {
 	source Source
 	limit  int
 	idle   time.Duration
+	guard  func(Query) Guard
 	logger *slog.Logger
 
 	stop   context.CancelFunc
@@ -40,10 +44,11 @@ type Cache struct {
 	closed  bool
 }
 
-// watch is a Watcher and when somebody last asked for it.
+// watch is a Watcher and who needs it.
 type watch struct {
 	*Watcher
-	used atomic.Int64 // nanoseconds since 1970
+	used      atomic.Int64 // nanoseconds since 1970, when somebody last asked
+	followers int          // who closed nothing yet; the cache's mu guards it
 }
 
 // NewCache returns an empty cache of the answers of src. The caller closes
@@ -54,12 +59,16 @@ func NewCache(src Source, cfg CacheConfig) *Cache {
 		source:  src,
 		limit:   128,
 		idle:    10 * time.Minute,
+		guard:   cfg.Guard,
 		logger:  loggerOrSilence(cfg.Logger),
 		stop:    stop,
 		watches: make(map[Query]*watch),
 	}
 	if cfg.Limit > 0 {
 		c.limit = cfg.Limit
+	}
+	if c.guard == nil {
+		c.guard = func(Query) Guard { return Guard{} }
 	}
 	if cfg.Idle > 0 {
 		c.idle = cfg.Idle
@@ -78,7 +87,7 @@ func NewCache(src Source, cfg CacheConfig) *Cache {
 // never comes once there was a good answer: that stays, and its Err and
 // Confirmed tell its age.
 func (c *Cache) Get(ctx context.Context, q Query) (Snapshot, error) {
-	w, err := c.watch(q)
+	w, err := c.watch(q, 0)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("discover %q: %w", q.Service, err)
 	}
@@ -89,6 +98,39 @@ func (c *Cache) Get(ctx context.Context, q Query) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("discover %q: %w: more than %d questions at once", q.Service, ErrUnavailable, c.limit)
 	}
 	return s, err
+}
+
+// Follow returns the shared watch of q, and keeps it until the follower is
+// closed. It does not block. The error wraps ErrInvalid, ErrClosed, or
+// ErrUnavailable when as many questions are followed as the cache may watch.
+func (c *Cache) Follow(q Query) (*Follower, error) {
+	w, err := c.watch(q, 1)
+	if err != nil {
+		return nil, fmt.Errorf("follow %q: %w", q.Service, err)
+	}
+	return &Follower{Watcher: w.Watcher, release: sync.OnceFunc(func() { c.release(w) })}, nil
+}
+
+// Follower is one who follows a shared watch. All that a [Watcher] can do it
+// can.
+type Follower struct {
+	*Watcher
+	release func()
+}
+
+// Close says that the watch is not needed any more. It does not block, and the
+// cache may keep the watch for others. It may be called more than once.
+func (f *Follower) Close() error {
+	f.release()
+	return nil
+}
+
+// release notes that one who followed w does not any more.
+func (c *Cache) release(w *watch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.followers--
+	w.used.Store(time.Now().UnixNano())
 }
 
 // Each yields the watched questions that have an answer, with the latest one
@@ -123,52 +165,60 @@ func (c *Cache) Close() error {
 	return nil
 }
 
-// watch returns the watch of q, starting it if need be, and notes its use.
-func (c *Cache) watch(q Query) (*watch, error) {
+// watch returns the watch of q with so many more followers, starting it if need
+// be, and notes its use.
+func (c *Cache) watch(q Query, followers int) (*watch, error) {
 	now := time.Now().UnixNano()
-	c.mu.RLock()
-	w, closed := c.watches[q], c.closed
-	c.mu.RUnlock()
-	if closed {
-		return nil, ErrClosed
+	if followers == 0 { // the fast way
+		c.mu.RLock()
+		w, closed := c.watches[q], c.closed
+		c.mu.RUnlock()
+		if w != nil && !closed {
+			w.used.Store(now)
+			return w, nil
+		}
 	}
-	if w != nil {
-		w.used.Store(now)
-		return w, nil
-	}
-	if err := q.Validate(); err != nil {
-		return nil, err
-	}
-
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, ErrClosed
 	}
-	if w := c.watches[q]; w != nil { // somebody was faster
-		w.used.Store(now)
-		return w, nil
+	w := c.watches[q]
+	if w == nil {
+		if err := q.Validate(); err != nil {
+			return nil, err
+		}
+		if err := c.makeRoom(); err != nil {
+			return nil, err
+		}
+		c.logger.Debug("watch starts", "service", q.Service)
+		w = &watch{Watcher: Watch(c.source, q, WatchConfig{Logger: c.logger, Guard: c.guard(q)})}
+		c.watches[q] = w
 	}
-	if len(c.watches) >= c.limit {
-		c.end(c.leastUsed())
-	}
-	c.logger.Debug("watch starts", "service", q.Service)
-	w = &watch{Watcher: Watch(c.source, q, WatchConfig{Logger: c.logger})}
 	w.used.Store(now)
-	c.watches[q] = w
+	w.followers += followers
 	return w, nil
 }
 
-// leastUsed returns the question that nobody asked for the longest. The
-// caller holds mu. It looks at all: they are few, and it is rare.
-func (c *Cache) leastUsed() (oldest Query) {
+// makeRoom ends the watch that nobody asked for the longest if there are as many
+// as there may be. The caller holds mu. It looks at all: they are few, and it is
+// rare.
+func (c *Cache) makeRoom() error {
+	if len(c.watches) < c.limit {
+		return nil
+	}
+	var oldest Query
 	var used int64
 	for q, w := range c.watches {
-		if t := w.used.Load(); used == 0 || t < used {
+		if t := w.used.Load(); w.followers == 0 && (used == 0 || t < used) {
 			oldest, used = q, t
 		}
 	}
-	return oldest
+	if used == 0 {
+		return fmt.Errorf("%w: all %d questions that may be watched are followed", ErrUnavailable, c.limit)
+	}
+	c.end(oldest)
+	return nil
 }
 
 // end forgets a question and closes its watch aside, for that may take as
@@ -185,7 +235,7 @@ func (c *Cache) sweep(ctx context.Context) {
 	for sleep(ctx, c.idle/2) == nil {
 		c.mu.Lock()
 		for q, w := range c.watches {
-			if !c.closed && time.Since(time.Unix(0, w.used.Load())) >= c.idle {
+			if !c.closed && w.followers == 0 && time.Since(time.Unix(0, w.used.Load())) >= c.idle {
 				c.end(q)
 			}
 		}

@@ -156,6 +156,49 @@ func TestCacheBeyondItsLimitAtOnce(t *testing.T) {
 	})
 }
 
+func TestCacheFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := discovertest.NewHand()
+		src.Set("web", discover.Instance{ID: "1"})
+		c := discover.NewCache(src, discover.CacheConfig{Limit: 1})
+		defer c.Close()
+		one, err := c.Follow(web)
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, err := c.Follow(web)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := one.First(t.Context()); err != nil || ids(s.Instances) != "1" {
+			t.Errorf("got %q, error %v", ids(s.Instances), err)
+		}
+		time.Sleep(time.Hour) // is no reason to end what is followed
+		src.Set("web", discover.Instance{ID: "2"})
+		time.Sleep(time.Second)
+		if s, _ := two.Snapshot(); ids(s.Instances) != "2" {
+			t.Errorf("after an hour: got %q, want 2", ids(s.Instances))
+		}
+
+		other := discover.Query{Service: "other"}
+		if _, err := c.Get(t.Context(), other); !errors.Is(err, discover.ErrUnavailable) {
+			t.Errorf("one question more than the limit: got error %v, want ErrUnavailable", err)
+		}
+		_ = one.Close()
+		_ = one.Close() // counts once
+		if _, err := c.Follow(other); !errors.Is(err, discover.ErrUnavailable) {
+			t.Errorf("while it is still followed: got error %v, want ErrUnavailable", err)
+		}
+		_ = two.Close()
+		if _, err := c.Get(t.Context(), other); err != nil {
+			t.Errorf("when nobody follows: got error %v, want that the other is watched", err)
+		}
+		if _, err := c.Follow(discover.Query{}); !errors.Is(err, discover.ErrInvalid) {
+			t.Errorf("nonsense: got error %v, want ErrInvalid", err)
+		}
+	})
+}
+
 func TestCacheClosesIdleWatches(t *testing.T) {
 	cached(t, discover.CacheConfig{Idle: time.Minute}, func(t *testing.T, src *discovertest.Hand, cache *discover.Cache) {
 		for range 10 { // half a minute apart: in use

@@ -19,14 +19,25 @@ type ConsulConfig struct {
 	// means fewer requests, and that a connection that broke without a word
 	// is noticed later.
 	Wait time.Duration
+	// MaxStale is how old the answer to a [Stale] question may be; 0 means
+	// ten seconds. When a server is that far behind, the leader is asked
+	// instead.
+	MaxStale time.Duration
+	// Token gives the token that each request carries, so that a new one is
+	// used as soon as it is there; it must return soon and may be called at
+	// once from several goroutines. [TokenFile] reads it from a file. Nil
+	// leaves the client's own.
+	Token func() (string, error)
 }
 
 // Consul is a registry that speaks Consul's HTTP API: a Consul agent or
 // muster's own. It is a [Source] and a [Registry], and safe for concurrent
 // use.
 type Consul struct {
-	client *api.Client
-	wait   time.Duration
+	client   *api.Client
+	wait     time.Duration
+	maxStale time.Duration
+	token    func() (string, error)
 }
 
 var (
@@ -37,11 +48,12 @@ var (
 // NewConsul returns the registry that client speaks to, with its address,
 // token, datacenter and TLS.
 func NewConsul(client *api.Client, cfg ConsulConfig) *Consul {
-	c := &Consul{client: client, wait: time.Minute}
-	if cfg.Wait > 0 {
-		c.wait = cfg.Wait
+	return &Consul{
+		client:   client,
+		wait:     cmp.Or(cfg.Wait, time.Minute),
+		maxStale: cmp.Or(cfg.MaxStale, 10*time.Second),
+		token:    cfg.Token,
 	}
-	return c
 }
 
 // Next answers q from the registry's health endpoint, as [Source] says. It
@@ -51,30 +63,75 @@ func (c *Consul) Next(ctx context.Context, q Query, after uint64) (Snapshot, err
 	if err := q.Validate(); err != nil {
 		return Snapshot{}, err
 	}
-	var s Snapshot
-	err := c.ask(ctx, after > 0, func(options *api.QueryOptions) error {
-		options.WaitIndex = after
-		// An answer without a known leader is an answer: the servers that
-		// gave it know the instances, and KnownLeader is not looked at.
-		entries, meta, err := c.client.Health().Service(q.Service, "", false, options)
-		if err != nil {
-			return err
-		}
-		s, err = snapshotOf(entries)
-		s.Index, s.Confirmed = max(meta.LastIndex, 1), time.Now()
-		return err
-	})
+	s, err := c.health(ctx, q, after)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("health of service %q: %w", q.Service, err)
 	}
 	return s, nil
 }
 
+// health answers q from the datacenter that it names, and when none is healthy
+// there from the first of the others that has one.
+func (c *Consul) health(ctx context.Context, q Query, after uint64) (Snapshot, error) {
+	s, err := c.healthIn(ctx, q, q.Datacenter, after)
+	if err != nil || len(s.Instances) > 0 {
+		return s, err
+	}
+	for _, datacenter := range list(q.Failover) {
+		// One that cannot be asked has nobody to offer; the next one may.
+		other, err := c.healthIn(ctx, q, datacenter, 0)
+		if err == nil && len(other.Instances) > 0 {
+			s.Instances = other.Instances
+			return s, nil
+		}
+	}
+	return s, ctx.Err()
+}
+
+// failoverWait is how long a question with fail-over is held back at most: only
+// a new question sees what changes in the other datacenters.
+const failoverWait = 5 * time.Second
+
+// healthIn answers q from one datacenter.
+func (c *Consul) healthIn(ctx context.Context, q Query, datacenter string, after uint64) (Snapshot, error) {
+	wait := c.wait
+	if q.Failover != "" {
+		wait = min(wait, failoverWait)
+	}
+	s, behind, err := c.healthOnce(ctx, q, api.QueryOptions{
+		Datacenter: datacenter, AllowStale: q.Consistency == Stale, RequireConsistent: q.Consistency == Consistent,
+		WaitIndex: after, WaitTime: wait,
+	})
+	if err == nil && q.Consistency == Stale && behind > c.maxStale {
+		s, _, err = c.healthOnce(ctx, q, api.QueryOptions{Datacenter: datacenter})
+	}
+	return s, err
+}
+
+// healthOnce makes one request, and returns how far behind the leader the
+// server was that answered it.
+func (c *Consul) healthOnce(ctx context.Context, q Query, how api.QueryOptions) (s Snapshot, behind time.Duration, err error) {
+	how.Near, how.Filter = q.Near, q.Filter
+	err = c.ask(ctx, how, func(options *api.QueryOptions) error {
+		// An answer without a known leader is an answer: the servers that
+		// gave it know the instances, and KnownLeader is not looked at.
+		entries, meta, err := c.client.Health().ServiceMultipleTags(q.Service, q.TagList(), false, options)
+		if err != nil {
+			return err
+		}
+		s, err = snapshotOf(q, entries)
+		s.Index, s.Confirmed = max(meta.LastIndex, 1), time.Now()
+		behind = meta.LastContact
+		return err
+	})
+	return s, behind, err
+}
+
 // IsMuster reports whether the registry is muster's agent rather than a
 // Consul. It blocks for one request.
 func (c *Consul) IsMuster(ctx context.Context) (bool, error) {
 	var self map[string]any
-	err := c.ask(ctx, false, func(options *api.QueryOptions) error {
+	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
 		_, err := c.client.Raw().Query("/v1/agent/self", &self, options)
 		return err
 	})
@@ -90,17 +147,25 @@ func (c *Consul) IsMuster(ctx context.Context) (bool, error) {
 // it answers, even to a registration.
 const patience = 15 * time.Second
 
-// ask makes one request within the time that it may take: a connection that
-// broke without a word must not hang a loop for ever.
-func (c *Consul) ask(ctx context.Context, blocking bool, request func(*api.QueryOptions) error) error {
-	options, limit := &api.QueryOptions{}, patience
-	if blocking {
-		options.WaitTime = c.wait
-		limit += c.wait + c.wait/16 // Consul adds up to a sixteenth
+// ask makes one request, as how says, within the time that it may take: a
+// connection that broke without a word must not hang a loop for ever.
+func (c *Consul) ask(ctx context.Context, how api.QueryOptions, request func(*api.QueryOptions) error) error {
+	limit := patience
+	if how.WaitIndex > 0 || how.WaitHash != "" {
+		limit += how.WaitTime + how.WaitTime/16 // Consul adds up to a sixteenth
+	} else {
+		how.WaitTime = 0
+	}
+	if c.token != nil {
+		token, err := c.token()
+		if err != nil {
+			return fmt.Errorf("token: %w", err)
+		}
+		how.Token = token
 	}
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err := request(options.WithContext(bounded))
+	err := request(how.WithContext(bounded))
 	switch {
 	case err == nil:
 		return nil
@@ -114,7 +179,7 @@ func (c *Consul) ask(ctx context.Context, blocking bool, request func(*api.Query
 
 // snapshotOf sorts the registry's entries into a snapshot. What cannot be
 // Consul's is an error, for it must not empty a list.
-func snapshotOf(entries []*api.ServiceEntry) (Snapshot, error) {
+func snapshotOf(q Query, entries []*api.ServiceEntry) (Snapshot, error) {
 	if entries == nil {
 		return Snapshot{}, errors.New("the answer is not a list")
 	}
@@ -123,9 +188,9 @@ func snapshotOf(entries []*api.ServiceEntry) (Snapshot, error) {
 		if entry == nil || entry.Node == nil || entry.Service == nil || slices.Contains(entry.Checks, nil) {
 			return Snapshot{}, errors.New("the answer holds an entry without a node, a service or a check")
 		}
-		s.add(instanceOf(entry))
+		s.add(q, instanceOf(entry))
 	}
-	s.sort()
+	s.sort(q)
 	return s, nil
 }
 

@@ -19,9 +19,9 @@ func (c *Consul) Register(ctx context.Context, r Registration) error {
 	if err := r.Validate(); err != nil {
 		return fmt.Errorf("register %q: %w", r.ID, err)
 	}
-	err := c.ask(ctx, false, func(options *api.QueryOptions) error {
+	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
 		// Checks of an earlier definition would outlive it otherwise.
-		replace := api.ServiceRegisterOpts{ReplaceExistingChecks: true}
+		replace := api.ServiceRegisterOpts{ReplaceExistingChecks: true, Token: options.Token}
 		return c.client.Agent().ServiceRegisterOpts(agentRegistration(r), replace.WithContext(options.Context()))
 	})
 	if err != nil {
@@ -35,7 +35,7 @@ func (c *Consul) Deregister(ctx context.Context, id string) error {
 	if err := validName("service id", id); err != nil {
 		return fmt.Errorf("deregister: %w", err)
 	}
-	err := c.ask(ctx, false, func(options *api.QueryOptions) error {
+	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
 		return c.client.Agent().ServiceDeregisterOpts(id, options)
 	})
 	if err != nil && !isNotFound(err) {
@@ -52,8 +52,7 @@ func (c *Consul) Await(ctx context.Context, id, hash string) (string, error) {
 		return "", fmt.Errorf("await: %w", err)
 	}
 	var got string
-	err := c.ask(ctx, hash != "", func(options *api.QueryOptions) error {
-		options.WaitHash = hash
+	err := c.ask(ctx, api.QueryOptions{WaitHash: hash, WaitTime: c.wait}, func(options *api.QueryOptions) error {
 		service, meta, err := c.client.Agent().Service(id, options)
 		if err != nil {
 			return err

@@ -7,6 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -76,7 +79,7 @@ func TestConsulNext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.URL.Path != "/v1/health/service/web" || got.URL.RawQuery != "" {
+	if got.URL.Path != "/v1/health/service/web" || got.URL.RawQuery != "stale=" {
 		t.Errorf("asked %s, want all instances at once", got.URL)
 	}
 	if s.Index != 42 || s.Confirmed.IsZero() || len(s.Instances) != 1 || len(s.Unhealthy) != 1 {
@@ -97,6 +100,130 @@ func TestConsulNext(t *testing.T) {
 	}
 	if q := got.URL.Query(); q.Get("index") != "42" || q.Get("wait") != "60000ms" {
 		t.Errorf("asked %s, want to wait a minute from 42 on", got.URL)
+	}
+}
+
+// TestConsulAsks: each part of a query arrives as Consul's documentation of
+// /v1/health/service has it.
+func TestConsulAsks(t *testing.T) {
+	tests := []struct {
+		name  string
+		query discover.Query
+		want  url.Values
+	}{
+		{"tags", discover.Query{Tags: "a, b"}, url.Values{"tag": {"a", "b"}, "stale": {""}}},
+		{"filter", discover.Query{Filter: `Service.Meta.v == "2"`}, url.Values{"filter": {`Service.Meta.v == "2"`}, "stale": {""}}},
+		{"datacenter", discover.Query{Datacenter: "dc2"}, url.Values{"dc": {"dc2"}, "stale": {""}}},
+		{"near", discover.Query{Near: "_agent"}, url.Values{"near": {"_agent"}, "stale": {""}}},
+		{"leader", discover.Query{Consistency: discover.Leader}, url.Values{}},
+		{"consistent", discover.Query{Consistency: discover.Consistent}, url.Values{"consistent": {""}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var got url.Values
+			c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+				got = r.URL.Query()
+				answer(200, "42", twoInstances)(w, r)
+			})
+			test.query.Service = "web"
+			if _, err := c.Next(t.Context(), test.query, 0); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("asked %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestConsulWarning(t *testing.T) {
+	c := consul(t, answer(200, "1", `[{"Node":{"Node":"n"},"Service":{"ID":"a","Service":"web"},"Checks":[{"Name":"c","Status":"warning"}]}]`))
+	s, err := c.Next(t.Context(), discover.Query{Service: "web", Warning: true}, 0)
+	if err != nil || len(s.Instances) != 1 || s.Instances[0].Status != discover.Warning {
+		t.Errorf("got %+v, error %v; want that a warning counts as healthy", s, err)
+	}
+}
+
+// TestConsulStale: an answer that is too old is no answer. The leader is asked.
+func TestConsulStale(t *testing.T) {
+	for _, test := range []struct {
+		behind string
+		leader bool
+	}{{"9000", false}, {"11000", true}} {
+		var asked []string
+		c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.URL.RawQuery)
+			w.Header().Set("X-Consul-Index", "42")
+			w.Header().Set("X-Consul-KnownLeader", "true")
+			w.Header().Set("X-Consul-LastContact", test.behind)
+			_, _ = io.WriteString(w, twoInstances)
+		})
+		if _, err := c.Next(t.Context(), web, 0); err != nil {
+			t.Fatal(err)
+		}
+		if leader := slices.Contains(asked, ""); leader != test.leader {
+			t.Errorf("a server %s ms behind: asked %q", test.behind, asked)
+		}
+	}
+}
+
+// TestConsulFailover: the first of the named datacenters that has a healthy
+// instance answers, and one that cannot be asked is passed over.
+func TestConsulFailover(t *testing.T) {
+	healthy := `[{"Node":{"Node":"n","Datacenter":"dc3"},"Service":{"ID":"a","Service":"web"},"Checks":[]}]`
+	var asked []string
+	c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		asked = append(asked, q.Get("dc")+"@"+q.Get("index")+"/"+q.Get("wait"))
+		switch q.Get("dc") {
+		case "dc2":
+			answer(500, "", "No path to datacenter")(w, r)
+		case "dc3":
+			answer(200, "900", healthy)(w, r)
+		default:
+			answer(200, "42", `[]`)(w, r)
+		}
+	})
+	s, err := c.Next(t.Context(), discover.Query{Service: "web", Failover: "dc2,dc3,dc4"}, 41)
+	if err != nil || len(s.Instances) != 1 || s.Instances[0].Datacenter != "dc3" || s.Index != 42 {
+		t.Errorf("got %+v, error %v; want the instance of dc3 at the index of the own datacenter", s, err)
+	}
+	if want := []string{"@41/5000ms", "dc2@/", "dc3@/"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
+}
+
+// TestConsulToken: each request carries the token that there is by then.
+func TestConsulToken(t *testing.T) {
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Method+" "+r.Header.Get("X-Consul-Token"))
+		w.Header().Set("X-Consul-ContentHash", "h")
+		answer(200, "1", `[]`)(w, r)
+	}))
+	defer server.Close()
+	client, err := api.NewClient(&api.Config{Address: server.Listener.Addr().String(), Token: "the client's"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, broken := "first", error(nil)
+	c := discover.NewConsul(client, discover.ConsulConfig{Token: func() (string, error) { return token, broken }})
+	if _, err := c.Next(t.Context(), web, 0); err != nil {
+		t.Fatal(err)
+	}
+	token = "second"
+	if err := c.Register(t.Context(), discover.Registration{ID: "a", Service: "web"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Deregister(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"GET first", "PUT second", "PUT second"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	broken = errors.New("the vault is sealed")
+	if _, err := c.Next(t.Context(), web, 0); !errors.Is(err, broken) || len(got) != 3 {
+		t.Errorf("without a token: got error %v after %d requests, want none sent and why", err, len(got))
 	}
 }
 

@@ -12,7 +12,7 @@
 //
 // The package never empties a list because a registry is out of reach, never
 // hides an error, and leaves no goroutine behind after a Close. It refuses to
-// choose an instance or to call one.
+// choose an instance or to call one: that is what the packages below it do.
 package discover
 
 import (
@@ -21,7 +21,6 @@ import (
 	"errors"
 	"net"
 	"strconv"
-	"time"
 )
 
 // Errors that a caller can decide on, for use with [errors.Is].
@@ -82,46 +81,21 @@ type Instance struct {
 	Reason string `json:"-"`
 }
 
-// HostPort returns the instance's address in the form that net.Dial takes.
-func (i Instance) HostPort() string {
-	return net.JoinHostPort(i.Address, strconv.Itoa(i.Port))
-}
-
-// Zone returns the zone that the instance is in: its meta "zone", or else that
-// of its locality. It is empty when nobody said.
-func (i Instance) Zone() string { return cmp.Or(i.Meta["zone"], i.Locality.Zone) }
-
-// Locality is where something runs, in the words of whoever runs it, such as
+// Locality is where an instance runs, in the words of whoever runs it, such as
 // region "eu" and zone "eu-1".
 type Locality struct {
 	Region string
 	Zone   string
 }
 
-// Query is a question to a registry. It is comparable, so that equal
-// questions can share one watch.
-type Query struct {
-	Service string // the service's name; required
-}
+// Zone returns the zone that the instance runs in: its meta "zone", or else that
+// of its locality. It is empty when nobody said.
+func (i Instance) Zone() string { return cmp.Or(i.Meta["zone"], i.Locality.Zone) }
 
-// Validate returns an error that wraps ErrInvalid if no registry could
-// answer q.
-func (q Query) Validate() error {
-	return validName("service name", q.Service)
+// HostPort returns the instance's address in the form that net.Dial takes.
+func (i Instance) HostPort() string {
+	return net.JoinHostPort(i.Address, strconv.Itoa(i.Port))
 }
-
-// Snapshot is what a registry answered to a query at one moment. It is
-// immutable: neither its slices nor what they hold may be changed.
-type Snapshot struct {
-	Instances []Instance // the passing ones, sorted by node and id
-	Unhealthy []Instance // known to the registry but not passing, sorted likewise
-	Index     uint64     // the registry's index of the answer, at least 1
-	Confirmed time.Time  // when the registry last gave this answer
-	Err       error      // why the registry has not answered since; nil while it does
-}
-
-// Known returns how many instances the registry knows, healthy or not.
-func (s Snapshot) Known() int { return len(s.Instances) + len(s.Unhealthy) }
 
 // Source is a place that can be asked for the instances of a service.
 // Implementations are safe for concurrent use.

@@ -3,38 +3,38 @@ package discover
 import (
 	"cmp"
 	"context"
-	"slices"
+	"fmt"
 	"time"
 )
 
 // Fixed returns a source that knows the given instances and never changes:
 // a fallback without a registry, an example and a fake. An instance without
-// a status is passing. It keeps its own copy of the list.
+// a status is passing. It keeps its own copy of the list. It has no language
+// of filters: a query with one is invalid. It knows no distances, and
+// ignores Near, Failover and Consistency.
 func Fixed(instances ...Instance) Source {
-	services := make(map[string]Snapshot)
-	for _, instance := range instances {
+	f := make(fixed, len(instances))
+	for n, instance := range instances {
 		instance.Tags = append([]string{}, instance.Tags...)
 		instance.Meta = copyMeta(instance.Meta)
 		instance.Status = cmp.Or(instance.Status, Passing)
-		s := services[instance.Service]
-		s.add(instance)
-		services[instance.Service] = s
+		f[n] = instance
 	}
-	for _, s := range services {
-		s.sort()
-	}
-	return fixed(services)
+	return f
 }
 
 // fixedIndex is the index of every answer of a fixed source.
 const fixedIndex = 1
 
-// fixed is the answer by service name, without index and time.
-type fixed map[string]Snapshot
+// fixed are all instances that there are.
+type fixed []Instance
 
 func (f fixed) Next(ctx context.Context, q Query, after uint64) (Snapshot, error) {
 	if err := q.Validate(); err != nil {
 		return Snapshot{}, err
+	}
+	if q.Filter != "" {
+		return Snapshot{}, fmt.Errorf("%w filter %q: this source has no language of filters", ErrInvalid, q.Filter)
 	}
 	if after == fixedIndex {
 		<-ctx.Done()
@@ -42,27 +42,15 @@ func (f fixed) Next(ctx context.Context, q Query, after uint64) (Snapshot, error
 	if err := ctx.Err(); err != nil {
 		return Snapshot{}, err
 	}
-	s := f[q.Service]
-	s.Index, s.Confirmed = fixedIndex, time.Now()
+	s := Snapshot{Index: fixedIndex, Confirmed: time.Now()}
+	for _, i := range f {
+		if q.Asks(i) {
+			s.add(q, i)
+		}
+	}
+	q.Near = "" // is not known here
+	s.sort(q)
 	return s, nil
-}
-
-// add puts an instance into the list that its status asks for.
-func (s *Snapshot) add(i Instance) {
-	if i.Status == Passing {
-		s.Instances = append(s.Instances, i)
-	} else {
-		s.Unhealthy = append(s.Unhealthy, i)
-	}
-}
-
-// sort puts both lists in the order that Snapshot promises.
-func (s *Snapshot) sort() {
-	order := func(a, b Instance) int {
-		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.ID, b.ID))
-	}
-	slices.SortFunc(s.Instances, order)
-	slices.SortFunc(s.Unhealthy, order)
 }
 
 // copyMeta returns a copy of meta that is never nil.

@@ -15,6 +15,8 @@ type WatchConfig struct {
 	// Logger is told when the source stops and when it resumes answering,
 	// once each. Nil means silence.
 	Logger *slog.Logger
+	// Guard says how far bad news is trusted.
+	Guard Guard
 }
 
 // Watcher keeps the latest good answer to one question. While the source
@@ -31,6 +33,8 @@ type Watcher struct {
 	stop context.CancelFunc
 	done chan struct{} // closed when the loop has ended
 
+	readers sync.WaitGroup // who passes changes on; begun under mu, and not once it is closed
+
 	tried    chan struct{} // closed after the first attempt, good or not
 	answered chan struct{} // closed after the first good answer
 
@@ -40,6 +44,7 @@ type Watcher struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when the contents change
+	closed  bool
 }
 
 // Watch starts to watch the answer of src to q. The caller closes the
@@ -57,7 +62,7 @@ func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 		changed:  make(chan struct{}),
 	}
 	w.latest.Store(&Snapshot{})
-	go w.run(ctx) // Close stops it and waits
+	go w.run(ctx, cfg.Guard) // Close stops it and waits
 	return w
 }
 
@@ -116,18 +121,22 @@ func (w *Watcher) Changed() <-chan struct{} {
 // the source takes to notice. It may be called more than once.
 func (w *Watcher) Close() error {
 	w.stop()
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
 	<-w.done
+	w.readers.Wait()
 	return nil
 }
 
 // run asks for one answer after the other until ctx ends.
-func (w *Watcher) run(ctx context.Context) {
+func (w *Watcher) run(ctx context.Context, guard Guard) {
 	defer close(w.done)
 	var (
 		after = uint64(0)
 		retry = backoff{first: firstDelay, last: lastDelay}
 		pace  = newLimiter()
-		doubt = notInDoubt
+		doubt = doubt{guard: guard}
 	)
 	for pace.Wait(ctx) == nil {
 		answer, err := doubt.next(ctx, w.source, w.query, after)
@@ -136,7 +145,7 @@ func (w *Watcher) run(ctx context.Context) {
 		}
 		if err != nil {
 			w.failed(err)
-			doubt = notInDoubt
+			doubt.failed()
 			// Ask for an answer at once next time: it ends the doubt about
 			// the list as soon as the source is back, and a registry that
 			// lost its data may take long to reach the old index.
@@ -152,14 +161,28 @@ func (w *Watcher) run(ctx context.Context) {
 		after = max(answer.Index, 1)
 		answer.Index = after
 		answer.Err = nil
-		w.succeeded(doubt.settle(*w.latest.Load(), answer))
+		w.succeeded(doubt.settle(w.query, answer))
+	}
+}
+
+// tell logs what became of the trust in the registry's answers.
+func (w *Watcher) tell(last, now Snapshot) {
+	switch state := now.State(); {
+	case state == last.State():
+	case state == Held || state == Panicking:
+		w.logger.Warn("the registry's list is not taken as it is", "error", now.Err, "instances", len(now.Instances))
+	case now.Err != nil || last.Err == nil:
+	case last.down() || last.State() == Warming:
+		w.logger.Info("registry answers again", "instances", len(now.Instances))
+	default:
+		w.logger.Info("the registry's list is taken as it is again", "instances", len(now.Instances))
 	}
 }
 
 // failed keeps the last good answer and notes why there is no newer one.
 func (w *Watcher) failed(err error) {
 	s := *w.latest.Load()
-	if s.Err == nil {
+	if !s.down() {
 		w.logger.Warn("registry does not answer, keeping the last list", "error", err, "instances", len(s.Instances))
 	}
 	s.Err = err
@@ -171,9 +194,7 @@ func (w *Watcher) failed(err error) {
 // are new.
 func (w *Watcher) succeeded(answer Snapshot) {
 	last := w.latest.Load()
-	if last.Err != nil && answer.Err == nil {
-		w.logger.Info("registry answers again", "instances", len(answer.Instances))
-	}
+	w.tell(*last, answer)
 	if answer.Confirmed.IsZero() {
 		answer.Confirmed = time.Now()
 	}

@@ -7,7 +7,6 @@ package discovertest
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/realjf/muster/discover"
 )
@@ -17,17 +16,23 @@ import (
 // Its methods may be called concurrently.
 type Hand struct {
 	mu       sync.Mutex
-	services map[string]discover.Snapshot // index, error and contents
+	services map[string]answer
 	index    uint64
 	down     error
 	asked    map[string]int
 	changed  chan struct{} // closed and replaced at every change
 }
 
+// answer is what a hand knows of a service, and since which index.
+type answer struct {
+	discover.Source
+	index uint64
+}
+
 // NewHand returns a source that knows no instances, at index 1.
 func NewHand() *Hand {
 	return &Hand{
-		services: make(map[string]discover.Snapshot),
+		services: make(map[string]answer),
 		index:    1,
 		asked:    make(map[string]int),
 		changed:  make(chan struct{}),
@@ -43,11 +48,8 @@ func (h *Hand) Set(service string, instances ...discover.Instance) {
 	for i := range instances {
 		instances[i].Service = service
 	}
-	// A fixed source knows how to sort instances into a snapshot.
-	s, _ := discover.Fixed(instances...).Next(context.Background(), discover.Query{Service: service}, 0)
 	h.index++
-	s.Index = h.index
-	h.services[service] = s
+	h.services[service] = answer{discover.Fixed(instances...), h.index}
 	h.wake()
 }
 
@@ -86,12 +88,14 @@ func (h *Hand) Next(ctx context.Context, q discover.Query, after uint64) (discov
 	h.asked[q.Service]++
 	h.mu.Unlock()
 	for {
-		s, changed, err := h.look(q)
+		a, changed, err := h.look(q)
 		if err != nil {
 			return discover.Snapshot{}, err
 		}
-		if s.Index != after {
-			return s, ctx.Err()
+		if a.index != after {
+			s, err := a.Next(ctx, q, 0)
+			s.Index = a.index
+			return s, err
 		}
 		select {
 		case <-changed:
@@ -101,12 +105,14 @@ func (h *Hand) Next(ctx context.Context, q discover.Query, after uint64) (discov
 	}
 }
 
-func (h *Hand) look(q discover.Query) (discover.Snapshot, <-chan struct{}, error) {
+func (h *Hand) look(q discover.Query) (answer, <-chan struct{}, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := h.services[q.Service]
-	s.Index, s.Confirmed = max(s.Index, 1), time.Now()
-	return s, h.changed, h.down
+	a, known := h.services[q.Service]
+	if !known {
+		a = answer{discover.Fixed(), 1}
+	}
+	return a, h.changed, h.down
 }
 
 // wake lets the blocked questions look again. The caller holds mu.

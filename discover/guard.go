@@ -1,0 +1,161 @@
+package discover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Guard says how far a watch trusts bad news about a service. The zero value
+// trusts all of it, but for what a registry says that has just come back: see
+// [Watcher].
+type Guard struct {
+	// Hold is how long instances are kept that were lost many at once:
+	// forgotten by the registry or failing their checks. Those in maintenance
+	// are let go. 0 keeps none. It should be longer than such losses usually
+	// last, and costs as much time when they are real.
+	Hold time.Duration
+	// Loss is the share of the healthy instances that, lost in one answer, is
+	// many: more than it are held. 0 means half of them; the last one is
+	// always many.
+	Loss float64
+	// Panic is the share of the instances that must be healthy for the healthy
+	// ones alone to be used. Below it all are, but for those in maintenance: the
+	// few would fall under the load, and the checks may be what is broken.
+	// 0 never panics. Envoy's is 0.5.
+	Panic float64
+}
+
+// Why an answer is not what the registry says.
+var (
+	// errReturning: the registry has just come back.
+	errReturning = errors.New("the registry was away and does not know all instances yet; keeping the others until they had time to return")
+	// errHeld: many were lost at once.
+	errHeld = errors.New("the registry lost many instances at once; keeping them for a while")
+	// errPanic: too few are healthy.
+	errPanic = errors.New("too few instances are healthy; using the others as well")
+)
+
+// returning is how long what a registry forgot while it was away is kept. One
+// that restarts without its data knows nobody at first, and instances that
+// are kept announced return to it within two seconds, one after the other.
+const returning = 3 * time.Second
+
+// doubt is what a watch holds against the answers of its source.
+type doubt struct {
+	guard Guard
+
+	heard   Snapshot   // the latest answer as it was settled, without panic; index 0 before the first one
+	away    bool       // the source failed since
+	missing []Instance // kept although the source does not have them healthy
+	why     error      // they are kept
+	until   time.Time  // when they are given up; zero while none are
+}
+
+// next asks src for an answer, but while instances are kept no longer than
+// that lasts: what is true then is asked for anew.
+func (d *doubt) next(ctx context.Context, src Source, q Query, after uint64) (Snapshot, error) {
+	if d.until.IsZero() {
+		return src.Next(ctx, q, after)
+	}
+	bounded, cancel := context.WithDeadline(ctx, d.until)
+	defer cancel()
+	answer, err := src.Next(bounded, q, after)
+	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
+		return src.Next(ctx, q, 0)
+	}
+	return answer, err
+}
+
+// failed notes that the source gave no answer.
+func (d *doubt) failed() {
+	d.away = true
+	d.missing, d.until = nil, time.Time{}
+}
+
+// settle returns the snapshot that is made of answer, the next one after those
+// settled before. Its Err says what of it the source did not say.
+func (d *doubt) settle(q Query, answer Snapshot) Snapshot {
+	d.keep(answer, time.Now())
+	if len(d.missing) > 0 {
+		answer.Instances = slices.Concat(answer.Instances, d.missing)
+		answer.Unhealthy = slices.DeleteFunc(slices.Clone(answer.Unhealthy), func(i Instance) bool { return contains(d.missing, i) })
+		answer.sort(q)
+		answer.Err = d.why
+	}
+	d.heard, d.away = answer, false
+	return d.guard.panicked(q, answer)
+}
+
+// keep decides which instances are missing in answer and kept all the same.
+func (d *doubt) keep(answer Snapshot, now time.Time) {
+	gone := func(i Instance) bool { return !answer.has(i.ID) }
+	out := func(i Instance) bool { return lost(answer, i) }
+	if !d.until.IsZero() {
+		still := gone
+		if d.why == errHeld {
+			still = out
+		}
+		d.missing = filter(d.missing, still)
+	}
+	switch {
+	case d.until.IsZero() && d.away:
+		d.missing, d.why, d.until = filter(d.heard.Instances, gone), errReturning, now.Add(returning)
+	case d.guard.Hold > 0:
+		news := filter(d.heard.Instances, func(i Instance) bool { return out(i) && !contains(d.missing, i) })
+		if len(news) == 0 || !d.guard.many(len(d.missing)+len(news), len(d.heard.Instances)) {
+			break
+		}
+		if d.until.IsZero() {
+			d.why, d.until = errHeld, now.Add(d.guard.Hold)
+		}
+		d.missing = append(d.missing, news...)
+	}
+	if len(d.missing) == 0 || !now.Before(d.until) {
+		d.missing, d.until = nil, time.Time{}
+	}
+}
+
+// many reports whether it is too many to lose so many of the healthy ones.
+func (g Guard) many(lost, healthy int) bool {
+	share := g.Loss
+	if share == 0 {
+		share = 0.5
+	}
+	return lost == healthy || float64(lost) > share*float64(healthy)
+}
+
+// panicked returns s with all instances in use if too few of them are healthy.
+func (g Guard) panicked(q Query, s Snapshot) Snapshot {
+	usable := filter(s.Unhealthy, func(i Instance) bool { return i.Status != Maintenance })
+	if len(usable) == 0 || float64(len(s.Instances)) >= g.Panic*float64(len(s.Instances)+len(usable)) {
+		return s
+	}
+	healthy := len(s.Instances)
+	s.Instances = slices.Concat(s.Instances, usable)
+	s.Unhealthy = filter(s.Unhealthy, func(i Instance) bool { return i.Status == Maintenance })
+	s.sort(q)
+	s.Err = fmt.Errorf("%w: %d of %d", errPanic, healthy, len(s.Instances))
+	return s
+}
+
+// lost reports whether i, which was healthy, is gone from s or fails there. In
+// maintenance it is neither: somebody wanted it out.
+func lost(s Snapshot, i Instance) bool {
+	if contains(s.Instances, i) {
+		return false
+	}
+	return !slices.ContainsFunc(s.Unhealthy, func(u Instance) bool { return u.ID == i.ID && u.Status == Maintenance })
+}
+
+// contains reports whether all has an instance with i's id.
+func contains(all []Instance, i Instance) bool {
+	return slices.ContainsFunc(all, func(one Instance) bool { return one.ID == i.ID })
+}
+
+// filter returns those of all for which keep is true, in a slice of its own.
+func filter(all []Instance, keep func(Instance) bool) []Instance {
+	return slices.DeleteFunc(slices.Clone(all), func(i Instance) bool { return !keep(i) })
+}

@@ -1,0 +1,51 @@
+package discover_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/realjf/muster/discover"
+)
+
+func TestQueryAsks(t *testing.T) {
+	i := discover.Instance{Service: "web", Tags: []string{"a", "b"}, Datacenter: "dc1"}
+	tests := []struct {
+		query discover.Query
+		want  bool
+	}{
+		{discover.Query{Service: "web"}, true},
+		{discover.Query{Service: "webshop"}, false},
+		{discover.Query{Service: "web", Tags: "b,a"}, true},
+		{discover.Query{Service: "web", Tags: " b , "}, true},
+		{discover.Query{Service: "web", Tags: "a,c"}, false},
+		{discover.Query{Service: "web", Datacenter: "dc1"}, true},
+		{discover.Query{Service: "web", Datacenter: "dc2"}, false},
+	}
+	for _, test := range tests {
+		if got := test.query.Asks(i); got != test.want {
+			t.Errorf("%+v: got %v, want %v", test.query, got, test.want)
+		}
+	}
+}
+
+func TestQueryValidate(t *testing.T) {
+	for _, q := range []discover.Query{
+		{},
+		{Service: "web", Tags: "a\x00"},
+		{Service: "web", Filter: "\xff"},
+		{Service: "web", Near: "a\nb"},
+		{Service: "web", Consistency: "certain"},
+	} {
+		if err := q.Validate(); !errors.Is(err, discover.ErrInvalid) {
+			t.Errorf("%+v: got error %v, want ErrInvalid", q, err)
+		}
+	}
+	if err := (discover.Query{Service: "web", Consistency: discover.Consistent}).Validate(); err != nil {
+		t.Error(err)
+	}
+	// It is an error of its own that a source has no filters: it must not
+	// answer with too many.
+	if _, err := discover.Fixed().Next(t.Context(), discover.Query{Service: "web", Filter: "a == b"}, 0); !errors.Is(err, discover.ErrInvalid) {
+		t.Errorf("a filter for a fixed source: got error %v, want ErrInvalid", err)
+	}
+}

@@ -1,0 +1,103 @@
+package discover
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+)
+
+// Snapshot is what is known of the instances that a query asks for, at one
+// moment. It is immutable: neither its slices nor what they hold may be
+// changed.
+type Snapshot struct {
+	Instances []Instance // the healthy ones, sorted as the query asks for, by node and id if it does not
+	Unhealthy []Instance // known to the registry but not healthy, sorted by node and id
+	Index     uint64     // the registry's index of the answer, at least 1
+	Confirmed time.Time  // when the registry last gave this answer
+	Err       error      // why this is not what the registry says now; nil while it is
+}
+
+// State says what a snapshot is worth.
+type State string
+
+// The states of a snapshot.
+const (
+	// Pending: there was no answer yet. Err says why, after an attempt.
+	Pending State = "pending"
+	// Current: the registry vouches for the list.
+	Current State = "current"
+	// Empty: the registry says that there is no instance at all.
+	Empty State = "empty"
+	// AllOut: there are instances, and none is healthy.
+	AllOut State = "all out"
+	// Degraded: the registry does not answer. The list is the last one, and
+	// Confirmed says how old it is.
+	Degraded State = "degraded"
+	// Warming: the registry has just come back and does not know everybody
+	// yet. Those that it lacks are kept for some seconds.
+	Warming State = "warming"
+	// Held: the registry lost many at once, and they are kept for as long as
+	// [Guard] says.
+	Held State = "held"
+	// Panicking: too few are healthy, so that those which are not are used as
+	// well, as [Guard] says.
+	Panicking State = "panicking"
+)
+
+// State returns what the snapshot is worth.
+func (s Snapshot) State() State {
+	switch {
+	case s.Index == 0:
+		return Pending
+	case errors.Is(s.Err, errReturning):
+		return Warming
+	case errors.Is(s.Err, errHeld):
+		return Held
+	case errors.Is(s.Err, errPanic):
+		return Panicking
+	case s.Err != nil:
+		return Degraded
+	case s.Known() == 0:
+		return Empty
+	case len(s.Instances) == 0:
+		return AllOut
+	}
+	return Current
+}
+
+// Known returns how many instances the registry knows, healthy or not.
+func (s Snapshot) Known() int { return len(s.Instances) + len(s.Unhealthy) }
+
+// down reports whether the latest attempt to ask the registry failed.
+func (s Snapshot) down() bool {
+	return s.Err != nil && (s.Index == 0 || s.State() == Degraded)
+}
+
+// has reports whether the registry knows an instance with the given id.
+func (s Snapshot) has(id string) bool {
+	i := Instance{ID: id}
+	return contains(s.Instances, i) || contains(s.Unhealthy, i)
+}
+
+// add puts an instance into the list that its status asks for under q.
+func (s *Snapshot) add(q Query, i Instance) {
+	if q.Healthy(i.Status) {
+		s.Instances = append(s.Instances, i)
+	} else {
+		s.Unhealthy = append(s.Unhealthy, i)
+	}
+}
+
+// sort puts both lists in the order that q asks for, where the registry gave
+// them in that order already.
+func (s *Snapshot) sort(q Query) {
+	if q.Near == "" {
+		slices.SortFunc(s.Instances, byNodeAndID)
+	}
+	slices.SortFunc(s.Unhealthy, byNodeAndID)
+}
+
+func byNodeAndID(a, b Instance) int {
+	return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.ID, b.ID))
+}
