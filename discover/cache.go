@@ -22,6 +22,8 @@ type CacheConfig struct {
 	// Guard says how far bad news about a service is trusted, one for each
 	// service as one may want. It must return soon. Nil trusts all of it.
 	Guard func(Query) Guard
+	// Folder keeps the last lists, as in [WatchConfig].
+	Folder string
 	// Logger is told when a watch starts and ends and when its source stops
 	// and resumes answering. Nil means silence.
 	Logger *slog.Logger
@@ -34,6 +36,7 @@ type Cache struct {
 	limit  int
 	idle   time.Duration
 	guard  func(Query) Guard
+	folder string
 	logger *slog.Logger
 
 	stop   context.CancelFunc
@@ -60,6 +63,7 @@ func NewCache(src Source, cfg CacheConfig) *Cache {
 		limit:   128,
 		idle:    10 * time.Minute,
 		guard:   cfg.Guard,
+		folder:  cfg.Folder,
 		logger:  loggerOrSilence(cfg.Logger),
 		stop:    stop,
 		watches: make(map[Query]*watch),
@@ -192,7 +196,7 @@ func (c *Cache) watch(q Query, followers int) (*watch, error) {
 			return nil, err
 		}
 		c.logger.Debug("watch starts", "service", q.Service)
-		w = &watch{Watcher: Watch(c.source, q, WatchConfig{Logger: c.logger, Guard: c.guard(q)})}
+		w = &watch{Watcher: Watch(c.source, q, WatchConfig{Logger: c.logger, Guard: c.guard(q), Folder: c.folder})}
 		c.watches[q] = w
 	}
 	w.used.Store(now)

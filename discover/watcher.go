@@ -17,6 +17,11 @@ type WatchConfig struct {
 	Logger *slog.Logger
 	// Guard says how far bad news is trusted.
 	Guard Guard
+	// Folder keeps the last list in a file, readable for its owner alone. A
+	// process that starts while the registry does not answer begins with it,
+	// as [Degraded], if it is younger than a day. Empty keeps none. Watches
+	// of different registries need different folders.
+	Folder string
 }
 
 // Watcher keeps the latest good answer to one question. While the source
@@ -28,6 +33,7 @@ type WatchConfig struct {
 type Watcher struct {
 	source Source
 	query  Query
+	folder folder
 	logger *slog.Logger
 
 	stop context.CancelFunc
@@ -54,6 +60,7 @@ func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 	w := &Watcher{
 		source:   src,
 		query:    q,
+		folder:   folder(cfg.Folder),
 		logger:   loggerOrSilence(cfg.Logger).With("service", q.Service),
 		stop:     stop,
 		done:     make(chan struct{}),
@@ -63,6 +70,9 @@ func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 	}
 	w.latest.Store(&Snapshot{})
 	go w.run(ctx, cfg.Guard) // Close stops it and waits
+	if w.folder != "" {
+		w.readers.Go(w.save) // ends with the watch; Close waits
+	}
 	return w
 }
 
@@ -138,13 +148,27 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 		pace  = newLimiter()
 		doubt = doubt{guard: guard}
 	)
+	kept := w.begin() // until the first attempt
 	for pace.Wait(ctx) == nil {
-		answer, err := doubt.next(ctx, w.source, w.query, after)
+		asking, cancel := ctx, func() {}
+		if kept.Index > 0 {
+			asking, cancel = context.WithTimeout(ctx, headStart)
+		}
+		answer, err := doubt.next(asking, w.source, w.query, after)
+		if ctx.Err() == nil && asking.Err() != nil {
+			err = fmt.Errorf("no answer within %s", headStart)
+		}
+		cancel()
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
+			if kept.Index > 0 {
+				w.publish(kept)
+				doubt.heard = kept
+			}
 			w.failed(err)
+			kept = Snapshot{}
 			doubt.failed()
 			// Ask for an answer at once next time: it ends the doubt about
 			// the list as soon as the source is back, and a registry that
@@ -155,6 +179,7 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 			}
 			continue
 		}
+		kept = Snapshot{}
 		retry.reset()
 		// An index that fell is no special case: the answer is used and the
 		// next question goes on from it. 0 would not block.
@@ -179,11 +204,35 @@ func (w *Watcher) tell(last, now Snapshot) {
 	}
 }
 
+// begin returns the list that was kept of an earlier process, if there is one.
+func (w *Watcher) begin() Snapshot {
+	last, err := w.folder.load(w.query, time.Now())
+	if err != nil {
+		w.logger.Warn("cannot begin with the last list", "error", err)
+	}
+	return last
+}
+
+// save keeps each new list in the folder, until the watch ends.
+func (w *Watcher) save() {
+	failing := false
+	for s := range w.Snapshots(context.Background()) {
+		if s.Err != nil {
+			continue // it is not what the registry said
+		}
+		err := w.folder.save(w.query, s)
+		if err != nil && !failing {
+			w.logger.Warn("cannot keep the list", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
 // failed keeps the last good answer and notes why there is no newer one.
 func (w *Watcher) failed(err error) {
 	s := *w.latest.Load()
 	if !s.down() {
-		w.logger.Warn("registry does not answer, keeping the last list", "error", err, "instances", len(s.Instances))
+		w.logger.Warn("registry does not answer, keeping the last list", "error", err, "instances", len(s.Instances), "confirmed", s.Confirmed)
 	}
 	s.Err = err
 	w.latest.Store(&s)
@@ -203,15 +252,22 @@ func (w *Watcher) succeeded(answer Snapshot) {
 		// Share the slices, so that the copies can be freed.
 		answer.Instances, answer.Unhealthy = last.Instances, last.Unhealthy
 	}
-	w.latest.Store(&answer)
+	if news {
+		w.publish(answer)
+	} else {
+		w.latest.Store(&answer)
+	}
+}
+
+// publish stores a snapshot with new contents and wakes all who wait for one.
+func (w *Watcher) publish(s Snapshot) {
+	w.latest.Store(&s)
 	w.closeOnce(w.answered)
 	w.closeOnce(w.tried)
-	if news {
-		w.mu.Lock()
-		close(w.changed)
-		w.changed = make(chan struct{})
-		w.mu.Unlock()
-	}
+	w.mu.Lock()
+	close(w.changed)
+	w.changed = make(chan struct{})
+	w.mu.Unlock()
 }
 
 // closeOnce closes an event of the loop's own if it is still open.
