@@ -60,6 +60,7 @@ func (a *API) routes() []route {
 		{path: "/v1/agent/check/fail/{id...}", put: a.agentCheckFail},
 		{path: "/v1/agent/check/update/{id...}", put: a.agentCheckUpdate},
 		{path: "/v1/agent/check/history/{id...}", get: a.agentCheckHistory}, // muster's own
+		{path: "/v1/agent/check/definitions", get: a.agentCheckDefinitions}, // likewise
 
 		{path: "/v1/catalog/register", put: a.catalogRegister},
 		{path: "/v1/catalog/deregister", put: a.catalogDeregister},

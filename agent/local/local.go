@@ -399,6 +399,20 @@ func (l *Local) Checks() ([]*state.Check, <-chan struct{}) {
 	return checks, l.changed
 }
 
+// Announced returns the checks as they were announced, in the order of their
+// ids; those of maintenance, which look at nothing, are not among them.
+func (l *Local) Announced() []Check {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var checks []Check
+	for _, id := range slices.Sorted(maps.Keys(l.checks)) {
+		if c := l.checks[id]; c.task != nil {
+			checks = append(checks, c.announced)
+		}
+	}
+	return checks
+}
+
 // tell wakes those who wait for any change; the caller holds the mutex.
 func (l *Local) tell() {
 	close(l.changed)
