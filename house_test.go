@@ -53,6 +53,7 @@ var house = map[string]struct {
 	"agent/chain":           {2, agency},
 	"agent/mesh":            {0, agency},
 	"ui":                    {1, shared},
+	"move":                  {1, shared},
 	"agent/telemetry":       {2, agency},
 	"agent/session":         {2, agency},
 	"agent/monitor":         {2, agency},

@@ -26,6 +26,8 @@ func commands() []*cli.Command {
 		agentCommand(),
 		validateCommand(),
 		snapshotCommand(),
+		exportCommand(),
+		importCommand(),
 		versionCommand(),
 	}
 }
