@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-bexpr"
 
+	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 )
 
@@ -40,6 +41,9 @@ func keep[T any](all []T, fits func(T) bool) []T {
 func filtered[L any](expression string, list L) (L, error) {
 	if expression == "" {
 		return list, nil
+	}
+	if err := mesh.CheckFilter(expression); errors.Is(err, mesh.ErrFilter) {
+		return list, badRequest(err.Error())
 	}
 	matcher, err := bexpr.CreateFilter(expression, nil, list)
 	if err != nil {

@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"time"
-
-	"github.com/hashicorp/go-bexpr"
 )
 
 // ServiceResolverConfigEntry says which instances of a service, or of another,
@@ -192,7 +190,7 @@ func (s ServiceResolverSubset) fault(name string) error {
 	case s.Filter == "":
 		return nil
 	}
-	if _, err := bexpr.CreateEvaluator(s.Filter, nil); err != nil {
+	if err := CheckFilter(s.Filter); err != nil {
 		return faultf("Filter for subset %q is not a valid expression: %v", name, err)
 	}
 	return nil
