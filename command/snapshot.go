@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -129,7 +130,7 @@ func readSnapshot(file string) (*state.Saved, archive.Meta, error) {
 		return nil, archive.Meta{}, err
 	}
 	defer in.Close()
-	return archive.Read(in)
+	return archive.Read(in, math.MaxInt64) // its owner knows how large it is
 }
 
 // inspectSnapshot prints what is in a file.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -163,6 +164,7 @@ func (s *settler) limits(into *api.Limits) {
 	const most = 1 << 30
 	s.whole("limits.kv_max_value_size", &into.ValueBytes, 1, most)
 	s.whole("limits.txn_max_req_len", &into.TransactionBytes, 1, most)
+	s.whole("limits.snapshot_max_size", &into.SnapshotBytes, 1, math.MaxInt/2)
 	mode := string(into.Mode)
 	s.choice("limits.request_limits.mode", &mode, string(api.RateDisabled), string(api.RatePermissive), string(api.RateEnforcing))
 	into.Mode = api.RateMode(mode)

@@ -164,7 +164,7 @@ http_config {
   allow_write_http_from = ["10.1.2.3/8"]
   max_header_bytes = 4096
 }
-limits { http_max_conns_per_client = 7 kv_max_value_size = 8 txn_max_req_len = 9 request_limits { mode = "permissive" read_rate = 0.5 write_rate = -1 } }
+limits { http_max_conns_per_client = 7 kv_max_value_size = 8 txn_max_req_len = 9 snapshot_max_size = 10 request_limits { mode = "permissive" read_rate = 0.5 write_rate = -1 } }
 log_level = "TRACE"
 log_json = true
 log_file = "x/"
@@ -198,7 +198,7 @@ check { name = "c", ttl = "5s" }
 	want.ResponseHeaders, want.BlockEndpoints = map[string]string{"X-A": "b"}, []string{"/v1/acl"}
 	want.AllowWriteFrom, want.MaxHeaderBytes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, 4096
 	want.MaxConnsPerClient, want.CheckUpdateInterval, want.EnableDebug = 7, 7*time.Second, false
-	want.Limits = api.Limits{ValueBytes: 8, TransactionBytes: 9, Mode: api.RatePermissive, ReadRate: 0.5, WriteRate: -1}
+	want.Limits = api.Limits{ValueBytes: 8, TransactionBytes: 9, SnapshotBytes: 10, Mode: api.RatePermissive, ReadRate: 0.5, WriteRate: -1}
 	want.ServerPort, want.SerfPort = 3, 4
 	want.Telemetry = telemetry.Config{Prefix: "m", HideHostname: true}
 	want.DefaultWait, want.LongestWait, want.MinSessionTTL = 9*time.Second, 10*time.Second, time.Second

@@ -112,6 +112,7 @@ var agentKeys = []key{
 	{"limits.http_max_conns_per_client", whole, served},
 	{"limits.kv_max_value_size", whole, served},
 	{"limits.txn_max_req_len", whole, served},
+	{"limits.snapshot_max_size", whole, served}, // muster's own
 	{"limits.request_limits.mode", text, served},
 	{"limits.request_limits.read_rate", fraction, served},
 	{"limits.request_limits.write_rate", fraction, served},

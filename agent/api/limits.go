@@ -21,6 +21,10 @@ type Limits struct {
 	// More lets one client take more of the agent's memory.
 	ValueBytes       int
 	TransactionBytes int
+	// SnapshotBytes is how large the state in a snapshot that is restored may be,
+	// before it was compressed. 0 is 1 GiB. It is held in memory beside the one
+	// that it takes the place of.
+	SnapshotBytes int
 	// Mode says what is done about requests beyond ReadRate and WriteRate: how
 	// many that read, and that write, are let in per second, from all clients
 	// together. Ten times as many may come at once. 0 or less is no bound.
@@ -42,8 +46,8 @@ const (
 // Valid returns what is wrong with the limits, or nil.
 func (l Limits) Valid() error {
 	var faults []error
-	if l.ValueBytes < 0 || l.TransactionBytes < 0 {
-		faults = append(faults, fmt.Errorf("size limits %d and %d: want 0, for 512 KiB, or more", l.ValueBytes, l.TransactionBytes))
+	if l.ValueBytes < 0 || l.TransactionBytes < 0 || l.SnapshotBytes < 0 {
+		faults = append(faults, fmt.Errorf("size limits %d, %d and %d: want 0, for the default, or more", l.ValueBytes, l.TransactionBytes, l.SnapshotBytes))
 	}
 	switch l.Mode {
 	case "", RateDisabled, RatePermissive, RateEnforcing:
@@ -54,6 +58,8 @@ func (l Limits) Valid() error {
 }
 
 func (l Limits) valueBytes() int { return cmp.Or(l.ValueBytes, maxBody) }
+
+func (l Limits) snapshotBytes() int { return cmp.Or(l.SnapshotBytes, 1<<30) }
 
 func (l Limits) transactionBytes() int {
 	return max(cmp.Or(l.TransactionBytes, maxBody), l.ValueBytes)

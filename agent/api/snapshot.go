@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -34,8 +35,11 @@ func (a *API) snapshotRestore(r *http.Request) (any, error) {
 	if r.URL.Query().Has("stale") {
 		return nil, &failure{http.StatusInternalServerError, "stale not allowed for restore"}
 	}
-	saved, meta, err := archive.Read(r.Body)
-	if err != nil {
+	saved, meta, err := archive.Read(r.Body, int64(a.settings.Load().Limits.snapshotBytes()))
+	switch {
+	case errors.Is(err, archive.ErrTooLarge):
+		return nil, &failure{http.StatusRequestEntityTooLarge, err.Error() + "; limits.snapshot_max_size of the configuration allows more"}
+	case err != nil:
 		return nil, err
 	}
 	if err := a.local.Adopt(saved); err != nil {

@@ -117,29 +117,41 @@ const (
 	maxSums = 4 << 10
 )
 
-// Read reads an archive to its end. The error is the reader's, [ErrConsul], or
-// says what is wrong with it.
-func Read(in io.Reader) (*state.Saved, Meta, error) {
+// maxPadding is what may be behind the last file: tar fills up its last block,
+// and some tools write blocks of many KiB.
+const maxPadding = 1 << 20
+
+// ErrTooLarge reports an archive whose state is larger than it may be.
+var ErrTooLarge = errors.New("its state is too large")
+
+// Read reads an archive to its end. Its state, which is held as a whole, may
+// have most bytes: an archive is compressed, and a small one can say much. The
+// error is the reader's, [ErrConsul], [ErrTooLarge], or says what is wrong with
+// it.
+func Read(in io.Reader, most int64) (*state.Saved, Meta, error) {
 	var meta Meta
 	zip, err := gzip.NewReader(bufio.NewReader(in))
 	if err != nil {
 		return nil, meta, fmt.Errorf("failed to decompress snapshot: %w", err)
 	}
-	saved, err := readFiles(tar.NewReader(zip), &meta)
+	saved, err := readFiles(tar.NewReader(zip), &meta, most)
 	if err != nil {
 		return nil, meta, fmt.Errorf("failed to read snapshot file: %w", err)
 	}
 	// What is behind the last file is padding; the end of it has a checksum.
-	if _, err := io.Copy(io.Discard, zip); err != nil {
+	switch n, err := io.Copy(io.Discard, io.LimitReader(zip, maxPadding+1)); {
+	case err != nil:
 		return nil, meta, fmt.Errorf("failed to read snapshot file: %w", err)
+	case n > maxPadding:
+		return nil, meta, errors.New("failed to read snapshot file: there is more behind the last file")
 	}
 	return saved, meta, nil
 }
 
 // readFiles reads the files of an archive and compares their checksums.
-func readFiles(files *tar.Reader, meta *Meta) (*state.Saved, error) {
+func readFiles(files *tar.Reader, meta *Meta, most int64) (*state.Saved, error) {
 	metaSum, stateSum := sha256.New(), sha256.New()
-	if err := next(files, metaFile); err != nil {
+	if _, err := next(files, metaFile); err != nil {
 		return nil, err
 	}
 	text, err := small(io.TeeReader(files, metaSum), maxMeta)
@@ -152,14 +164,18 @@ func readFiles(files *tar.Reader, meta *Meta) (*state.Saved, error) {
 	if meta.Version != foreign {
 		return nil, ErrConsul
 	}
-	if err := next(files, stateFile); err != nil {
+	size, err := next(files, stateFile)
+	switch {
+	case err != nil:
 		return nil, err
+	case size > most: // the reader gives no more than the file says it has
+		return nil, fmt.Errorf("%w: %d bytes, and %d are the most", ErrTooLarge, size, most)
 	}
 	saved, err := state.Load(io.TeeReader(files, stateSum))
 	if err != nil {
 		return nil, err
 	}
-	if err := next(files, sumsFile); err != nil {
+	if _, err := next(files, sumsFile); err != nil {
 		return nil, err
 	}
 	sums, err := small(files, maxSums)
@@ -177,18 +193,18 @@ func readFiles(files *tar.Reader, meta *Meta) (*state.Saved, error) {
 	return saved, nil
 }
 
-// next goes to the next file, which must have the name.
-func next(files *tar.Reader, name string) error {
+// next goes to the next file, which must have the name, and returns its size.
+func next(files *tar.Reader, name string) (size int64, err error) {
 	header, err := files.Next()
 	switch {
 	case errors.Is(err, io.EOF):
-		return fmt.Errorf("%s is missing: %w", name, io.ErrUnexpectedEOF)
+		return 0, fmt.Errorf("%s is missing: %w", name, io.ErrUnexpectedEOF)
 	case err != nil:
-		return err
+		return 0, err
 	case header.Name != name:
-		return fmt.Errorf("it has a file %q where %s should be", header.Name, name)
+		return 0, fmt.Errorf("it has a file %q where %s should be", header.Name, name)
 	}
-	return nil
+	return header.Size, nil
 }
 
 // small reads a file that has no more bytes than bound.

@@ -14,8 +14,11 @@ import (
 	"github.com/realjf/muster/agent/state"
 )
 
+// enough is a size that no state here has.
+const enough = 1 << 20
+
 // aState returns a snapshot of a small registry, and what it is when saved.
-func aState(t *testing.T) (*state.Snapshot, string) {
+func aState(t testing.TB) (*state.Snapshot, string) {
 	t.Helper()
 	store := state.New()
 	if err := store.Write(func(w *state.Writer) error {
@@ -28,7 +31,7 @@ func aState(t *testing.T) (*state.Snapshot, string) {
 	return store.Snapshot(), saved(t, store.Snapshot())
 }
 
-func saved(t *testing.T, s *state.Snapshot) string {
+func saved(t testing.TB, s *state.Snapshot) string {
 	t.Helper()
 	var out strings.Builder
 	if err := s.Save(&out); err != nil {
@@ -60,7 +63,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	if err := Write(&file, snapshot, "v1"); err != nil {
 		t.Fatal(err)
 	}
-	got, meta, err := Read(&file)
+	got, meta, err := Read(&file, enough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,16 +85,16 @@ func TestBrokenArchives(t *testing.T) {
 	}
 	file := out.Bytes()
 	for n := range file {
-		if _, _, err := Read(bytes.NewReader(file[:n])); err == nil {
+		if _, _, err := Read(bytes.NewReader(file[:n]), enough); err == nil {
 			t.Fatalf("the first %d bytes of %d were taken for the whole", n, len(file))
 		}
 		flipped := bytes.Clone(file)
 		flipped[n] ^= 4
-		if got, _, err := Read(bytes.NewReader(flipped)); err == nil && rows(restored(t, got)) != rows(want) {
+		if got, _, err := Read(bytes.NewReader(flipped), enough); err == nil && rows(restored(t, got)) != rows(want) {
 			t.Fatalf("a change of byte %d was not seen", n)
 		}
 	}
-	if _, _, err := Read(io.MultiReader(bytes.NewReader(file), strings.NewReader("more"))); err == nil {
+	if _, _, err := Read(io.MultiReader(bytes.NewReader(file), strings.NewReader("more")), enough); err == nil {
 		t.Error("something behind the end was not seen")
 	}
 }
@@ -101,7 +104,7 @@ func TestArchiveOfConsul(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Read(bytes.NewReader(file)); !errors.Is(err, ErrConsul) {
+	if _, _, err := Read(bytes.NewReader(file), enough); !errors.Is(err, ErrConsul) {
 		t.Errorf("got %v, want %v", err, ErrConsul)
 	}
 }
@@ -147,7 +150,7 @@ func TestStrangeArchives(t *testing.T) {
 		"large checksums":    {packed(t, metaFile, meta, stateFile, text, sumsFile, strings.Repeat(" ", maxSums+1)), "a file has more than 4096 bytes"},
 		"a state after more": {packed(t, metaFile, meta, "x", "", stateFile, text), `it has a file "x" where state.bin should be`},
 	} {
-		if _, _, err := Read(c.file); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := Read(c.file, enough); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q in it", name, err, c.want)
 		}
 	}
