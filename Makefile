@@ -1,7 +1,7 @@
 CONSUL := .bin/consul
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint consul conformance bench ci
+.PHONY: help build test race lint fuzz consul conformance bench ci
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -21,6 +21,9 @@ lint: ## formatting, vet and staticcheck, for every build tag
 	go vet -tags conformance ./...
 	go tool staticcheck ./...
 	go tool staticcheck -tags conformance ./...
+
+fuzz: ## hostile input for every decoder, FUZZTIME (10m) each; FUZZ=NAME for some
+	.ci/fuzz $(or $(FUZZTIME),10m) $(FUZZ)
 
 consul: $(CONSUL) ## build a real Consul 1.19.2 into .bin (minutes, once)
 
