@@ -94,7 +94,9 @@ func TestTurnsUnderOverload(t *testing.T) {
 			t.Errorf("%d wait", waiting)
 		}
 		o.turns.mu.Unlock()
+		o.mu.Lock() // work ends meanwhile
 		o.waits = 0
+		o.mu.Unlock()
 		for range 1000 {
 			for range 10 {
 				o.work("y", 1, usual, 10*time.Millisecond)
