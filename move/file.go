@@ -114,5 +114,50 @@ func Load(r io.Reader) (*Contents, error) {
 	if err := strict.Decode(&contents); err != nil {
 		return nil, fmt.Errorf("its Content cannot be read: %w", err)
 	}
+	if err := contents.named(); err != nil {
+		return nil, fmt.Errorf("its Content cannot be read: %w", err)
+	}
 	return &contents, nil
+}
+
+// named returns what has no name to be known by, which only a hand can have
+// written, or nil.
+func (c *Contents) named() error {
+	var faults []error
+	want := func(what string, n int, r row, fields ...string) {
+		for _, field := range fields {
+			if r.text(field) == "" {
+				faults = append(faults, fmt.Errorf("%s %d has no %s", what, n+1, field))
+			}
+		}
+	}
+	for n, entry := range c.ConfigEntries {
+		want("config entry", n, entry, "Kind")
+	}
+	if c.Agent != nil {
+		for n, service := range c.Agent.Services {
+			want("service of the agent", n, service.Service, "ID", "Service")
+			for m, check := range service.Checks {
+				want(fmt.Sprintf("service of the agent %d: check", n+1), m, check.Check, "CheckID")
+			}
+		}
+		for n, check := range c.Agent.Checks {
+			want("check of the agent", n, check.Check, "CheckID")
+		}
+	}
+	for n, node := range c.Nodes {
+		want("node", n, node.Node, "Node", "Address")
+		for m, service := range node.Services {
+			want(fmt.Sprintf("node %d: service", n+1), m, service.Service, "ID", "Service")
+		}
+	}
+	for n, key := range c.Keys {
+		want("key", n, row{"key": key.Key}, "key")
+	}
+	for n, query := range c.Queries {
+		if template, _ := query["Template"].(map[string]any); row(template).text("Type") == "" {
+			want("query", n, query, "Name")
+		}
+	}
+	return errors.Join(faults...)
 }

@@ -18,7 +18,7 @@ func sample() *Contents {
 			Services: []AgentService{{row{"ID": "web", "Service": "web"}, "later", []AgentCheck{{check, row{"ID": "c", "Host": "memory<90%"}}}}},
 			Checks:   []AgentCheck{{check, nil}},
 		},
-		Nodes:   []Node{{row{"Node": "db"}, []row{check}, []NodeService{{row{"ID": "db-1"}, []row{check}}}}},
+		Nodes:   []Node{{row{"Node": "db", "Address": "10.0.0.2"}, []row{check}, []NodeService{{row{"ID": "db-1", "Service": "db"}, []row{check}}}}},
 		Keys:    []Key{{"a/b", 1<<64 - 1, []byte("\x00\xff")}, {"empty", 0, []byte{}}},
 		Queries: []row{{"Name": "q"}},
 		Left:    []Leaving{{Keys, "lock of a", "it is held"}},
@@ -62,8 +62,11 @@ func TestFileIsJudged(t *testing.T) {
 		"a changed value":         {strings.Replace(text, "a/b", "a/c", 1), "another checksum"},
 		"a field nobody knows":    {strings.Replace(withoutSum, `"From"`, `"Form"`, 1), `unknown field "Form"`},
 		"a value of a wrong sort": {strings.Replace(withoutSum, `"flags": 0`, `"flags": -1`, 1), "Content cannot be read"},
-		"changed on purpose":      {strings.Replace(withoutSum, "a/b", "a/c", 1), ""},
-		"laid out otherwise":      {strings.ReplaceAll(text, "\n  ", "\n\t  "), ""},
+		"things without names": {`{"Format":"muster export","Version":1,"Content":{"ConfigEntries":[null],"Queries":[{}],"Nodes":[{}],"Keys":[{}],"Agent":{"Services":[{}],"Checks":[{}]}}}`,
+			"config entry 1 has no Kind\nservice of the agent 1 has no ID\nservice of the agent 1 has no Service\ncheck of the agent 1 has no CheckID\n" +
+				"node 1 has no Node\nnode 1 has no Address\nkey 1 has no key\nquery 1 has no Name"},
+		"changed on purpose": {strings.Replace(withoutSum, "a/b", "a/c", 1), ""},
+		"laid out otherwise": {strings.ReplaceAll(text, "\n  ", "\n\t  "), ""},
 	} {
 		_, err := Load(strings.NewReader(c.text))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -78,7 +81,7 @@ func FuzzLoad(f *testing.F) {
 	text := saved(f, sample())
 	f.Add(text)
 	f.Add(text[:len(text)-40])
-	f.Add(`{"Format":"muster export","Version":1,"Content":{"Keys":[{"key":"a","value":null}],"ConfigEntries":[null,{"Kind":1}]}}`)
+	f.Add(`{"Format":"muster export","Version":1,"Content":{"Keys":[{"key":"a","value":null}],"ConfigEntries":[{"Kind":"mesh","N":1e400}]}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		contents, err := Load(strings.NewReader(text))
 		if err != nil {
