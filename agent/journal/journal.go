@@ -54,6 +54,7 @@ type Journal struct {
 	after  uint64 // the index of the last commit that is safe
 	grown  int64  // bytes of commits since the last state
 	limit  int64  // of grown, before the state is written anew
+	room   []byte // of the last record, for the next
 
 	failure error     // why the last commit could not be kept; nil when it was
 	retry   time.Time // when to try again
@@ -67,6 +68,9 @@ var _ state.Keeper = (*Journal)(nil)
 // mostLogs is how many logs there may be after a state: each restart begins
 // one.
 const mostLogs = 32
+
+// mostRoom is how much room a record leaves to the next at most.
+const mostRoom = 1 << 20
 
 // retryAfter is how long a journal that failed says so before it tries again:
 // each try writes the whole state.
@@ -153,7 +157,7 @@ func (j *Journal) begin() error {
 		return fmt.Errorf("begin a log: %w", err)
 	}
 	j.number++
-	if err := write(next, headOf(j.after)); err != nil {
+	if err := write(next, framed(headOf(j.after))); err != nil {
 		return errors.Join(fmt.Errorf("begin log %s: %w", name, err), next.Close())
 	}
 	if err := j.disk.sync(); err != nil {
@@ -165,7 +169,7 @@ func (j *Journal) begin() error {
 
 // write appends a record to a file, and returns when it is safe.
 func write(f file, record []byte) error {
-	if _, err := f.Write(framed(record)); err != nil {
+	if _, err := f.Write(record); err != nil {
 		return err
 	}
 	return f.Sync()
@@ -202,7 +206,11 @@ func (j *Journal) keep(before *state.Snapshot, commit []byte) error {
 		}
 		j.saveBeside(before)
 	}
-	if err := write(j.log, commit); err != nil {
+	record := frameIn(j.room, commit)
+	if j.room = record; cap(record) > mostRoom {
+		j.room = nil
+	}
+	if err := write(j.log, record); err != nil {
 		return fmt.Errorf("write %s: %w", logName(j.number), err)
 	}
 	index, err := indexOf(commit)

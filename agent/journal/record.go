@@ -23,10 +23,12 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // framed returns a record.
-func framed(text []byte) []byte {
-	record := make([]byte, frame, frame+len(text))
+func framed(text []byte) []byte { return frameIn(nil, text) }
+
+// frameIn is framed, in the room of a slice that nobody needs any more.
+func frameIn(room, text []byte) []byte {
+	record := append(append(room[:0], make([]byte, frame)...), text...)
 	binary.LittleEndian.PutUint32(record, uint32(len(text)))
-	record = append(record, text...)
 	binary.LittleEndian.PutUint32(record[4:], checksum(record))
 	return record
 }

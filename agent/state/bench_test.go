@@ -81,3 +81,32 @@ func BenchmarkGrowth(b *testing.B) {
 		})
 	}
 }
+
+// forgetful is a keeper that keeps nothing.
+type forgetful struct{}
+
+func (forgetful) Ready(*Snapshot) error        { return nil }
+func (forgetful) Keep(*Snapshot, []byte) error { return nil }
+func (forgetful) Replace(*Snapshot) error      { return nil }
+
+// BenchmarkKept is what a write costs beyond one in memory where its commit is
+// kept, the disk itself aside.
+func BenchmarkKept(b *testing.B) {
+	for name, s := range map[string]*Store{"memory": New(), "kept": Resume(Blank(), forgetful{})} {
+		if err := s.Write(func(w *Writer) error { return w.PutNode(Node{Node: "n", Address: "10.0.0.1"}) }); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				if err := s.Write(func(w *Writer) error {
+					return w.PutService(Service{Node: "n", ID: fmt.Sprintf("web-%d", n%1000), Service: "web", Tags: []string{"blue", "http"}, Address: "10.1.0.16", Port: n,
+						TaggedAddresses: map[string]ServiceAddress{"lan_ipv4": {"10.1.0.16", 12000}, "wan_ipv4": {"10.1.0.16", 12000}},
+						Meta:            map[string]string{"version": "", "zone": "a"}, Announced: true})
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

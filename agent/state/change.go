@@ -42,22 +42,34 @@ const (
 // commitHead is the first line of a commit.
 type commitHead struct{ Index uint64 }
 
-// writeCommit writes a commit as it is kept.
-func writeCommit(w io.Writer, index uint64, changes []change) error {
-	lines := newSavedWriter(w)
-	if err := lines.write(commitName, commitHead{index}); err != nil {
-		return err
+// commitText is a commit as it is kept. It has its room from the commit before.
+type commitText struct {
+	text  bytes.Buffer
+	lines *savedWriter // to text
+}
+
+// mostRoom is how much room a commit leaves to the next at most.
+const mostRoom = 1 << 20
+
+// of writes a commit, which is good until the next.
+func (t *commitText) of(index uint64, changes []change) ([]byte, error) {
+	if t.text.Reset(); t.lines == nil || t.text.Cap() > mostRoom {
+		t.text = bytes.Buffer{}
+		t.lines = newSavedWriter(&t.text)
+	}
+	if err := t.lines.write(commitName, commitHead{index}); err != nil {
+		return nil, err
 	}
 	for _, c := range changes {
-		name := c.table
+		mark := ""
 		if c.gone {
-			name = goneMark + name
+			mark = goneMark
 		}
-		if err := lines.write(name, saved(c.row)); err != nil {
-			return err
+		if err := t.lines.write(mark+c.table, saved(c.row)); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return t.text.Bytes(), nil
 }
 
 // Snapshot returns the state as it is now. It is good until the next
@@ -132,7 +144,10 @@ func newSavedWriter(out io.Writer) *savedWriter {
 }
 
 func (w *savedWriter) write(name string, value any) error {
-	if _, err := io.WriteString(w.out, name+" "); err != nil {
+	if _, err := io.WriteString(w.out, name); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w.out, " "); err != nil {
 		return err
 	}
 	return w.json.Encode(value)

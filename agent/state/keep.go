@@ -1,9 +1,6 @@
 package state
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // Keeper keeps commits where they outlive the process. Its methods are called
 // one at a time, and may block: nothing is written meanwhile.
@@ -69,9 +66,9 @@ func (s *Store) keep(w *Writer) error {
 		whole.entries.settle() // of the copy: who waits wakes later
 		err = s.keeper.Replace(&Snapshot{tables: &whole})
 	} else {
-		var commit bytes.Buffer
-		if err = writeCommit(&commit, w.index-1, w.changes); err == nil {
-			err = s.keeper.Keep(&Snapshot{tables: s.now.Load()}, commit.Bytes())
+		var commit []byte
+		if commit, err = s.text.of(w.index-1, w.changes); err == nil {
+			err = s.keeper.Keep(&Snapshot{tables: s.now.Load()}, commit)
 		}
 	}
 	if err != nil {

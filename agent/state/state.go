@@ -35,9 +35,10 @@ type Store struct {
 	topics *topics
 
 	commits commits
-	keeper  Keeper // nil for a store that lives in memory alone
-	index   uint64 // the last write's; belongs to the commit that goes on
-	graves  int    // tombstones there are; likewise
+	keeper  Keeper     // nil for a store that lives in memory alone
+	index   uint64     // the last write's; belongs to the commit that goes on
+	graves  int        // tombstones there are; likewise
+	text    commitText // the last commit, for its keeper; likewise
 }
 
 // New returns an empty store. Its first index is the number of microseconds
