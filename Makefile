@@ -1,7 +1,8 @@
 CONSUL := .bin/consul
+KILLS := 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz consul conformance bench ci
+.PHONY: help build test race lint fuzz kills consul conformance bench ci
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -24,6 +25,9 @@ lint: ## formatting, vet and staticcheck, for every build tag
 
 fuzz: ## hostile input for every decoder, FUZZTIME (10m) each; FUZZ=NAME for some
 	.ci/fuzz $(or $(FUZZTIME),10m) $(FUZZ)
+
+kills: ## kill a registry on disk while it is written, 1,000 times (KILLS=30 for fewer)
+	go test -count=1 -timeout 1h -v -run 'TestNothingAcknowledgedIsLost$$' ./test -kills $(KILLS)
 
 consul: $(CONSUL) ## build a real Consul 1.19.2 into .bin (minutes, once)
 
