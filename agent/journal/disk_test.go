@@ -22,6 +22,7 @@ type testDisk struct {
 	ops    int
 	offAt  int   // the operation at which the power goes; never for 0
 	fails  error // of all operations that need room, while it is not nil
+	unsafe error // of the next sync of a file; nothing that was written until then ever gets safe
 
 	names map[string]*testFile // as they are
 	safe  map[string]*testFile // as they were when they were last synced
@@ -32,6 +33,7 @@ type testFile struct {
 	disk *testDisk
 	data []byte
 	safe int // bytes of data that are
+	lost bool
 }
 
 func newTestDisk(random *rand.Rand) *testDisk {
@@ -63,7 +65,7 @@ func (d *testDisk) crashed() *testDisk {
 	}
 	for name, f := range kept {
 		data := f.survives(d.random)
-		next.names[name] = &testFile{next, data, len(data)}
+		next.names[name] = &testFile{disk: next, data: data, safe: len(data)}
 	}
 	next.safe = maps.Clone(next.names)
 	return next
@@ -167,7 +169,15 @@ func (f *testFile) Sync() error {
 	if err := f.disk.op(true); err != nil {
 		return err
 	}
-	f.safe = len(f.data)
+	// As Linux does: what could not be written is forgotten, the next sync
+	// succeeds, and only a new file is as it seems.
+	if err := f.disk.unsafe; err != nil {
+		f.disk.unsafe, f.lost = nil, true
+		return err
+	}
+	if !f.lost {
+		f.safe = len(f.data)
+	}
 	return nil
 }
 

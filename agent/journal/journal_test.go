@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,35 +115,90 @@ func TestPowerFailures(t *testing.T) {
 	}
 }
 
-// TestFullDisk: on a full disk writes fail and say why, everything can be read,
-// and when there is room again writes are kept, those before too.
-func TestFullDisk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newTestDisk(rand.New(rand.NewPCG(1, 1)))
-		l := begin(t, d, Config{})
-		l.mustSet("a", "1")
-		d.fails = syscall.ENOSPC
-		for range 3 {
-			if err := l.set("b", "2"); !errors.As(err, new(state.NotKept)) || !errors.Is(err, syscall.ENOSPC) {
-				t.Fatalf("got %v, want that there is no room", err)
+// TestFailedSync: once a sync has failed, what was written is nowhere, and a
+// later sync that succeeds says nothing. So nothing more is acknowledged until
+// all is written anew elsewhere; whatever was before the power went is there.
+func TestFailedSync(t *testing.T) {
+	for seed := range uint64(50) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			d := newTestDisk(rand.New(rand.NewPCG(seed, 1)))
+			l := begin(t, d, Config{LogSize: 2000})
+			kept := map[string]string{}    // acknowledged
+			maybe := map[string][]string{} // not, since then, by key
+			failed := 0
+			for n := range 200 {
+				if random.IntN(10) == 0 {
+					d.unsafe = syscall.EIO
+				}
+				k, v := fmt.Sprint("k", random.IntN(8)), fmt.Sprint(n)
+				if err := l.set(k, v); err == nil {
+					kept[k], maybe[k] = v, nil
+				} else {
+					failed++
+					maybe[k] = append(maybe[k], v)
+					if !errors.Is(err, syscall.EIO) {
+						t.Fatalf("seed %d: %v", seed, err)
+					}
+				}
+				if random.IntN(2) == 0 {
+					time.Sleep(retryAfter)
+				}
+				l.journal.saving.Wait() // its syncs are not to fail by chance
 			}
+			if failed == 0 || len(kept) == 0 {
+				t.Errorf("seed %d: %d writes failed and %d keys are kept: the story tells nothing", seed, failed, len(kept))
+			}
+			_ = l.journal.Close()
+			there := begin(t, d.crashed(), Config{}).keys()
+			for k := range there {
+				if there[k] != kept[k] && !slices.Contains(maybe[k], there[k]) {
+					t.Errorf("seed %d: %s is %q, acknowledged was %q, and then asked for %q", seed, k, there[k], kept[k], maybe[k])
+				}
+			}
+			for k := range kept {
+				if there[k] == "" {
+					t.Errorf("seed %d: %s was acknowledged, and is not there", seed, k)
+				}
+			}
+		})
+	}
+}
+
+// TestFullDisk: on a disk that takes nothing any more writes fail and say why,
+// everything can be read, and when it takes some again writes are kept, those
+// before too.
+func TestFullDisk(t *testing.T) {
+	for name, why := range map[string]error{"full": syscall.ENOSPC, "over its quota": syscall.EDQUOT, "read-only": syscall.EROFS, "broken": syscall.EIO} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { fullDisk(t, why) }) })
+	}
+}
+
+func fullDisk(t *testing.T, why error) {
+	d := newTestDisk(rand.New(rand.NewPCG(1, 1)))
+	l := begin(t, d, Config{})
+	l.mustSet("a", "1")
+	d.fails = why
+	for range 3 {
+		if err := l.set("b", "2"); !errors.As(err, new(state.NotKept)) || !errors.Is(err, why) {
+			t.Fatalf("got %v, want %v", err, why)
 		}
-		if got := l.keys()["a"]; got != "1" {
-			t.Errorf("got %q, want what was there", got)
-		}
-		d.fails = nil
-		if err := l.set("c", "3"); err == nil {
-			t.Error("the disk was asked again at once")
-		}
-		time.Sleep(retryAfter)
-		l.mustSet("c", "3")
-		l.mustSet("d", "4")
-		want := l.keys()
-		l.close()
-		if got := begin(t, d.crashed(), Config{}).keys(); !maps.Equal(got, want) || got["c"] != "3" {
-			t.Errorf("got %v, want %v", got, want)
-		}
-	})
+	}
+	if got := l.keys()["a"]; got != "1" {
+		t.Errorf("got %q, want what was there", got)
+	}
+	d.fails = nil
+	if err := l.set("c", "3"); err == nil {
+		t.Error("the disk was asked again at once")
+	}
+	time.Sleep(retryAfter)
+	l.mustSet("c", "3")
+	l.mustSet("d", "4")
+	want := l.keys()
+	l.close()
+	if got := begin(t, d.crashed(), Config{}).keys(); !maps.Equal(got, want) || got["c"] != "3" {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }
 
 // TestStateIsWrittenAnew: logs do not grow without bound, and what they held
@@ -334,7 +390,7 @@ func FuzzRecords(f *testing.F) {
 			}
 		}
 		d := newTestDisk(rand.New(rand.NewPCG(1, 1)))
-		d.names[logName(1)] = &testFile{d, data, len(data)}
+		d.names[logName(1)] = &testFile{disk: d, data: data, safe: len(data)}
 		if j, _, err := open(d, Config{CutDamaged: true}); err == nil {
 			check(t, j.Close())
 		}
