@@ -397,7 +397,7 @@ func FuzzRecords(f *testing.F) {
 	})
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
