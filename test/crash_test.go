@@ -53,7 +53,7 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 			acknowledged += w.acknowledged
 		}
 		if t.Failed() {
-			lost = "and not all is as it was promised, see above"
+			lost = "ended by the error above"
 		}
 		t.Logf("%d kills, %d acknowledged writes, %s", life, acknowledged, lost)
 	}()
