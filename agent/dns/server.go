@@ -16,6 +16,7 @@ package dns
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,8 @@ type Server struct {
 	conns    chan struct{} // has one for each connection
 	silent   silent
 	idle     time.Duration
+	// handshake is how long one may take.
+	handshake time.Duration
 
 	doors []door
 }
@@ -70,7 +73,7 @@ func New(store *state.Store, here func() state.Node, config Config, settings Set
 	}
 	s := &Server{
 		store: store, here: here, zone: newZone(config.Domain, config.AltDomain), logger: config.Logger,
-		kept: newCache(mostKept), waiting: make(chan struct{}, mostWaiting), conns: make(chan struct{}, mostConns), silent: silent{more: make(chan struct{}, 1)}, idle: idle,
+		kept: newCache(mostKept), waiting: make(chan struct{}, mostWaiting), conns: make(chan struct{}, mostConns), silent: silent{more: make(chan struct{}, 1)}, idle: idle, handshake: handshake,
 	}
 	return s, s.Adjust(settings)
 }
@@ -85,10 +88,13 @@ func (s *Server) Adjust(settings Settings) error {
 	return nil
 }
 
-// door is an address that is listened on, over UDP and over TCP.
+// door is an address that is listened on, over UDP and over TCP; or over TLS
+// alone.
 type door struct {
-	udp *net.UDPConn
+	udp *net.UDPConn // nil with secure
 	tcp *net.TCPListener
+	// secure says how to speak TLS over tcp (RFC 7858); nil for not at all.
+	secure *tls.Config
 }
 
 // Listen binds an address, host:port, over UDP and TCP; port 0 takes one that
@@ -98,6 +104,16 @@ func (s *Server) Listen(address string) error {
 	d, err := open(address)
 	if err == nil {
 		s.doors = append(s.doors, d)
+	}
+	return err
+}
+
+// ListenTLS binds an address for DNS over TLS (RFC 7858), as [Server.Listen]
+// does.
+func (s *Server) ListenTLS(address string, secure *tls.Config) error {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		s.doors = append(s.doors, door{tcp: l.(*net.TCPListener), secure: secure})
 	}
 	return err
 }
@@ -126,11 +142,18 @@ func open(address string) (d door, err error) {
 	return door{}, err
 }
 
-// Addrs returns where it listens, as host:port.
-func (s *Server) Addrs() []string {
-	all := make([]string, len(s.doors))
-	for n, d := range s.doors {
-		all[n] = d.tcp.Addr().String()
+// Addrs returns where it listens over UDP and TCP, as host:port.
+func (s *Server) Addrs() []string { return s.addrs(false) }
+
+// TLSAddrs returns where it listens over TLS.
+func (s *Server) TLSAddrs() []string { return s.addrs(true) }
+
+func (s *Server) addrs(secure bool) []string {
+	all := []string{}
+	for _, d := range s.doors {
+		if (d.secure != nil) == secure {
+			all = append(all, d.tcp.Addr().String())
+		}
 	}
 	return all
 }
@@ -139,7 +162,10 @@ func (s *Server) Addrs() []string {
 func (s *Server) Close() error {
 	var faults []error
 	for _, d := range s.doors {
-		faults = append(faults, d.tcp.Close(), d.udp.Close())
+		faults = append(faults, d.tcp.Close())
+		if d.udp != nil {
+			faults = append(faults, d.udp.Close())
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -167,8 +193,12 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	for _, d := range s.doors {
-		serve("UDP", func(ctx, patience context.Context) error { return s.serveUDP(ctx, patience, d.udp) })
-		serve("TCP", func(ctx, patience context.Context) error { return s.serveTCP(ctx, patience, d.tcp) })
+		network := "TLS"
+		if d.secure == nil {
+			network = "TCP"
+			serve("UDP", func(ctx, patience context.Context) error { return s.serveUDP(ctx, patience, d.udp) })
+		}
+		serve(network, func(ctx, patience context.Context) error { return s.serveTCP(ctx, patience, d.tcp, d.secure) })
 	}
 	<-ctx.Done()
 	defer time.AfterFunc(grace, lose).Stop()

@@ -16,7 +16,7 @@ type silent struct {
 }
 
 // add takes a connection up, until the function that it returns is called.
-func (s *silent) add(conn *net.TCPConn) (remove func()) {
+func (s *silent) add(conn net.Conn) (remove func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.conns.PushBack(conn)
@@ -40,6 +40,6 @@ func (s *silent) closeOne() bool {
 	if one == nil {
 		return false
 	}
-	_ = s.conns.Remove(one).(*net.TCPConn).Close() // who reads from it sees it
+	_ = s.conns.Remove(one).(net.Conn).Close() // who reads from it sees it
 	return true
 }

@@ -46,7 +46,10 @@ func (r *request) skimOption(rest []byte) bool {
 	}
 	r.edns, r.takes = true, int(binary.BigEndian.Uint16(rest[3:]))
 	for options := rest[11:]; len(options) > 0; {
-		if len(options) < 4 || binary.BigEndian.Uint16(options) != dns.EDNS0COOKIE {
+		if len(options) < 4 {
+			return false
+		}
+		if kind := binary.BigEndian.Uint16(options); kind != dns.EDNS0COOKIE && kind != dns.EDNS0PADDING {
 			return false
 		}
 		length := 4 + int(binary.BigEndian.Uint16(options[2:]))

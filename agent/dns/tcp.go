@@ -3,6 +3,7 @@ package dns
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -19,8 +20,9 @@ const (
 	slow = 2 * time.Second
 )
 
-// serveTCP answers connections until ctx ends, each on a goroutine.
-func (s *Server) serveTCP(ctx, patience context.Context, l *net.TCPListener) error {
+// serveTCP answers connections until ctx ends, each on a goroutine; over TLS
+// when secure says how.
+func (s *Server) serveTCP(ctx, patience context.Context, l *net.TCPListener, secure *tls.Config) error {
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })() // ends Accept
 	var conns sync.WaitGroup
 	defer conns.Wait() // they end with ctx, or with patience in the middle of an answer
@@ -47,7 +49,7 @@ func (s *Server) serveTCP(ctx, patience context.Context, l *net.TCPListener) err
 		heard := s.silent.add(conn)
 		conns.Go(func() { // ends with ctx; awaited above
 			defer func() { <-s.conns }()
-			if err := s.converse(ctx, patience, conn, heard); err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
+			if err := s.converse(ctx, patience, wrap(conn, secure), heard); err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
 				s.logger.Debug("a connection for DNS ended", "from", conn.RemoteAddr(), "error", err)
 			}
 		})
@@ -81,9 +83,14 @@ func (s *Server) place(ctx context.Context) bool {
 // converse answers the messages of a connection, one by one, until there are
 // no more or ctx ends: then it answers the one it has. The connection is among
 // the silent ones until heard is called.
-func (s *Server) converse(ctx, patience context.Context, conn *net.TCPConn, heard func()) error {
+func (s *Server) converse(ctx, patience context.Context, conn net.Conn, heard func()) error {
 	defer func() { _ = conn.Close() }() // all was said
 	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
+	bare, secure, err := s.greet(ctx, conn)
+	if err != nil {
+		heard()
+		return err
+	}
 	from := netip.AddrPort{}
 	if at, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		from = at.AddrPort()
@@ -92,8 +99,7 @@ func (s *Server) converse(ctx, patience context.Context, conn *net.TCPConn, hear
 	var w writer
 	var msg, out []byte
 	in := bufio.NewReader(conn)
-	for ; ; heard = s.silent.add(conn) {
-		var err error
+	for ; ; heard = s.silent.add(bare) {
 		msg, err = s.next(ctx, conn, in, msg)
 		heard()
 		if err != nil {
@@ -105,6 +111,9 @@ func (s *Server) converse(ctx, patience context.Context, conn *net.TCPConn, hear
 		}
 		if answer == nil {
 			continue
+		}
+		if secure {
+			answer = pad(answer)
 		}
 		out = binary.BigEndian.AppendUint16(out[:0], uint16(len(answer)))
 		out = append(out, answer...)
@@ -119,7 +128,7 @@ func (s *Server) converse(ctx, patience context.Context, conn *net.TCPConn, hear
 
 // next reads a message (RFC 1035, section 4.2.2) into the memory of msg, if
 // that is enough.
-func (s *Server) next(ctx context.Context, conn *net.TCPConn, in *bufio.Reader, msg []byte) ([]byte, error) {
+func (s *Server) next(ctx context.Context, conn net.Conn, in *bufio.Reader, msg []byte) ([]byte, error) {
 	var length [2]byte
 	if err := allow(ctx, conn, s.idle); err != nil {
 		return nil, err
@@ -139,7 +148,7 @@ func (s *Server) next(ctx context.Context, conn *net.TCPConn, in *bufio.Reader, 
 }
 
 // allow gives reading a time, unless ctx has ended.
-func allow(ctx context.Context, conn *net.TCPConn, span time.Duration) error {
+func allow(ctx context.Context, conn net.Conn, span time.Duration) error {
 	if err := conn.SetReadDeadline(time.Now().Add(span)); err != nil {
 		return err
 	}
