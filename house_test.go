@@ -45,6 +45,7 @@ var house = map[string]struct {
 	"service":               {2, library},
 	"discover/balance":      {2, library},
 	"agent/check":           {2, agency},
+	"agent/credential":      {2, agency},
 	"agent/archive":         {2, agency},
 	"agent/event":           {2, agency},
 	"agent/query":           {2, agency},

@@ -21,7 +21,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +29,7 @@ import (
 	connlimit "github.com/hashicorp/go-connlimit"
 
 	"github.com/realjf/muster/agent/api"
+	"github.com/realjf/muster/agent/credential"
 	"github.com/realjf/muster/agent/dns"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/monitor"
@@ -54,8 +54,9 @@ type Agent struct {
 	limit    *connlimit.Limiter // of connections per client
 	door     *door
 	dns      *dns.Server
-	tls      atomic.Pointer[tls.Config] // of the configuration in force
-	left     chan struct{}              // closed when a client asked the agent to leave
+	https    *credential.Keeper // nil where nobody speaks it
+	dot      *credential.Keeper // of DNS over TLS; likewise
+	left     chan struct{}      // closed when a client asked the agent to leave
 
 	mu     sync.Mutex // one reconfiguration at a time
 	config Config     // as it is in force
@@ -133,23 +134,42 @@ func New(config Config) (_ *Agent, err error) {
 		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
 		door:  &door{rooms: v1}, left: left, config: config}
 	a.door.headers.Store(headers(config))
-	a.tls.Store(config.TLS)
+	if err := a.takeCredentials(); err != nil {
+		return nil, err
+	}
 	a.dns, err = dns.New(store, announced.Node, dns.Config{Domain: config.Domain, AltDomain: config.AltDomain, Logger: log.Logger("dns")}, config.DNS)
 	if err != nil {
 		return nil, err
 	}
-	if a.doors, err = listen(config, a.tls.Load, newCrowd(logger)); err != nil {
-		return nil, fmt.Errorf("listen for the API: %w", err)
-	}
-	err = config.listenDNS(a.dns)
-	switch {
-	case config.DNSIfFree && errors.Is(err, syscall.EADDRINUSE):
-		logger.Warn("DNS is not served: its address is in use", "at", config.DNSAddr)
-	case err != nil:
-		return nil, errors.Join(&DNSError{err}, a.doors.close())
+	if a.doors, err = a.listen(); err != nil {
+		return nil, err
 	}
 	v1.Adjust(a.settings())
 	return a, nil
+}
+
+// listen binds all addresses, or none.
+func (a *Agent) listen() (doors listeners, err error) {
+	c := a.config
+	var https *tls.Config
+	if a.https != nil {
+		https = a.https.Server("h2", "http/1.1")
+	}
+	if doors, err = listen(c, https, newCrowd(a.logger)); err != nil {
+		return nil, fmt.Errorf("listen for the API: %w", err)
+	}
+	err = listenDNS(c.DNSAddr, a.dns.Listen)
+	if c.DNSIfFree && errors.Is(err, syscall.EADDRINUSE) {
+		a.logger.Warn("DNS is not served: its address is in use", "at", c.DNSAddr)
+		err = nil
+	}
+	if err == nil && a.dot != nil {
+		err = listenDNS(c.DNSTLSAddr, func(address string) error { return a.dns.ListenTLS(address, a.dot.Server("dot")) })
+	}
+	if err != nil {
+		return nil, errors.Join(&DNSError{err}, doors.close(), a.dns.Close())
+	}
+	return doors, nil
 }
 
 // node is the machine as Consul's catalog describes one.
@@ -202,6 +222,9 @@ func (a *Agent) URLs() []string { return a.doors.urls() }
 // DNSAddrs returns where DNS is served, as host:port.
 func (a *Agent) DNSAddrs() []string { return a.dns.Addrs() }
 
+// DNSTLSAddrs returns where DNS over TLS is served.
+func (a *Agent) DNSTLSAddrs() []string { return a.dns.TLSAddrs() }
+
 // DNSError is why an address of DNS cannot be listened on.
 type DNSError struct{ err error }
 
@@ -240,6 +263,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	rooms.Go(func() { _ = a.local.Run(ctx) }) // these end with ctx; awaited below
 	rooms.Go(func() { a.sessions.Run(ctx) })
+	for _, keeper := range a.keepers() {
+		rooms.Go(func() { keeper.Run(ctx) }) // likewise
+	}
 	rooms.Go(func() {
 		select {
 		case <-a.left:
@@ -248,7 +274,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	a.logger.Info("registry is open", "at", a.URLs(), "dns", a.DNSAddrs(), "node", a.local.Node().Node)
+	a.logger.Info("registry is open", "at", a.URLs(), "dns", a.DNSAddrs(), "dns_tls", a.DNSTLSAddrs(), "node", a.local.Node().Node)
 
 	var failure error
 	select {

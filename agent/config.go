@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/realjf/muster/agent/api"
+	"github.com/realjf/muster/agent/credential"
 	"github.com/realjf/muster/agent/dns"
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/state"
@@ -28,8 +28,9 @@ type Config struct {
 	HTTPAddr string
 	// HTTPSAddr is the same for the API over TLS, for which TLS says how.
 	HTTPSAddr string
-	// TLS has the certificate, and whose certificates are asked of clients.
-	TLS *tls.Config
+	// TLS has the files of the certificate, and of those who sign the clients'.
+	// They are read again when they change.
+	TLS credential.Settings
 	// UnixSockets says whose the sockets are, and who may use them.
 	UnixSockets UnixSockets
 
@@ -39,6 +40,10 @@ type Config struct {
 	// DNSIfFree goes on without DNS, and with a warning, when its address is in
 	// use: for those who did not ask for it.
 	DNSIfFree bool
+	// DNSTLSAddr is what DNS over TLS listens on (RFC 7858), for which DNSTLS says
+	// how. Empty is none.
+	DNSTLSAddr string
+	DNSTLS     credential.Settings
 	// Domain is the zone of its names, "consul" by default; AltDomain is another
 	// one, with the same names.
 	Domain    string
@@ -215,8 +220,19 @@ func (c Config) Validate() error {
 	if err := c.DNS.Valid(); err != nil {
 		wrong("DNS", "DNS:", "%w", err)
 	}
-	if c.HTTPSAddr != "" && (c.TLS == nil || len(c.TLS.Certificates) == 0) {
-		wrong("TLS", "HTTPS", "needs a certificate")
+	if _, err := sockets(c.DNSTLSAddr); err != nil {
+		wrong("DNSTLSAddr", "DNS over TLS address", "%q: %w", c.DNSTLSAddr, err)
+	}
+	for _, side := range []struct {
+		setting, protocol, addresses string
+		files                        credential.Settings
+	}{{"HTTPS", "https", c.HTTPSAddr, c.TLS}, {"DNS over TLS", "dns", c.DNSTLSAddr, c.DNSTLS}} {
+		if side.addresses == "" {
+			continue
+		}
+		if _, err := side.files.Read(); err != nil {
+			faults = append(faults, Fault{side.setting + ":", fileKeys(side.protocol, err), err})
+		}
 	}
 	if _, err := c.UnixSockets.mode(); err != nil {
 		wrong("UnixSockets", "Unix sockets:", "%w", err)

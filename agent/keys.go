@@ -3,6 +3,8 @@ package agent
 import (
 	"errors"
 	"strings"
+
+	"github.com/realjf/muster/agent/credential"
 )
 
 // keys are the keys of Consul's files that the fields of a [Config] come from:
@@ -12,6 +14,8 @@ var keys = map[string][]string{
 	"HTTPSAddr":           {"addresses.https", "client_addr", "ports.https"},
 	"TLS":                 {"tls.https"},
 	"DNSAddr":             {"addresses.dns", "client_addr", "ports.dns"},
+	"DNSTLSAddr":          {"addresses.dns_tls", "client_addr", "ports.dns_tls"},
+	"DNSTLS":              {"tls.dns"},
 	"Domain":              {"domain"},
 	"AltDomain":           {"alt_domain"},
 	"DNS":                 {"recursors", "dns_config"},
@@ -39,6 +43,41 @@ var keys = map[string][]string{
 	"CheckOutputMaxSize":  {"check_output_max_size"},
 	"Telemetry":           {"telemetry"},
 	"Pretty":              {"-dev"},
+}
+
+// partKeys are the keys of a protocol that say which files its TLS is made of.
+var partKeys = map[credential.Part][]string{
+	credential.Certificate: {"cert_file"},
+	credential.Key:         {"key_file"},
+	credential.Authorities: {"ca_file", "ca_path", "verify_incoming"},
+}
+
+// fileKeys are the keys that a fault of a protocol's files comes from, those
+// first that win over the others.
+func fileKeys(protocol string, err error) (all []string) {
+	var fault *credential.Fault
+	if !errors.As(err, &fault) {
+		return nil
+	}
+	for _, name := range partKeys[fault.Part] {
+		all = append(all, TLSKeys(protocol, name)...)
+	}
+	return all
+}
+
+// TLSKeys are the keys that may say something of TLS of a protocol, "https" or
+// "dns", those first that win over the others: its own, those of all protocols,
+// and the old one. DNS does as HTTPS does where nobody says otherwise.
+func TLSKeys(protocol, name string) []string {
+	var all []string
+	if protocol != "https" {
+		all = append(all, "tls."+protocol+"."+name)
+	}
+	all = append(all, "tls.https."+name)
+	if name == "verify_incoming" {
+		all = append(all, "verify_incoming_https")
+	}
+	return append(all, "tls.defaults."+name, name)
 }
 
 // Fault is what is wrong with a setting.

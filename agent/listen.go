@@ -11,8 +11,6 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
-
-	"github.com/realjf/muster/agent/dns"
 )
 
 // address is one of those that the API listens on.
@@ -57,15 +55,15 @@ func sockets(text string) ([]string, error) {
 	return all, err
 }
 
-// listenDNS binds the addresses of DNS, or none of them.
-func (c Config) listenDNS(server *dns.Server) error {
-	addresses, err := sockets(c.DNSAddr)
+// listenDNS binds addresses of DNS, one by one.
+func listenDNS(addresses string, listen func(address string) error) error {
+	all, err := sockets(addresses)
 	if err != nil {
 		return err
 	}
-	for _, address := range addresses {
-		if err := server.Listen(address); err != nil {
-			return errors.Join(err, server.Close())
+	for _, address := range all {
+		if err := listen(address); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -80,9 +78,9 @@ type listener struct {
 	scheme string
 }
 
-// listen binds all addresses of a configuration, or none.
-// current says how to speak TLS with who connects.
-func listen(config Config, current func() *tls.Config, crowd *crowd) (bound listeners, err error) {
+// listen binds all addresses of the API, or none. Over HTTPS, https says how to
+// speak TLS with who connects.
+func listen(config Config, https *tls.Config, crowd *crowd) (bound listeners, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, bound.close())
@@ -103,9 +101,7 @@ func listen(config Config, current func() *tls.Config, crowd *crowd) (bound list
 			}
 			l = counted{l, crowd}
 			if side.scheme == "https" {
-				l = tls.NewListener(l, &tls.Config{
-					GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current(), nil },
-				})
+				l = tls.NewListener(l, https)
 			}
 			bound = append(bound, listener{l, side.scheme})
 		}

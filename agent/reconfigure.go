@@ -77,6 +77,10 @@ func (a *Agent) Reconfigure(next Config) error {
 	if err := next.Validate(); err != nil {
 		return fmt.Errorf("agent configuration: %w", err)
 	}
+	https, dot, err := next.credentials()
+	if err != nil {
+		return fmt.Errorf("agent configuration: %w", err)
+	}
 	definitions, err := next.announced()
 	if err != nil {
 		return err
@@ -103,9 +107,7 @@ func (a *Agent) Reconfigure(next Config) error {
 	if err := a.dns.Adjust(next.DNS); err != nil { // which was looked at with the rest
 		return err
 	}
-	if next.TLS != nil { // what listens goes on with what it has
-		a.tls.Store(next.TLS)
-	}
+	a.renew(https, dot)
 	if stay := a.config.fixed(next); len(stay) > 0 {
 		a.logger.Warn("the registry must be started again for some changes", "settings", strings.Join(stay, ", "))
 	}
@@ -145,7 +147,7 @@ func (c Config) fixed(next Config) []string {
 	now, then := reflect.ValueOf(c.with(next)), reflect.ValueOf(next)
 	for i := range now.NumField() {
 		switch name := now.Type().Field(i).Name; name {
-		case "Logger", "Reload", "TLS", "Version": // not settings, or not to be compared
+		case "Logger", "Reload", "TLS", "DNSTLS", "Version": // not settings, or not to be compared
 		default:
 			if !reflect.DeepEqual(now.Field(i).Interface(), then.Field(i).Interface()) {
 				names = append(names, called(name))

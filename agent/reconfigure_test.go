@@ -2,14 +2,9 @@ package agent_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,7 +14,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	consul "github.com/hashicorp/consul/api"
 
@@ -82,9 +76,9 @@ func TestDoors(t *testing.T) {
 	config := quiet()
 	config.HTTPAddr = "127.0.0.1:0 127.0.0.1:0 unix://" + socket
 	config.UnixSockets.Mode = "0640"
-	authority, certificate := certificates(t)
-	config.HTTPSAddr = "127.0.0.1:0"
-	config.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: authority, ClientAuth: tls.RequireAndVerifyClientCert}
+	files, authority, certificate := certificates(t)
+	config.HTTPSAddr, config.TLS = "127.0.0.1:0", files
+	config.TLS.Verify = true
 	a := run(t, config)
 
 	urls := a.URLs()
@@ -92,7 +86,7 @@ func TestDoors(t *testing.T) {
 		t.Fatalf("got %q, want two ports, the socket, and one that speaks TLS", urls)
 	}
 	for _, url := range urls {
-		_, api := client(t, url, &tls.Config{RootCAs: authority, Certificates: config.TLS.Certificates})
+		_, api := client(t, url, &tls.Config{RootCAs: authority, Certificates: []tls.Certificate{certificate}})
 		if _, err := api.Status().Leader(); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}
@@ -139,62 +133,6 @@ func errText(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-func TestReconfigureTLS(t *testing.T) {
-	authority, certificate := certificates(t)
-	config := quiet()
-	config.HTTPSAddr, config.TLS = "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}}
-	a := run(t, config)
-	trusts := func(authority *x509.CertPool) bool {
-		_, api := client(t, a.URLs()[1], &tls.Config{RootCAs: authority})
-		_, err := api.Status().Leader()
-		return err == nil
-	}
-	if !trusts(authority) {
-		t.Fatal("the first certificate is not shown")
-	}
-	without := config
-	without.HTTPSAddr, without.TLS = "", nil
-	if err := a.Reconfigure(without); err != nil {
-		t.Fatal(err)
-	}
-	if !trusts(authority) {
-		t.Error("without another certificate the first one is not shown any more")
-	}
-	next, certificate := certificates(t)
-	config.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
-	if err := a.Reconfigure(config); err != nil {
-		t.Fatal(err)
-	}
-	if !trusts(next) || trusts(authority) {
-		t.Error("the next certificate is not shown")
-	}
-}
-
-// certificates returns an authority and a certificate of its for 127.0.0.1,
-// for servers and clients.
-func certificates(t *testing.T) (*x509.CertPool, tls.Certificate) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return pool, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 func TestWhoIsLetIn(t *testing.T) {

@@ -52,7 +52,7 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 	}
 	defer func() { err = errors.Join(err, log.close()) }()
 	warn(log.Logger, cfg.Warnings)
-	r := &reloader{read: read, log: log, settings: cfg}
+	r := &reloader{read: read, log: log, settings: cfg, seen: cfg.Read}
 	cfg.Registry.Logger, cfg.Registry.Reload = log.Logger, r.reload
 
 	r.agent, err = agent.New(cfg.Registry)
@@ -79,7 +79,7 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 		}
 		defer func() { err = errors.Join(err, os.Remove(cfg.PIDFile)) }()
 	}
-	announce(root.Writer, cfg.Registry.DataDir, r.agent.URLs(), r.agent.DNSAddrs())
+	announce(root.Writer, cfg.Registry.DataDir, r.agent)
 
 	ctx, stop := context.WithCancel(ctx)
 	var reloads sync.WaitGroup
@@ -91,7 +91,8 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 }
 
 // announce says where the registry can be reached, and by whom.
-func announce(stdout io.Writer, dataDir string, urls, resolvers []string) {
+func announce(stdout io.Writer, dataDir string, a *agent.Agent) {
+	urls := a.URLs()
 	where := "in memory"
 	if dataDir != "" {
 		where = "kept in " + dataDir
@@ -108,8 +109,11 @@ func announce(stdout io.Writer, dataDir string, urls, resolvers []string) {
 			fmt.Fprintf(stdout, "  open to every machine that reaches %s: anyone there can read and change it\n", addr)
 		}
 	}
-	for _, resolver := range resolvers {
+	for _, resolver := range a.DNSAddrs() {
 		fmt.Fprintf(stdout, "  DNS   %s\n", resolver)
+	}
+	for _, resolver := range a.DNSTLSAddrs() {
+		fmt.Fprintf(stdout, "  DNS   %s over TLS\n", resolver)
 	}
 	if len(urls) == 0 {
 		fmt.Fprintln(stdout, "  no door is open for HTTP: nobody can register (ports.http, addresses.http)")
@@ -119,49 +123,5 @@ func announce(stdout io.Writer, dataDir string, urls, resolvers []string) {
 func warn(logger *slog.Logger, warnings []string) {
 	for _, warning := range warnings {
 		logger.Warn(warning)
-	}
-}
-
-// reloader reads the settings of a running registry again.
-type reloader struct {
-	read  func() (config.Agent, error)
-	agent *agent.Agent
-	log   *agentLog
-
-	mu       sync.Mutex
-	settings config.Agent // as they are in force
-}
-
-// reload reads the settings again and puts them into force, whole or not at
-// all.
-func (r *reloader) reload() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next, err := r.read()
-	if err != nil {
-		return err
-	}
-	if err := r.agent.Reconfigure(next.Registry); err != nil {
-		return err
-	}
-	r.log.level.Set(next.Log.Level)
-	warn(r.log.Logger, next.Warnings)
-	if next.Log.Format != r.settings.Log.Format || next.Log.File != r.settings.Log.File || next.PIDFile != r.settings.PIDFile {
-		r.log.Warn("the registry must be started again for another log or another file for its process id")
-	}
-	return nil
-}
-
-// reloadAt reloads at each signal until ctx ends.
-func (r *reloader) reloadAt(ctx context.Context, signals <-chan os.Signal) {
-	for {
-		select {
-		case <-signals:
-			if err := r.reload(); err != nil {
-				r.log.Error("all stays as it was: the settings cannot be read again", "error", err)
-			}
-		case <-ctx.Done():
-			return
-		}
 	}
 }

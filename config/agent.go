@@ -26,6 +26,12 @@ type Agent struct {
 	Warnings []string // of what was given and has no effect
 	// Validate says to check the settings only.
 	Validate bool
+	// AutoReload says to read the settings again when Paths, the files and
+	// folders that they stand in, hold something else. Read is the [Fingerprint]
+	// of those before they were read.
+	AutoReload bool
+	Paths      []string
+	Read       string
 }
 
 // AgentFlags returns the flags of muster agent, which are those of consul
@@ -47,11 +53,13 @@ func ValidateFiles(format string, paths []string) (warnings []string, err error)
 }
 
 func (g *given) agent() (Agent, error) {
+	read := Fingerprint(g.paths)
 	root, skipped, misfits := g.tree()
 	s := &settler{root: root, warnings: skipped, faulty: map[string]bool{}, lacking: map[string][]string{}}
 	// What does not fit may be what something else asks for.
 	a := s.agent(g.dev || misfits != nil)
 	a.Validate, a.Registry.CutDamaged = g.validate, g.cutDamaged
+	a.Paths, a.Read = g.paths, read
 	s.judged(a.Registry.Validate())
 	err := errors.Join(misfits, s.err())
 	if err != nil {
@@ -76,6 +84,7 @@ func (s *settler) agent(dev bool) Agent {
 	s.flag("telemetry.disable_hostname", &r.Telemetry.HideHostname)
 	s.log(&a.Log)
 	s.text("pid_file", &a.PIDFile)
+	s.flag("auto_reload_config", &a.AutoReload)
 	s.sidecarPorts(&r.SidecarPorts)
 	s.trust(&r.TrustDomain)
 	merge := true

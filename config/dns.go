@@ -8,14 +8,23 @@ import (
 	"github.com/realjf/muster/agent/dns"
 )
 
-// defaultDNSPort is Consul's.
-const defaultDNSPort = 8600
+// defaultDNSPort is Consul's, defaultDNSTLSPort that of RFC 7858.
+const (
+	defaultDNSPort    = 8600
+	defaultDNSTLSPort = 853
+)
 
 // dns takes where DNS listens, and how it answers.
 func (s *settler) dns(into *agent.Config, clients []string) {
 	port := defaultDNSPort
 	s.port("ports.dns", &port)
 	into.DNSAddr = s.doors("addresses.dns", clients, port)
+	port = -1 // unless somebody asks for it
+	if s.has("addresses.dns_tls") {
+		port = defaultDNSTLSPort
+	}
+	s.port("ports.dns_tls", &port)
+	into.DNSTLSAddr = s.doors("addresses.dns_tls", clients, port)
 	s.text("domain", &into.Domain)
 	s.text("alt_domain", &into.AltDomain)
 	s.answers(&into.DNS)

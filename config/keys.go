@@ -84,11 +84,13 @@ var agentKeys = []key{
 	{"addresses.http", text, served},
 	{"addresses.https", text, served},
 	{"addresses.dns", text, served},
+	{"addresses.dns_tls", text, served}, // muster's own
 	{"addresses.grpc", text, mesh},
 	{"addresses.grpc_tls", text, mesh},
 	{"ports.http", whole, served},
 	{"ports.https", whole, served},
 	{"ports.dns", whole, served},
+	{"ports.dns_tls", whole, served}, // muster's own
 	{"ports.grpc", whole, served},
 	{"ports.grpc_tls", whole, served},
 	{"ports.server", whole, served},
@@ -143,7 +145,7 @@ var agentKeys = []key{
 	{"leave_on_terminate", flag, without("what is in memory alone is gone either way")},
 	{"skip_leave_on_interrupt", flag, without("what is in memory alone is gone either way")},
 	{"rejoin_after_leave", flag, tuning},
-	{"auto_reload_config", flag, later},
+	{"auto_reload_config", flag, served},
 	{"discovery_max_stale", span, served},
 	{"default_query_time", span, served},
 	{"max_query_time", span, served},
@@ -248,7 +250,7 @@ var agentKeys = []key{
 // tlsKeys are those of each protocol, and the older ones that mean the same.
 func tlsKeys() []key {
 	var all []key
-	protocol := func(at string, f fate) {
+	door := func(at string, f fate) {
 		all = append(all, under(at, []key{
 			{"ca_file", text, f},
 			{"ca_path", text, f},
@@ -257,12 +259,18 @@ func tlsKeys() []key {
 			{"tls_min_version", text, f},
 			{"tls_cipher_suites", text, f},
 			{"verify_incoming", flag, f},
+		})...)
+	}
+	protocol := func(at string, f fate) {
+		door(at, f)
+		all = append(all, under(at, []key{
 			{"verify_outgoing", flag, cluster},
 			{"verify_server_hostname", flag, cluster},
 		})...)
 	}
 	protocol("tls.defaults.", served)
 	protocol("tls.https.", served)
+	door("tls.dns.", served) // muster's own
 	protocol("tls.grpc.", mesh)
 	protocol("tls.internal_rpc.", cluster)
 	protocol("", served)

@@ -21,13 +21,14 @@ type option struct {
 
 // options are Consul's
 // (https://developer.hashicorp.com/consul/docs/agent/config/cli-flags), and
-// -http-max-conns-per-client.
+// -http-max-conns-per-client and -dns-tls-port.
 var options = []option{
 	{"client", "client_addr", "IP `ADDRESSES` to listen on, 127.0.0.1 by default; any but a loopback address lets other machines in"},
 	{"http-port", "ports.http", "`PORT` of the HTTP API and the web page, 8500 by default; 0 takes a free one, -1 none"},
 	{"https-port", "ports.https", "`PORT` of the same over TLS, none by default"},
 	{"alt-domain", "alt_domain", "`DOMAIN` with the same names as -domain"},
 	{"dns-port", "ports.dns", "`PORT` of DNS, over UDP and TCP, 8600 by default; 0 takes a free one, -1 none"},
+	{"dns-tls-port", "ports.dns_tls", "`PORT` of DNS over TLS, none by default; it needs tls.defaults.cert_file and tls.defaults.key_file"},
 	{"domain", "domain", "`DOMAIN` of the names that DNS answers for, consul by default"},
 	{"recursor", "recursors", "`ADDRESS` of a server that is asked for all other names; may be repeated"},
 	{"node", "node_name", "`NAME` of this machine in the catalog; the host's by default"},
@@ -52,9 +53,9 @@ var options = []option{
 	{"log-rotate-bytes", "log_rotate_bytes", "`NUMBER` of bytes after which a new log file is begun"},
 	{"log-rotate-duration", "log_rotate_duration", "`TIME` after which a new log file is begun, 24h by default"},
 	{"log-rotate-max-files", "log_rotate_max_files", "`NUMBER` of old log files to keep: 0 for all, -1 for none"},
+	{"auto-reload-config", "auto_reload_config", "read the files of settings again when they change"},
 	{"pid-file", "pid_file", "`FILE` to write the process id to"},
 
-	{"auto-reload-config", "auto_reload_config", ""},
 	{"check_output_max_size", "check_output_max_size", ""},
 	{"disable-host-node-id", "disable_host_node_id", ""},
 	{"disable-keyring-file", "disable_keyring_file", ""},

@@ -2,107 +2,118 @@ package config
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"os"
-	"path/filepath"
+	"strings"
 
 	"github.com/realjf/muster/agent"
+	"github.com/realjf/muster/agent/credential"
 )
 
-// tls takes how to speak HTTPS, which reads the certificates.
+// tls takes how to speak it, for the doors that do.
 func (s *settler) tls(into *agent.Config) {
-	certFile, keyFile := s.tlsKey("cert_file"), s.tlsKey("key_file")
-	if into.HTTPSAddr == "" {
-		return
-	}
-	if !s.has(certFile) || !s.has(keyFile) {
+	switch https := (protocol{s, "https"}); {
+	case into.HTTPSAddr == "":
+	case !s.has(https.key("cert_file")) || !s.has(https.key("key_file")):
 		s.warn("ports.https: nothing listens there without a certificate: give tls.https.cert_file and tls.https.key_file")
 		into.HTTPSAddr = ""
-		return
-	}
-	var cert, key string
-	s.text(certFile, &cert)
-	s.text(keyFile, &key)
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		s.wrong(certFile, "%w", err)
-		return
-	}
-	into.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: s.tlsVersion(), NextProtos: []string{"h2", "http/1.1"}}
-
-	verify := s.tlsKey("verify_incoming")
-	if !s.has("tls.https.verify_incoming") && s.has("verify_incoming_https") {
-		verify = "verify_incoming_https"
-	}
-	var mustVerify bool
-	s.flag(verify, &mustVerify)
-	into.TLS.ClientCAs = s.authorities()
-	switch {
-	case !mustVerify:
-	case into.TLS.ClientCAs == nil:
-		s.wrong(verify, "whom to trust is not said: give tls.https.ca_file or tls.https.ca_path")
 	default:
-		into.TLS.ClientAuth = tls.RequireAndVerifyClientCert
+		into.TLS = https.settings()
 	}
-	if s.has(s.tlsKey("tls_cipher_suites")) {
-		s.warn("%s is without effect: Go's choice of ciphers is kept", s.tlsKey("tls_cipher_suites"))
+	switch dns := (protocol{s, "dns"}); {
+	case into.DNSTLSAddr == "":
+	case !s.has(dns.key("cert_file")) || !s.has(dns.key("key_file")):
+		asked := "ports.dns_tls"
+		if !s.has(asked) {
+			asked = "addresses.dns_tls"
+		}
+		s.wrong(asked, "DNS over TLS needs a certificate: give tls.defaults.cert_file and tls.defaults.key_file, or those of tls.dns")
+		into.DNSTLSAddr = ""
+	default:
+		into.DNSTLS = dns.settings()
 	}
 }
 
-// tlsKey returns where a setting of HTTPS is given: for it, for all protocols,
-// or in the old place.
-func (s *settler) tlsKey(name string) string {
-	for _, key := range []string{"tls.https." + name, "tls.defaults." + name, name} {
-		if s.has(key) {
+// protocol takes what the files say of TLS of one protocol.
+type protocol struct {
+	*settler
+	name string
+}
+
+// key returns where a setting is given that wins over the others.
+func (p protocol) key(name string) string {
+	all := agent.TLSKeys(p.name, name)
+	for _, key := range all {
+		if p.has(key) {
 			return key
 		}
 	}
-	return "tls.https." + name
+	return all[0]
 }
 
-func (s *settler) tlsVersion() uint16 {
-	key := s.tlsKey("tls_min_version")
+func (p protocol) settings() (all credential.Settings) {
+	p.text(p.key("cert_file"), &all.Cert)
+	p.text(p.key("key_file"), &all.Key)
+	p.text(p.key("ca_file"), &all.CAFile)
+	p.text(p.key("ca_path"), &all.CAPath)
+	p.flag(p.key("verify_incoming"), &all.Verify)
+	all.MinVersion = p.version()
+	all.Ciphers = p.ciphers(all.MinVersion)
+	return all
+}
+
+func (p protocol) version() uint16 {
+	key := p.key("tls_min_version")
 	version := "TLSv1_2"
-	s.text(key, &version)
+	p.text(key, &version)
 	switch version {
 	case "TLSv1_3", "tls13":
 		return tls.VersionTLS13
 	case "TLSv1_2", "tls12", "TLS_AUTO", "":
 	case "TLSv1_0", "TLSv1_1", "tls10", "tls11":
-		s.warn("%s: TLS before 1.2 is broken, and not spoken", key)
+		p.warn("%s: TLS before 1.2 is broken, and not spoken", key)
 	default:
-		s.wrong(key, "want TLSv1_2 or TLSv1_3, got %q", version)
+		p.wrong(key, "want TLSv1_2 or TLSv1_3, got %q", version)
 	}
 	return tls.VersionTLS12
 }
 
-// authorities returns whose certificates are trusted, nil when nobody said.
-func (s *settler) authorities() *x509.CertPool {
-	fileKey, pathKey := s.tlsKey("ca_file"), s.tlsKey("ca_path")
-	var file, path string
-	s.text(fileKey, &file)
-	s.text(pathKey, &path)
-	var files []string
-	key := fileKey
-	switch {
-	case file != "":
-		files = []string{file}
-	case path != "":
-		key = pathKey
-		files, _ = filepath.Glob(filepath.Join(path, "*")) // fails for wrong patterns only
-	default:
+// ciphers returns those that may be spoken up to TLS 1.2. Later ones have none
+// to choose.
+func (p protocol) ciphers(least uint16) (all []uint16) {
+	key := p.key("tls_cipher_suites")
+	var given string
+	p.text(key, &given)
+	if strings.TrimSpace(given) == "" {
 		return nil
 	}
-	pool := x509.NewCertPool()
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			s.wrong(key, "%w", err)
-			continue
-		}
-		if !pool.AppendCertsFromPEM(text) {
-			s.wrong(key, "%s: there is no certificate in it", file)
+	if least >= tls.VersionTLS13 {
+		p.warn("%s is without effect: it is about TLS up to 1.2, which %s does not allow", key, p.key("tls_min_version"))
+		return nil
+	}
+	for name := range strings.SplitSeq(given, ",") {
+		if id, known := cipher(strings.TrimSpace(name)); known {
+			all = append(all, id)
+		} else {
+			p.wrong(key, "want some of %s, got %q", strings.Join(cipherNames(), ","), name)
 		}
 	}
-	return pool
+	return all
+}
+
+// cipher returns the number of a cipher of TLS 1.2 that Go calls secure.
+func cipher(name string) (id uint16, known bool) {
+	for _, suite := range tls.CipherSuites() {
+		if suite.Name == name && suite.SupportedVersions[0] < tls.VersionTLS13 {
+			return suite.ID, true
+		}
+	}
+	return 0, false
+}
+
+func cipherNames() (names []string) {
+	for _, suite := range tls.CipherSuites() {
+		if _, known := cipher(suite.Name); known {
+			names = append(names, suite.Name)
+		}
+	}
+	return names
 }

@@ -53,3 +53,7 @@ func seriesPath(path string) string {
 	}
 	return string(name)
 }
+
+// Gauge tells what value returns among the metrics, whenever somebody asks. It
+// must be quick, and safe to be called at once by many.
+func (a *API) Gauge(name string, value func() float64) { a.telemetry.Gauge(name, value) }
