@@ -58,8 +58,9 @@ type Agent struct {
 	dot      *credential.Keeper // of DNS over TLS; likewise
 	left     chan struct{}      // closed when a client asked the agent to leave
 
-	mu     sync.Mutex // one reconfiguration at a time
-	config Config     // as it is in force
+	mu      sync.Mutex // one reconfiguration at a time
+	config  Config     // as it is in force
+	exposed []exposure // as it was told
 }
 
 // New validates the configuration, builds the registry and binds its port,
@@ -275,6 +276,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 	})
 	a.logger.Info("registry is open", "at", a.URLs(), "dns", a.DNSAddrs(), "dns_tls", a.DNSTLSAddrs(), "node", a.local.Node().Node)
+	a.mu.Lock()
+	a.tellExposures()
+	a.mu.Unlock()
 
 	var failure error
 	select {

@@ -113,6 +113,7 @@ func (a *Agent) Reconfigure(next Config) error {
 	}
 	a.config = a.config.with(next)
 	a.api.Adjust(a.settings())
+	a.tellExposures()
 	a.logger.Info("registry is configured anew", "services", len(next.Services), "checks", len(next.Checks))
 	return nil
 }
@@ -133,6 +134,12 @@ func (c Config) with(next Config) Config {
 	c.NodeMeta, c.MaxConnsPerClient = next.NodeMeta, next.MaxConnsPerClient
 	c.ResponseHeaders, c.BlockEndpoints, c.AllowWriteFrom = next.ResponseHeaders, next.BlockEndpoints, next.AllowWriteFrom
 	c.Limits, c.DNS = next.Limits, next.DNS
+	if next.HTTPSAddr != "" {
+		c.TLS = next.TLS
+	}
+	if next.DNSTLSAddr != "" {
+		c.DNSTLS = next.DNSTLS
+	}
 	c.RemoteScripts, c.LocalScripts = next.RemoteScripts, next.LocalScripts
 	c.DiscardCheckOutput = next.DiscardCheckOutput
 	c.EnableDebug, c.DiscoveryMaxStale = next.EnableDebug, next.DiscoveryMaxStale

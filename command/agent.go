@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/signal"
 	"strconv"
@@ -90,7 +89,7 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 	return err
 }
 
-// announce says where the registry can be reached, and by whom.
+// announce says where the registry can be reached.
 func announce(stdout io.Writer, dataDir string, a *agent.Agent) {
 	urls := a.URLs()
 	where := "in memory"
@@ -99,15 +98,11 @@ func announce(stdout io.Writer, dataDir string, a *agent.Agent) {
 	}
 	fmt.Fprintln(stdout, "the registry is ready, "+where)
 	for _, url := range urls {
-		scheme, addr, _ := strings.Cut(url, "://")
-		if scheme == "unix" {
+		if strings.HasPrefix(url, "unix://") {
 			fmt.Fprintf(stdout, "  API   %s\n", url)
 			continue
 		}
 		fmt.Fprintf(stdout, "  API   %s/v1/\n  page  %s/ui/\n", url, url)
-		if bound, err := netip.ParseAddrPort(addr); err == nil && !bound.Addr().IsLoopback() {
-			fmt.Fprintf(stdout, "  open to every machine that reaches %s: anyone there can read and change it\n", addr)
-		}
 	}
 	for _, resolver := range a.DNSAddrs() {
 		fmt.Fprintf(stdout, "  DNS   %s\n", resolver)
