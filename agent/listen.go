@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -129,8 +130,8 @@ func (ls listeners) urls() []string {
 	return urls
 }
 
-// listen binds one address. A socket is given to whom it is said to be, before
-// anybody is answered.
+// listen binds one address. A socket is given to whom it is said to be, and until
+// then nobody else can connect to it.
 func (u UnixSockets) listen(a address) (net.Listener, error) {
 	if a.network != "unix" {
 		return net.Listen(a.network, a.at)
@@ -138,7 +139,7 @@ func (u UnixSockets) listen(a address) (net.Listener, error) {
 	if err := removeDead(a.at); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen(a.network, a.at)
+	l, err := u.bind(a)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +147,16 @@ func (u UnixSockets) listen(a address) (net.Listener, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// bind binds a socket, which is its owner's alone where it will be given
+// permissions.
+func (u UnixSockets) bind(a address) (net.Listener, error) {
+	var how net.ListenConfig
+	if u.Mode != "" {
+		how.Control = closed
+	}
+	return how.Listen(context.Background(), a.network, a.at)
 }
 
 // removeDead removes a socket that nobody listens on any more, which a killed
