@@ -95,7 +95,12 @@ func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *insta
 	}
 	i.server = startServer(listener, handler, logger)
 
-	if err := i.registrar.Announce(ctx); err != nil {
+	switch err := i.registrar.Announce(ctx); {
+	case ctx.Err() != nil:
+		// It was told to end meanwhile. The registration may have arrived:
+		// run leaves as if it had.
+		return i, nil
+	case err != nil:
 		return i, err
 	}
 	logger.Info("registered", "id", i.registration.ID, "address", i.hostPort())

@@ -6,6 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -99,6 +102,31 @@ func TestServeAnnouncesWhatItServes(t *testing.T) {
 	}
 	if entries := registered(t, registry.Client()); len(entries) != 0 {
 		t.Errorf("after leaving: got %d registered, want none", len(entries))
+	}
+}
+
+// TestASignalWhileItRegisters: the registry has the instance already and has not
+// said so yet. It leaves as cleanly as a moment later.
+func TestASignalWhileItRegisters(t *testing.T) {
+	registry := agenttest.Start(t)
+	ctx, signal := context.WithCancel(t.Context())
+	pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: registry.Addr})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/agent/service/register" {
+			pass.ServeHTTP(httptest.NewRecorder(), r)
+			signal()
+			<-r.Context().Done()
+			return
+		}
+		pass.ServeHTTP(w, r)
+	}))
+	defer slow.Close()
+	cfg := settings(slow.Listener.Addr().String())
+	if err := serve(ctx, cfg, io.Discard, silence); err != nil {
+		t.Errorf("serve: got error %v, want a clean end", err)
+	}
+	if entries := registered(t, registry.Client()); len(entries) != 0 {
+		t.Errorf("after it left: got %d registered, want none", len(entries))
 	}
 }
 
