@@ -109,6 +109,9 @@ func FuzzReply(f *testing.F) {
 			if err := got.Unpack(answer); err != nil {
 				t.Fatalf("%x is answered %x: %v", msg, answer, err)
 			}
+			if most := mostOver(msg, tcp); len(answer) > most {
+				t.Fatalf("%x is answered in %d bytes, and may be in %d", msg, len(answer), most)
+			}
 			if !bytes.Equal(answer[:2], msg[:2]) || !got.Response {
 				t.Fatalf("%x is answered %v, which is no answer to it", msg, got)
 			}
@@ -119,6 +122,20 @@ func FuzzReply(f *testing.F) {
 			}
 		}
 	})
+}
+
+// mostOver returns how many bytes may answer a message (RFC 1035, section
+// 4.2.1; RFC 6891, section 6.2.3).
+func mostOver(msg []byte, tcp bool) int {
+	most := 512
+	var m dns.Msg
+	if err := m.Unpack(msg); err == nil && m.IsEdns0() != nil {
+		most = max(most, int(m.IsEdns0().UDPSize()))
+	}
+	if tcp {
+		most = dns.MaxMsgSize
+	}
+	return most
 }
 
 // FuzzSkim: what is read in a hurry is what is read with care.
