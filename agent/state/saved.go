@@ -234,8 +234,16 @@ func (s *Saved) Check() error {
 		return errors.New("a config entry says nothing")
 	}
 	for _, session := range t.sessions.all() {
-		if snapshot.Node(session.Node) == nil {
+		switch {
+		case session.ID == "": // nobody could ask for it, or end it
+			return errors.New("a session has no id")
+		case snapshot.Node(session.Node) == nil:
 			return homeless("session", session.ID, session.Node)
+		}
+	}
+	for _, query := range t.queries.all() {
+		if query.ID == "" {
+			return errors.New("a query has no id")
 		}
 	}
 	return nil

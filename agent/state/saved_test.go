@@ -395,9 +395,11 @@ func TestLoadRefusesWhatDoesNotFit(t *testing.T) {
 		add  func(*tables)
 		want string
 	}{
-		"a service": {func(t *tables) { t.services.put(&Service{Node: "gone", ID: "web"}) }, `service "web" is on a node that is not there: "gone"`},
-		"a check":   {func(t *tables) { t.checks.put(&Check{Node: "gone", CheckID: "c"}) }, `check "c" is on a node that is not there: "gone"`},
-		"a session": {func(t *tables) { t.sessions.put(&Session{Node: "gone", ID: "s"}) }, `session "s" is on a node that is not there: "gone"`},
+		"a service":            {func(t *tables) { t.services.put(&Service{Node: "gone", ID: "web"}) }, `service "web" is on a node that is not there: "gone"`},
+		"a check":              {func(t *tables) { t.checks.put(&Check{Node: "gone", CheckID: "c"}) }, `check "c" is on a node that is not there: "gone"`},
+		"a session":            {func(t *tables) { t.sessions.put(&Session{Node: "gone", ID: "s"}) }, `session "s" is on a node that is not there: "gone"`},
+		"a session of no name": {func(t *tables) { t.sessions.put(&Session{Node: "n1"}) }, "a session has no id"},
+		"a query of no name":   {func(t *tables) { t.queries.put(&Query{Name: "q"}) }, "a query has no id"},
 		"a check of a service": {func(t *tables) { t.checks.put(&Check{Node: "n1", CheckID: "c", ServiceID: "web"}) },
 			`Unknown service ID 'web' for check ID 'c'`},
 	} {
@@ -441,6 +443,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("nodes null\n")
 	f.Add("nodes {}\nservices {\"Kind\":\"connect-proxy\",\"Proxy\":null}\n")
 	f.Add("entries {}\nentries {\"Key\":\"\"}\n")
+	f.Add("nodes {\"Node\":\"n1\"}\nsessions {\"Node\":\"n1\"}\n")
 	f.Fuzz(func(t *testing.T, rows string) {
 		saved, err := Load(strings.NewReader(sealed(rows)))
 		if err != nil {
