@@ -2,7 +2,7 @@ CONSUL := .bin/consul
 KILLS := 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz kills consul conformance bench ci
+.PHONY: help build test race lint fuzz vuln kills consul conformance bench ci
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -16,18 +16,22 @@ test: ## everything that needs nothing but Go
 race: ## the same under the race detector (needs a C compiler)
 	go test -race ./...
 
-lint: ## formatting, vet and staticcheck, for every build tag
+lint: ## formatting, vet, staticcheck and nilness, for every build tag
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet ./...
 	go vet -tags conformance ./...
 	go tool staticcheck ./...
 	go tool staticcheck -tags conformance ./...
+	go tool nilness ./...
 
 fuzz: ## hostile input for every decoder, FUZZTIME (10m) each; FUZZ=NAME for some
 	.ci/fuzz $(or $(FUZZTIME),10m) $(FUZZ)
 
 kills: ## kill a registry on disk while it is written, 1,000 times (KILLS=30 for fewer)
 	go test -count=1 -timeout 1h -v -run 'TestNothingAcknowledgedIsLost$$' ./test -kills $(KILLS)
+
+vuln: ## known faults of what is linked (asks vuln.go.dev)
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
 
 consul: $(CONSUL) ## build a real Consul 1.19.2 into .bin (minutes, once)
 
