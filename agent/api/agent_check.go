@@ -113,7 +113,7 @@ func (a *API) agentCheckRegister(r *http.Request) (any, error) {
 	if err := a.mayRun(check); err != nil {
 		return nil, err
 	}
-	check.Token = token(r) // as in Consul, the one of the body is for files
+	check.Token = Token(r) // as in Consul, the one of the body is for files
 	return nil, a.local.RegisterCheck(check)
 }
 

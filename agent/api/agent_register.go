@@ -95,7 +95,7 @@ func (a *API) agentServiceRegister(r *http.Request) (any, error) {
 	query := parameters(r)
 	text := query.Get("replace-existing-checks")
 	replace := query.Has("replace-existing-checks") && (text == "" || text == "true")
-	asked.Token = token(r) // as in Consul, the one of the body is for files
+	asked.Token = Token(r) // as in Consul, the one of the body is for files
 	return nil, a.local.Register(asked, replace)
 }
 

@@ -72,6 +72,9 @@ type Settings struct {
 	// AllowWriteFrom are the networks whose requests may do more than read; all
 	// when there are none.
 	AllowWriteFrom []netip.Prefix
+	// Guarded says that requests without a token do not come this far, which
+	// answers tell as Consul tells its default policy.
+	Guarded bool
 	// RemoteScripts says that checks that run a program may be registered by
 	// everyone who may write.
 	RemoteScripts bool

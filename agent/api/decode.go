@@ -70,10 +70,11 @@ func parameters(r *http.Request) url.Values {
 	return r.Form
 }
 
-// token returns the token that a request carries, where Consul looks for it.
-func token(r *http.Request) string {
-	bearer, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !isBearer {
+// Token returns the token that a request carries, where Consul looks for it:
+// ?token=, X-Consul-Token, or Authorization: Bearer (RFC 6750).
+func Token(r *http.Request) string {
+	scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
 		bearer = ""
 	}
 	return cmp.Or(parameters(r).Get("token"), r.Header.Get("X-Consul-Token"), strings.TrimSpace(bearer))

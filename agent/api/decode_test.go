@@ -45,6 +45,7 @@ func TestToken(t *testing.T) {
 		"a header":          {"/", http.Header{"X-Consul-Token": {"t"}}, "t"},
 		"a bearer":          {"/", http.Header{"Authorization": {"Bearer  t "}}, "t"},
 		"a password":        {"/", http.Header{"Authorization": {"Basic t"}}, ""},
+		"another case":      {"/", http.Header{"Authorization": {"bearer t"}}, "t"},
 		"the query first":   {"/?token=q", http.Header{"X-Consul-Token": {"t"}}, "q"},
 		"Consul's is first": {"/", http.Header{"X-Consul-Token": {"t"}, "Authorization": {"Bearer b"}}, "t"},
 	} {
@@ -53,7 +54,7 @@ func TestToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header = tc.header
-		if got := token(r); got != tc.want {
+		if got := Token(r); got != tc.want {
 			t.Errorf("%s: got %q, want %q", name, got, tc.want)
 		}
 	}

@@ -207,7 +207,7 @@ func conflict(query url.Values, names ...string) error {
 		}
 	}
 	if given > 1 {
-		return badRequest("Conflicting flags: " + query.Encode() + "\n")
+		return badRequest("Conflicting flags: " + untold(query).Encode() + "\n")
 	}
 	return nil
 }

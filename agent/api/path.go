@@ -11,10 +11,14 @@ import (
 
 // ServeHTTP implements http.Handler. Paths are looked at in their decoded form,
 // as by Consul: what cannot be printed is refused, and what is not clean is
-// sent to where it leads.
+// sent to where it leads, but for keys that lead out of their place.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !state.Printable(r.URL.Path) {
 		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if leadsAway(r.URL.Path) {
+		a.writeError(w, r, errKeyLeadsAway)
 		return
 	}
 	if clean := cleanPath(r.URL.Path); clean != r.URL.Path {
@@ -23,6 +27,25 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.mux.ServeHTTP(w, r)
 }
+
+// leadsAway reports whether a path is that of a key with "." or ".." for an
+// element: who follows it comes to another key, or to something that is none.
+// A key may come from somebody whom the client does not trust, and clients
+// follow redirects.
+func leadsAway(path string) bool {
+	key, is := strings.CutPrefix(path, "/v1/kv/")
+	if !is || !strings.Contains("/"+key, "/.") {
+		return false
+	}
+	for element := range strings.SplitSeq(key, "/") {
+		if element == "." || element == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+var errKeyLeadsAway = badRequest("Invalid key: an element of it may not be . or ..")
 
 // redirect sends a client to another path, with the same parameters. It is 301,
 // so most clients ask with GET there, whatever they asked with here.

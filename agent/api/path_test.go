@@ -46,11 +46,23 @@ func FuzzCleanPath(f *testing.F) {
 // host.
 func TestRedirectsStayHere(t *testing.T) {
 	d := open(t, Config{})
-	for _, path := range []string{"//elsewhere/v1/kv/a", "/v1/kv/..//elsewhere?a=b", "///x"} {
+	for _, path := range []string{"//elsewhere/v1/kv/a", "/v1/catalog/..//elsewhere?a=b", "///x"} {
 		got := d.get(path)
 		to := got.header.Get("Location")
 		if got.status != http.StatusMovedPermanently || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") {
 			t.Errorf("%s: got %d to %q", path, got.status, to)
+		}
+	}
+}
+
+func TestKeysThatLeadAway(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/v1/kv/a": false, "/v1/kv/a..b": false, "/v1/kv/...": false, "/v1/kv/.hidden/a": false, "/v1/kv/a/..b/c..": false, "/v1/kv/": false, "/v1/kv": false,
+		"/v1/catalog/../kv/a": false, // it leads to a key, and is sent there
+		"/v1/kv/..":           true, "/v1/kv/.": true, "/v1/kv/../agent/self": true, "/v1/kv/a/../b": true, "/v1/kv/a/./b": true, "/v1/kv/a/..": true, "/v1/kv/a//../b": true,
+	} {
+		if got := leadsAway(path); got != want {
+			t.Errorf("%s: got %t, want %t", path, got, want)
 		}
 	}
 }

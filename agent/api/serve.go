@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -30,8 +29,12 @@ type reply struct {
 // consistencies are the header's values, which answers share.
 var consistencies = map[string][]string{"leader": {"leader"}, "stale": {"stale"}, "consistent": {"consistent"}}
 
-// always are the headers of every answer.
-var always = http.Header{"Vary": {"Accept-Encoding"}, "X-Consul-Default-Acl-Policy": {"allow"}}
+// always are the headers of every answer, and guarded those where a token is
+// demanded.
+var (
+	always  = http.Header{"Vary": {"Accept-Encoding"}, "X-Consul-Default-Acl-Policy": {"allow"}}
+	guarded = http.Header{"Vary": {"Accept-Encoding"}, "X-Consul-Default-Acl-Policy": {"deny"}}
+)
 
 // serve returns the handler of a route: it picks the method's, and writes
 // what that returns.
@@ -40,11 +43,9 @@ func (a *API) serve(route route) http.Handler {
 		http.MethodGet: route.get, http.MethodPost: route.post, http.MethodPut: route.put, http.MethodDelete: route.del,
 	}
 	allow, costs, works := http.MethodOptions, map[string]cost{}, map[string]work{}
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
-		if methods[method] != nil {
-			allow += "," + method
-			costs[method], works[method] = costOf(method, route.path), workOf(method, route.path)
-		}
+	for _, method := range route.allowed() {
+		allow += "," + method
+		costs[method], works[method] = costOf(method, route.path), workOf(method, route.path)
 	}
 	series := map[string]*telemetry.Series{}
 	for _, method := range counted {
@@ -60,8 +61,12 @@ func (a *API) serve(route route) http.Handler {
 			a.logFinished(r, began)
 		}()
 		header := w.Header()
-		maps.Copy(header, always)
 		settings := a.settings.Load()
+		if settings.Guarded {
+			maps.Copy(header, guarded)
+		} else {
+			maps.Copy(header, always)
+		}
 		if settings.blocks(r.URL.Path) {
 			a.writeError(w, r, errBlocked)
 			return
@@ -133,12 +138,8 @@ func (a *API) logFinished(r *http.Request, began time.Time) {
 	if !a.logger.Enabled(r.Context(), slog.LevelDebug) {
 		return
 	}
-	shown := secret.ReplaceAllString(r.URL.RequestURI(), "${1}<hidden>")
-	a.logger.Debug("request finished", "method", r.Method, "url", shown, "from", r.RemoteAddr, "latency", time.Since(began))
+	a.logger.Debug("request finished", "method", r.Method, "url", shown(r.URL), "from", r.RemoteAddr, "latency", time.Since(began))
 }
-
-// secret is the part of a URL that nobody may read.
-var secret = regexp.MustCompile(`([?&]token=)[^&]*`)
 
 // made turns what a handler returned into a reply, unless it is a stream, for a
 // request that arrived then and has this turn.
