@@ -28,6 +28,9 @@ type caller struct {
 // w. It may wait for others until ctx ends.
 func (s *Server) reply(ctx context.Context, w *writer, msg []byte, by caller) ([]byte, error) {
 	settings := s.settings.Load()
+	if !settings.serve(by.from) {
+		return turnAway(msg, settings)
+	}
 	var r request
 	if r.skim(msg, by.tcp, len(settings.recursors) > 0) {
 		if k := s.kept.get(r.asked); k != nil && k.settings == settings && k.index == s.store.Index(k.topic) {
@@ -35,6 +38,15 @@ func (s *Server) reply(ctx context.Context, w *writer, msg []byte, by caller) ([
 		}
 	}
 	return s.consider(ctx, w, settings, msg, by)
+}
+
+// turnAway answers a message of somebody who is not answered.
+func turnAway(msg []byte, settings *inForce) ([]byte, error) {
+	m, verdict := read(msg)
+	if verdict == dns.MsgIgnore {
+		return nil, nil
+	}
+	return pack(refusal(m), settings)
 }
 
 // consider is reply for a message that was not answered before.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,6 +38,9 @@ type Settings struct {
 	NodeMetaTXT bool
 	// SOA is what the zone says of itself.
 	SOA SOA
+	// AnswerFrom are the networks whose questions are answered; all when there are
+	// none. Others are refused. Consul has no such setting.
+	AnswerFrom []netip.Prefix
 	// Weighted puts instances with more weight first more often, and so keeps
 	// them more often where there is a limit. Consul has no such setting.
 	Weighted bool
@@ -85,6 +89,12 @@ func (s Settings) Valid() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// serve reports whether a caller's questions are answered.
+func (s *Settings) serve(from netip.Addr) bool {
+	from = from.WithZone("")
+	return len(s.AnswerFrom) == 0 || slices.ContainsFunc(s.AnswerFrom, func(n netip.Prefix) bool { return n.Contains(from) })
 }
 
 func values(m map[string]time.Duration) (all []time.Duration) {
