@@ -53,6 +53,7 @@ type Agent struct {
 	doors    listeners
 	limit    *connlimit.Limiter // of connections per client
 	door     *door
+	guard    *guard
 	dns      *dns.Server
 	https    *credential.Keeper // nil where nobody speaks it
 	dot      *credential.Keeper // of DNS over TLS; likewise
@@ -110,6 +111,10 @@ func New(config Config) (_ *Agent, err error) {
 	if !config.Stay {
 		leave = sync.OnceFunc(func() { close(left) })
 	}
+	tokens, err := newTokens(config, logger)
+	if err != nil {
+		return nil, err
+	}
 	v1 := api.New(store, announced, sessions, api.Config{
 		Pretty: config.Pretty, Version: config.Version, Log: log,
 		ServerPort: config.ServerPort, SerfPort: config.SerfPort, Telemetry: config.Telemetry,
@@ -131,14 +136,15 @@ func New(config Config) (_ *Agent, err error) {
 		v1.Handle(path, http.RedirectHandler("/ui/", http.StatusMovedPermanently))
 	}
 
+	guard := newGuard(config, tokens, v1, log.Logger("http"))
 	a := &Agent{logger: logger, store: store, kept: kept, api: v1, local: announced, sessions: sessions,
 		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
-		door:  &door{rooms: v1}, left: left, config: config}
+		door:  &door{rooms: guard}, guard: guard, left: left, config: config}
 	a.door.headers.Store(headers(config))
 	if err := a.takeCredentials(); err != nil {
 		return nil, err
 	}
-	a.dns, err = dns.New(store, announced.Node, dns.Config{Domain: config.Domain, AltDomain: config.AltDomain, Logger: log.Logger("dns")}, config.DNS)
+	a.dns, err = dns.New(store, announced.Node, dns.Config{Domain: config.Domain, AltDomain: config.AltDomain, Logger: log.Logger("dns")}, config.dnsSettings())
 	if err != nil {
 		return nil, err
 	}
@@ -267,6 +273,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, keeper := range a.keepers() {
 		rooms.Go(func() { keeper.Run(ctx) }) // likewise
 	}
+	rooms.Go(func() { a.guard.tokens.follow(ctx) })
 	rooms.Go(func() {
 		select {
 		case <-a.left:

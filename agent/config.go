@@ -92,6 +92,15 @@ type Config struct {
 	// when there are none. A Unix socket is in none.
 	AllowWriteFrom []netip.Prefix
 
+	// HTTPToken is a token that every request must carry, and HTTPTokenFile a file
+	// with one in each line, all of which are accepted; it is read again when it
+	// changes. Empty demand none, and let everyone in who reaches the API.
+	HTTPToken     string
+	HTTPTokenFile string
+	// HTTPHosts are names by which browsers may call the registry beside those it
+	// knows by itself; one that begins with a dot is all names below it.
+	HTTPHosts []string
+
 	// Services and Checks are announced from the start.
 	Services []Definition
 	Checks   []Definition
@@ -255,6 +264,12 @@ func (c Config) Validate() error {
 	if c.MaxConnsPerClient < 0 {
 		wrong("MaxConnsPerClient", "connections per client", "%d: want 0, for no bound, or more", c.MaxConnsPerClient)
 	}
+	if c.HTTPToken != "" && !isToken(c.HTTPToken) {
+		wrong("HTTPToken", "HTTP token:", "%w", errToken)
+	}
+	if _, err := readTokens(c.HTTPTokenFile); err != nil {
+		wrong("HTTPTokenFile", "file of HTTP tokens:", "%w", err)
+	}
 	if c.Node == "" || !state.Printable(c.Node) {
 		wrong("Node", "node name", "%q: must be printable and not empty", c.Node)
 	}
@@ -272,4 +287,17 @@ func (c Config) Validate() error {
 		return nil
 	}
 	return faults
+}
+
+// guarded reports whether every request must carry a token.
+func (c Config) guarded() bool { return c.HTTPToken != "" || c.HTTPTokenFile != "" }
+
+// dnsSettings are how DNS answers. Questions carry no token: where one is
+// demanded, only those of this machine are answered, unless others are named.
+func (c Config) dnsSettings() dns.Settings {
+	settings := c.DNS
+	if c.guarded() && len(settings.AnswerFrom) == 0 {
+		settings.AnswerFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	return settings
 }

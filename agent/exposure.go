@@ -91,6 +91,10 @@ func (c Config) atHTTP(e *exposure) {
 		guards = append(guards, "client certificates")
 		who += " with a client certificate"
 	}
+	if c.guarded() {
+		guards = append(guards, "a token")
+		who += " and has a token"
+	}
 	if len(c.AllowWriteFrom) > 0 {
 		guards = append(guards, "http_config.allow_write_http_from")
 		may = "read the registry, and some change it"
@@ -100,16 +104,22 @@ func (c Config) atHTTP(e *exposure) {
 	}
 	e.guard = strings.Join(guards, " and ")
 	e.means = who + " can " + may
-	e.advice = "set client_addr or addresses." + e.door + " to 127.0.0.1, or let only some write with http_config.allow_write_http_from"
+	e.advice = "set client_addr or addresses." + e.door + " to 127.0.0.1, demand a token with muster.http_token_file, or let only some write with http_config.allow_write_http_from"
 }
 
 // atDNS says what others may ask.
 func (c Config) atDNS(e *exposure) {
 	who, may := "everybody who reaches "+e.at, "ask which services there are and where"
+	var guards []string
 	if e.door == "dns over tls" && c.DNSTLS.Verify {
-		e.guard = "client certificates"
+		guards = append(guards, "client certificates")
 		who += " with a client certificate"
 	}
+	if networks := c.dnsSettings().AnswerFrom; len(networks) > 0 {
+		guards = append(guards, "muster.dns_allow_from")
+		who += " from a network that may"
+	}
+	e.guard = strings.Join(guards, " and ")
 	if len(c.DNS.Recursors) > 0 {
 		may += ", and have the recursors asked"
 	}

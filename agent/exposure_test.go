@@ -23,7 +23,7 @@ func TestExposures(t *testing.T) {
 		{"loopback of IPv4 in IPv6", Config{}, "dns", "[::ffff:127.0.0.1]:8600", exposure{}},
 		{"one address", Config{}, "http", "10.0.0.5:8500", exposure{
 			means:  "everybody who reaches 10.0.0.5:8500 can read and change the registry",
-			advice: "set client_addr or addresses.http to 127.0.0.1, or let only some write with http_config.allow_write_http_from",
+			advice: "set client_addr or addresses.http to 127.0.0.1, demand a token with muster.http_token_file, or let only some write with http_config.allow_write_http_from",
 		}},
 		{"all of IPv4", Config{AllowWriteFrom: from}, "http", "0.0.0.0:8500", exposure{
 			machine: "10.0.0.5", guard: "http_config.allow_write_http_from",
@@ -32,7 +32,7 @@ func TestExposures(t *testing.T) {
 		{"all", Config{RemoteScripts: true}, "https", "[::]:8501", exposure{
 			machine: "10.0.0.5 fd00::5",
 			means:   "everybody who reaches [::]:8501 can read and change the registry and run programs on this machine",
-			advice:  "set client_addr or addresses.https to 127.0.0.1, or let only some write with http_config.allow_write_http_from",
+			advice:  "set client_addr or addresses.https to 127.0.0.1, demand a token with muster.http_token_file, or let only some write with http_config.allow_write_http_from",
 		}},
 		{"client certificates", Config{TLS: verify}, "https", "10.0.0.5:8501", exposure{
 			guard: "client certificates", means: "everybody who reaches 10.0.0.5:8501 with a client certificate can read and change the registry",
@@ -46,6 +46,12 @@ func TestExposures(t *testing.T) {
 		}},
 		{"DNS", Config{TLS: verify, DNSTLS: verify}, "dns", "10.0.0.5:8600", exposure{
 			means: "everybody who reaches 10.0.0.5:8600 can ask which services there are and where", advice: "set addresses.dns to 127.0.0.1",
+		}},
+		{"a token", Config{HTTPTokenFile: "f", RemoteScripts: true}, "http", "10.0.0.5:8500", exposure{
+			guard: "a token", means: "everybody who reaches 10.0.0.5:8500 and has a token can read and change the registry and run programs on this machine",
+		}},
+		{"DNS beside a token", Config{HTTPToken: "t"}, "dns", "10.0.0.5:8600", exposure{
+			guard: "muster.dns_allow_from", means: "everybody who reaches 10.0.0.5:8600 from a network that may can ask which services there are and where",
 		}},
 		{"DNS over TLS", Config{}, "dns over tls", "10.0.0.5:853", exposure{
 			means: "everybody who reaches 10.0.0.5:853 can ask which services there are and where", advice: "set addresses.dns_tls to 127.0.0.1",

@@ -104,7 +104,9 @@ func (a *Agent) Reconfigure(next Config) error {
 	a.local.DiscardOutput(next.DiscardCheckOutput)
 	a.limit.SetConfig(connlimit.Config{MaxConnsPerClientIP: next.MaxConnsPerClient})
 	a.door.headers.Store(headers(next))
-	if err := a.dns.Adjust(next.DNS); err != nil { // which was looked at with the rest
+	a.guard.adjust(a.config.with(next))
+	a.guard.tokens.give(next.HTTPToken)
+	if err := a.dns.Adjust(a.config.with(next).dnsSettings()); err != nil { // which was looked at with the rest
 		return err
 	}
 	a.renew(https, dot)
@@ -123,7 +125,7 @@ func (a *Agent) settings() api.Settings {
 	c := a.config
 	return api.Settings{
 		EnableDebug: c.EnableDebug, StaleDiscovery: c.DiscoveryMaxStale > 0, DefaultWait: c.DefaultWait, LongestWait: c.LongestWait,
-		BlockEndpoints: c.BlockEndpoints, AllowWriteFrom: c.AllowWriteFrom, RemoteScripts: c.RemoteScripts, Limits: c.Limits,
+		BlockEndpoints: c.BlockEndpoints, AllowWriteFrom: c.AllowWriteFrom, Guarded: c.guarded(), RemoteScripts: c.RemoteScripts, Limits: c.Limits,
 		Described: a.described(),
 	}
 }
@@ -133,6 +135,7 @@ func (a *Agent) settings() api.Settings {
 func (c Config) with(next Config) Config {
 	c.NodeMeta, c.MaxConnsPerClient = next.NodeMeta, next.MaxConnsPerClient
 	c.ResponseHeaders, c.BlockEndpoints, c.AllowWriteFrom = next.ResponseHeaders, next.BlockEndpoints, next.AllowWriteFrom
+	c.HTTPToken, c.HTTPHosts = next.HTTPToken, next.HTTPHosts
 	c.Limits, c.DNS = next.Limits, next.DNS
 	if next.HTTPSAddr != "" {
 		c.TLS = next.TLS

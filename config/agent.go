@@ -144,6 +144,9 @@ func (s *settler) door(into *agent.Config) {
 	s.pairs("http_config.response_headers", &into.ResponseHeaders)
 	s.texts("http_config.block_endpoints", &into.BlockEndpoints)
 	s.networks("http_config.allow_write_http_from", &into.AllowWriteFrom)
+	s.text("muster.http_token", &into.HTTPToken)
+	s.text("muster.http_token_file", &into.HTTPTokenFile)
+	s.texts("muster.http_hosts", &into.HTTPHosts)
 	s.whole("http_config.max_header_bytes", &into.MaxHeaderBytes, 0, most)
 	s.whole("limits.http_max_conns_per_client", &into.MaxConnsPerClient, 0, most)
 	s.span("default_query_time", &into.DefaultWait)
@@ -162,8 +165,8 @@ func (s *settler) checks(into *agent.Config) {
 	s.flag("enable_script_checks", &into.RemoteScripts)
 	into.LocalScripts = into.RemoteScripts
 	s.flag("enable_local_script_checks", &into.LocalScripts)
-	if into.RemoteScripts && len(into.AllowWriteFrom) == 0 {
-		s.warn("enable_script_checks without http_config.allow_write_http_from: everyone who reaches the API can run any program on this machine; " +
+	if into.RemoteScripts && len(into.AllowWriteFrom) == 0 && into.HTTPToken == "" && into.HTTPTokenFile == "" {
+		s.warn("enable_script_checks without muster.http_token_file or http_config.allow_write_http_from: everyone who reaches the API can run any program on this machine; " +
 			"enable_local_script_checks runs only what the configuration has")
 	}
 }

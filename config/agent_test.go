@@ -179,7 +179,7 @@ domain = "one." alt_domain = "two" recursors = ["10.0.0.1", "[::1]:54"]
 dns_config { only_passing = true service_ttl { "*" = "5s" "DB" = "1m" } node_ttl = "2s" soa { refresh = 2 retry = 1 expire = 3 min_ttl = 4 }
   allow_stale = true max_stale = "1s" use_cache = true cache_max_age = "1s" recursor_strategy = "random" recursor_timeout = "3s"
   udp_answer_limit = 5 a_record_limit = 6 enable_truncate = true disable_compression = true enable_additional_node_meta_txt = false weighted_answers = true }
-telemetry { metrics_prefix = "m" disable_hostname = true }
+telemetry { metrics_prefix = "m" disable_hostname = true } muster { http_token = "t" http_hosts = [".a.example"] dns_allow_from = ["10.1.2.3/8"] }
 check { name = "c", ttl = "5s" }
 `)
 	r := a.Registry
@@ -191,7 +191,8 @@ check { name = "c", ttl = "5s" }
 	want.DNS = dns.Settings{
 		NodeTTL: 2 * time.Second, ServiceTTL: map[string]time.Duration{"*": 5 * time.Second, "db": time.Minute},
 		UDPAnswerLimit: 5, ARecordLimit: 6, OnlyPassing: true, EnableTruncate: true, NoCompression: true, Weighted: true,
-		SOA: dns.SOA{Refresh: 2, Retry: 1, Expire: 3, MinTTL: 4}, Recursors: []string{"10.0.0.1", "[::1]:54"},
+		AnswerFrom: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		SOA:        dns.SOA{Refresh: 2, Retry: 1, Expire: 3, MinTTL: 4}, Recursors: []string{"10.0.0.1", "[::1]:54"},
 		RandomRecursor: true, RecursorTimeout: 3 * time.Second,
 	}
 	want.UnixSockets = agent.UnixSockets{User: "root", Group: "0", Mode: "0700"}
@@ -200,6 +201,7 @@ check { name = "c", ttl = "5s" }
 	want.MaxConnsPerClient, want.CheckUpdateInterval, want.EnableDebug = 7, 7*time.Second, false
 	want.Limits = api.Limits{ValueBytes: 8, TransactionBytes: 9, SnapshotBytes: 10, Mode: api.RatePermissive, ReadRate: 0.5, WriteRate: -1}
 	want.ServerPort, want.SerfPort = 3, 4
+	want.HTTPToken, want.HTTPHosts = "t", []string{".a.example"}
 	want.Telemetry = telemetry.Config{Prefix: "m", HideHostname: true}
 	want.DefaultWait, want.LongestWait, want.MinSessionTTL = 9*time.Second, 10*time.Second, time.Second
 	want.ProxiesAsRegistered, want.TrustDomain = true, "adf4238a-882b-9ddc-4a9d-5b6758e4159e.consul"

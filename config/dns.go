@@ -46,6 +46,7 @@ func (s *settler) answers(into *dns.Settings) {
 	s.flag("dns_config.disable_compression", &into.NoCompression)
 	s.flag("dns_config.enable_additional_node_meta_txt", &into.NodeMetaTXT)
 	s.flag("dns_config.weighted_answers", &into.Weighted)
+	s.networks("muster.dns_allow_from", &into.AnswerFrom)
 	s.whole("dns_config.soa.refresh", &into.SOA.Refresh, 0, most)
 	s.whole("dns_config.soa.retry", &into.SOA.Retry, 0, most)
 	s.whole("dns_config.soa.expire", &into.SOA.Expire, 0, most)

@@ -111,6 +111,10 @@ var agentKeys = []key{
 	{"http_config.allow_write_http_from", texts, served},
 	{"http_config.max_header_bytes", whole, served},
 	{"http_config.use_cache", flag, inMemory},
+	{"muster.http_token", text, served}, // these are muster's own
+	{"muster.http_token_file", text, served},
+	{"muster.http_hosts", texts, served},
+	{"muster.dns_allow_from", texts, served},
 	{"limits.http_max_conns_per_client", whole, served},
 	{"limits.kv_max_value_size", whole, served},
 	{"limits.txn_max_req_len", whole, served},

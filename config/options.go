@@ -21,7 +21,7 @@ type option struct {
 
 // options are Consul's
 // (https://developer.hashicorp.com/consul/docs/agent/config/cli-flags), and
-// -http-max-conns-per-client and -dns-tls-port.
+// some of muster's own.
 var options = []option{
 	{"client", "client_addr", "IP `ADDRESSES` to listen on, 127.0.0.1 by default; any but a loopback address lets other machines in"},
 	{"http-port", "ports.http", "`PORT` of the HTTP API and the web page, 8500 by default; 0 takes a free one, -1 none"},
@@ -45,6 +45,10 @@ var options = []option{
 	{"http-max-conns-per-client", "limits.http_max_conns_per_client",
 		"`NUMBER` of connections that one client address may have open, 200 by default; 0 for no bound"},
 	{"allow-write-http-from", "http_config.allow_write_http_from", "`NETWORK` that may write, like 10.0.0.0/8; may be repeated"},
+	{"http-token", "muster.http_token", "`TOKEN` that every request must carry; -http-token-file keeps it out of the list of processes"},
+	{"http-token-file", "muster.http_token_file", "`FILE` with such tokens, one in a line, all of which are accepted; it is read again when it changes"},
+	{"http-host", "muster.http_hosts", "`NAME` by which browsers may call the registry, .NAME for all below it; may be repeated"},
+	{"dns-allow-from", "muster.dns_allow_from", "`NETWORK` whose questions DNS answers, like 10.0.0.0/8; may be repeated; all by default, this machine alone where a token is demanded"},
 	{"default-query-time", "default_query_time", "`TIME` that a blocking read waits which does not say, 5m by default"},
 	{"max-query-time", "max_query_time", "`TIME` that a blocking read may wait at most, 10m by default"},
 	{"log-level", "log_level", "least `LEVEL` to log: trace, debug, info, warn or error"},

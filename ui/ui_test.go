@@ -115,3 +115,16 @@ func TestPageSaysThatTheRegistryIsAway(t *testing.T) {
 		t.Errorf("got %d %q", response.StatusCode, body)
 	}
 }
+
+func TestEntranceShowsNothing(t *testing.T) {
+	response, body := visit(t, ui.Entrance(), http.MethodGet, "/ui/")
+	if response.StatusCode != http.StatusForbidden || response.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("got %d, kept as %q", response.StatusCode, response.Header.Get("Cache-Control"))
+	}
+	if !strings.Contains(body, "sessionStorage") || strings.Contains(body, "SCRIPT") {
+		t.Error("the script is not in its place")
+	}
+	if policy := response.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "script-src 'unsafe") {
+		t.Errorf("its policy is %q", policy)
+	}
+}

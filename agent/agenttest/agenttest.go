@@ -50,7 +50,7 @@ func Start(t testing.TB, adjust ...func(*agent.Config)) *Agent {
 
 	addr := a.HTTPAddr().String()
 	transport := &http.Transport{}
-	client, err := consul.NewClient(&consul.Config{Address: addr, HttpClient: &http.Client{Transport: transport}})
+	client, err := consul.NewClient(&consul.Config{Address: addr, Token: config.HTTPToken, HttpClient: &http.Client{Transport: transport}})
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
