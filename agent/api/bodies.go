@@ -77,7 +77,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, route route) (int
 	limits := a.settings.Load().Limits
 	most := max(maxBody, limits.valueBytes(), limits.transactionBytes()) + 1
 	b := &body{room: &a.room}
-	read := make([]byte, 0, min(smallBody, most, 1+int(max(511, r.ContentLength))))
+	read := make([]byte, 0, min(smallBody, most, 1+int(min(max(511, r.ContentLength), int64(most)))))
 	for b.end == nil && len(read) < most {
 		if len(read) == cap(read) {
 			more := min(max(smallBody, len(read)), most-len(read))
