@@ -8,10 +8,29 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// logged keeps what is logged.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
 
 func TestTokenFileIsFollowed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens")
@@ -23,7 +42,7 @@ func TestTokenFileIsFollowed(t *testing.T) {
 	}
 	write("# of the first day\nfirst\n")
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log logged
 		all, err := newTokens(Config{HTTPToken: "given", HTTPTokenFile: file}, slog.New(slog.NewTextHandler(&log, nil)))
 		if err != nil {
 			t.Fatal(err)
