@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -44,7 +45,7 @@ func (h consistentHash) Plan(candidates []Candidate, _ time.Time) Plan {
 
 type hashPicker struct {
 	wheel
-	table []int32 // from a hash's place to the number of a slot
+	table []uint16 // from a hash's place to the number of a slot, from 1 on
 	crowd *crowd
 	bound float64
 }
@@ -64,8 +65,8 @@ func (p *hashPicker) Pick(r Request) *Target {
 
 // owner returns the number of the slot that a hash belongs to.
 func (p *hashPicker) owner(hash uint64) int {
-	place, _ := bits.Mul64(hash, uint64(len(p.table)))
-	return int(p.table[place])
+	place, _ := bits.Mul64(hash, places)
+	return int(p.table[place]) - 1
 }
 
 // limit returns how many calls a target of weight 1 may have under way, with
@@ -106,49 +107,61 @@ func (p *hashPicker) elsewhere(r Request, first *slot, key uint64) *Target {
 	return first.target
 }
 
-// places returns how many places a table for n targets has: a prime, so that
-// every step leads to all places, and so many that the shares are exact to a
-// hundredth or so.
-func places(n int) int {
-	for _, prime := range []int{1021, 4093, 16381, 65537, 262139} {
-		if prime >= 150*n {
-			return prime
-		}
-	}
-	return 1048573
-}
+// places is how many there are in a table, of however many targets: another
+// number would move all keys. It is a prime, so that every step leads to all
+// places.
+const places = 65537
 
-// newTable lets the candidates take places, one after the other and as often as
-// their weights say, each in an order of its own.
-func newTable(candidates []Candidate) []int32 {
-	size := places(len(candidates))
-	table := make([]int32, size)
-	for i := range table {
-		table[i] = -1
-	}
-	type taker struct{ at, step uint64 }
-	takers := make([]taker, len(candidates))
-	var heaviest float64
-	for i, c := range candidates {
-		hash := identityOf(c.Instance).hash()
-		takers[i] = taker{hash % uint64(size), 1 + mix(hash)%uint64(size-1)}
+// newTable lets the candidates claim places, each in an order of its own, as
+// fast as their weights say, until each has as many as these give it. A claim
+// for what is taken is lost: so it hardly matters to who has a place whether
+// others are there. (In Maglev they claim until they get one; when one of a
+// hundred targets leaves, half as many places again change hands.) Shares that
+// are exact would move keys too, the more the fewer places a target has; so some
+// may have a little more, one in a hundred of a hundred targets, and others less.
+func newTable(candidates []Candidate) []uint16 {
+	table := make([]uint16, places)
+	var sum, heaviest float64
+	for _, c := range candidates {
+		sum += c.Weight
 		heaviest = max(heaviest, c.Weight)
 	}
-	due := make([]float64, len(candidates))
-	for taken := 0; ; {
-		for i := range takers {
-			if due[i] += candidates[i].Weight / heaviest; due[i] < 1 {
-				continue
-			}
-			due[i]--
-			t := &takers[i]
-			for table[t.at] >= 0 {
-				t.at = (t.at + t.step) % uint64(size)
-			}
-			table[t.at] = int32(i)
-			if taken++; taken == size {
-				return table
+	type claimer struct {
+		name      uint16 // the number of its slot, from 1 on
+		at, step  int
+		pace, due float64
+		quota     int
+	}
+	claimers := make([]claimer, len(candidates))
+	before, given := 0.0, 0
+	slack := min(0.1, float64(len(candidates))/8000)
+	for i, c := range candidates {
+		hash := identityOf(c.Instance).hash()
+		before += c.Weight
+		exact := int(math.Round(before/sum*places)) - given
+		given += exact
+		quota := max(1, exact+int(slack*float64(exact)))
+		claimers[i] = claimer{uint16(i + 1), int(hash % places), 1 + int(mix(hash)%(places-1)), c.Weight / heaviest, 0, quota}
+	}
+	for left := places; left > 0; {
+		claimers = slices.DeleteFunc(claimers, func(c claimer) bool { return c.quota == 0 })
+		for range places/len(claimers)/8 + 1 { // rounds
+			for i := range claimers {
+				c := &claimers[i]
+				if c.due += c.pace; c.due < 1 || c.quota == 0 {
+					continue
+				}
+				c.due--
+				if table[c.at] == 0 {
+					table[c.at] = c.name
+					c.quota--
+					left--
+				}
+				if c.at += c.step; c.at >= places {
+					c.at -= places
+				}
 			}
 		}
 	}
+	return table
 }

@@ -59,9 +59,11 @@ const (
 // Plan implements [Policy].
 func (o outlier) Plan(candidates []Candidate, now time.Time) Plan {
 	period := now.UnixNano() / int64(o.Period)
+	unlike := o.unlike(candidates, period)
+	o.turn(candidates, period) // before anybody is let in: who was out is not forgiven
 	o.readmit(candidates, now)
 	room := o.room(candidates)
-	for _, c := range append(o.failing(candidates), o.unlike(candidates, period)...) {
+	for _, c := range append(o.failing(candidates), unlike...) {
 		if r := &c.load.outcomes.record; room > 0 && r.until.IsZero() {
 			r.times++
 			r.until = now.Add(min(time.Duration(r.times)*o.Out, max(outlierMaxOut, o.Out)))
@@ -69,7 +71,6 @@ func (o outlier) Plan(candidates []Candidate, now time.Time) Plan {
 			room--
 		}
 	}
-	o.turn(candidates, period)
 
 	again := time.Unix(0, (period+1)*int64(o.Period))
 	in := make([]Candidate, 0, len(candidates))
@@ -160,9 +161,9 @@ func (o outlier) unlike(candidates []Candidate, period int64) (unlike []Candidat
 }
 
 // rate returns the share of successes since the period of the record began, if
-// that has ended and saw calls enough.
+// that has ended, saw calls enough, and the target is in.
 func (o *outcomes) rate(period int64) (rate float64, ok bool) {
-	if o.record.period == 0 || o.record.period == period {
+	if o.record.period == 0 || o.record.period == period || !o.record.until.IsZero() {
 		return 0, false
 	}
 	succeeded, failed := o.succeeded.Load()-o.record.succeeded, o.failed.Load()-o.record.failed

@@ -22,9 +22,10 @@ type SubsetConfig struct {
 // their weights say all the same. The targets stand on a circle, each on an arc
 // as long as its weight, and the callers stand around it evenly; each sees
 // the same length of it, and of a target at an end the part that it sees. A target that
-// comes or goes changes no more than some of its neighbours'. It follows
-// Finagle's deterministic aperture; the random one of Google's SRE book is
-// uneven, and its deterministic one shuffles all at every change.
+// comes or goes moves the ends of what a caller sees by one or two; only when
+// another whole step of the callers is needed to see enough, all see that more.
+// It follows Finagle's deterministic aperture. Of those in Google's SRE book the
+// random subsets are uneven, and the deterministic ones change as a whole.
 func Subset(cfg SubsetConfig, policy Policy) Policy {
 	cfg.Size = cmp.Or(cfg.Size, 20)
 	cfg.Callers = max(1, cfg.Callers)

@@ -1,0 +1,147 @@
+package balance_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/balance"
+)
+
+// web are two instances, of which one asks for twice as much.
+func web() *discover.Watcher {
+	return discover.Watch(discover.Fixed(
+		discover.Instance{ID: "web-1", Service: "web", Address: "10.0.0.1", Port: 80, Weights: discover.Weights{Passing: 2}},
+		discover.Instance{ID: "web-2", Service: "web", Address: "10.0.0.2", Port: 80, Weights: discover.Weights{Passing: 1}},
+	), discover.Query{Service: "web"}, discover.WatchConfig{})
+}
+
+func Example() {
+	watcher := web() // or a discover.Cache's, over a registry
+	defer watcher.Close()
+	balancer := balance.New(watcher, balance.LeastRequest())
+	defer balancer.Close()
+
+	call := func(*balance.Target) error { return nil }
+	target, err := balancer.Pick(context.Background(), balance.Request{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	started := target.Start()
+	started.Done(call(target))
+}
+
+// Policies are wrapped around each other. From the outside: a share of very many
+// instances, without those that fail, new ones little by little, those of the
+// own zone first, and of these the one that will answer first.
+func Example_composed() {
+	watcher := web()
+	defer watcher.Close()
+	balancer := balance.New(watcher,
+		balance.Subset(balance.SubsetConfig{Size: 20, Caller: 3, Callers: 12},
+			balance.Outlier(balance.OutlierConfig{},
+				balance.SlowStart(30*time.Second,
+					balance.Zone("eu-1",
+						balance.PeakEWMA())))))
+	defer balancer.Close()
+}
+
+func ExampleRoundRobin() {
+	watcher := web()
+	defer watcher.Close()
+	balancer := balance.New(watcher, balance.RoundRobin())
+	defer balancer.Close()
+	count := map[string]int{}
+	for range 6 {
+		target, err := balancer.Pick(context.Background(), balance.Request{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		count[target.ID]++
+	}
+	fmt.Println(count)
+	// Output: map[web-1:4 web-2:2]
+}
+
+func ExampleConsistentHash() {
+	watcher := web()
+	defer watcher.Close()
+	balancer := balance.New(watcher, balance.ConsistentHash(balance.HashConfig{}))
+	defer balancer.Close()
+	for range 3 {
+		target, err := balancer.Pick(context.Background(), balance.Request{Key: balance.Key("user-7")})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(target.ID)
+	}
+	// Output:
+	// web-2
+	// web-2
+	// web-2
+}
+
+// A call that failed is made elsewhere, as long as not too many fail.
+func ExampleBudget() {
+	watcher := web()
+	defer watcher.Close()
+	balancer := balance.New(watcher, balance.RoundRobin())
+	defer balancer.Close()
+	budget := balance.NewBudget(balance.BudgetConfig{}) // one for all calls to a service
+
+	call := func(n int) error {
+		if n == 0 {
+			return fmt.Errorf("connection refused")
+		}
+		return nil
+	}
+	var r balance.Request
+	budget.Call()
+	for n := 0; ; n++ {
+		target, err := balancer.Pick(context.Background(), r)
+		if err != nil {
+			log.Fatal(err)
+		}
+		started := target.Start()
+		err = call(n)
+		started.Done(err)
+		if err == nil || !budget.Retry() {
+			fmt.Println("calls:", n+1)
+			return
+		}
+		r.Tried = append(r.Tried, target)
+	}
+	// Output: calls: 2
+}
+
+func ExampleHedge() {
+	usual := balance.NewPercentile(0.95, 50*time.Millisecond) // told of every call
+	hedger := balance.NewHedger(balance.HedgeConfig{Delay: usual.Value})
+	defer hedger.Close()
+
+	answer, release, err := balance.Hedge(context.Background(), hedger, func(ctx context.Context, n int) (string, error) {
+		if n == 0 {
+			<-ctx.Done() // the first one hangs
+			return "", ctx.Err()
+		}
+		return "answer", nil
+	}, nil)
+	defer release()
+	fmt.Println(answer, err)
+	// Output: answer <nil>
+}
+
+// Who chooses among what they are connected to uses a Set.
+func ExampleSet() {
+	set := balance.NewSet()
+	targets := set.Update([]discover.Instance{
+		{ID: "web-1", Service: "web", Address: "10.0.0.1", Port: 80},
+		{ID: "web-2", Service: "web", Address: "10.0.0.2", Port: 80},
+	}, time.Now())
+	connected := targets[1:]
+	plan := set.Plan(balance.RoundRobin(), connected, time.Now())
+	fmt.Println(plan.Picker.Pick(balance.Request{}).ID)
+	// Output: web-2
+}

@@ -1,0 +1,154 @@
+package balance
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"time"
+)
+
+// HedgeConfig says when a call is made a second time, and how often.
+type HedgeConfig struct {
+	// Delay is how long a call may take before another is made: a time that few
+	// calls exceed. [Percentile.Value] gives it as calls are. Nil means never.
+	Delay func() time.Duration
+	// Calls is how many there may be of one request, with the first; 0 means 2.
+	Calls int
+	// Budget bounds the calls beyond the first; nil means no bound. Hedge takes
+	// from it; that a request began is for the caller to tell.
+	Budget *Budget
+}
+
+// Hedger makes calls anew that take long (Dean and Barroso, The Tail at Scale,
+// 2013). It is for calls that may be made twice.
+type Hedger struct {
+	cfg    HedgeConfig
+	losers sync.WaitGroup
+}
+
+// NewHedger returns a hedger. The caller closes it.
+func NewHedger(cfg HedgeConfig) *Hedger {
+	if cfg.Calls == 0 {
+		cfg.Calls = 2
+	}
+	return &Hedger{cfg: cfg}
+}
+
+// Close waits for the calls that lost and have not ended yet. No Hedge may
+// begin after it.
+func (h *Hedger) Close() error {
+	h.losers.Wait()
+	return nil
+}
+
+// Hedge makes a call, and another when that takes longer than the delay of h
+// or fails, and so on. It returns the first result without an error, or else
+// all errors. The contexts of the others end, and a result that comes all the
+// same goes to discard, unless that is nil. The context of the call that won
+// lives on, for its result may need it, until release, which the caller calls
+// when done with the result; it is never nil. call is told which it is, from 0 on, and must end
+// soon after its context.
+func Hedge[T any](ctx context.Context, h *Hedger, call func(ctx context.Context, n int) (T, error), discard func(T)) (result T, release context.CancelFunc, err error) {
+	race := race[T]{call: call, ended: make(chan ending[T], max(1, h.cfg.Calls))}
+	defer race.leave(h, discard)
+	race.start(ctx)
+	var failures []error
+	for {
+		won, failure := race.await(ctx, h.delay(len(race.cancels)))
+		if won != nil {
+			return won.result, race.release(won.n), nil
+		}
+		if failure != nil {
+			failures = append(failures, failure)
+		}
+		if ctx.Err() == nil && len(race.cancels) < h.cfg.Calls && h.cfg.Budget.Retry() {
+			race.start(ctx)
+		}
+		if race.running == 0 || ctx.Err() != nil {
+			return result, func() {}, errors.Join(failures...)
+		}
+	}
+}
+
+// never is a delay that does not end.
+const never = time.Duration(math.MaxInt64)
+
+// delay returns how long to wait before another call is made.
+func (h *Hedger) delay(made int) time.Duration {
+	if h.cfg.Delay == nil || made >= h.cfg.Calls {
+		return never
+	}
+	return h.cfg.Delay()
+}
+
+// race is the calls of one request.
+type race[T any] struct {
+	call    func(ctx context.Context, n int) (T, error)
+	cancels []context.CancelFunc
+	running int
+	ended   chan ending[T] // has room for all
+}
+
+// ending is how one of them ended.
+type ending[T any] struct {
+	n      int
+	result T
+	err    error
+}
+
+// start makes the next call.
+func (r *race[T]) start(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	n := len(r.cancels)
+	r.cancels = append(r.cancels, cancel)
+	r.running++
+	go func() { // ends soon after its context, which leave ends, and whose end leave waits for
+		result, err := r.call(ctx, n)
+		r.ended <- ending[T]{n, result, err}
+	}()
+}
+
+// await waits until a call has ended, for a delay at most, and returns either
+// the one that won or why one failed, or neither.
+func (r *race[T]) await(ctx context.Context, delay time.Duration) (won *ending[T], failure error) {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case e := <-r.ended:
+		r.running--
+		if e.err != nil {
+			return nil, e.err
+		}
+		return &e, nil
+	}
+}
+
+// release returns what ends the context of the call n, which leave then leaves
+// alone.
+func (r *race[T]) release(n int) context.CancelFunc {
+	cancel := r.cancels[n]
+	r.cancels[n] = func() {}
+	return cancel
+}
+
+// leave ends the calls that are under way, without waiting; the hedger does.
+func (r *race[T]) leave(h *Hedger, discard func(T)) {
+	for _, cancel := range r.cancels {
+		cancel()
+	}
+	if r.running == 0 {
+		return
+	}
+	h.losers.Go(func() { // ends with the losers; Close waits
+		for range r.running {
+			if e := <-r.ended; e.err == nil && discard != nil {
+				discard(e.result)
+			}
+		}
+	})
+}
