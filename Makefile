@@ -2,10 +2,10 @@ CONSUL := .bin/consul
 KILLS := 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz vuln kills consul conformance bench ci
+.PHONY: help build test race lint fuzz vuln kills consul conformance bench bench-peers ci
 
 help: ## list what make can do
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 build: ## build muster into .bin
 	go build -trimpath -o .bin/muster .
@@ -44,6 +44,9 @@ conformance: consul ## the stories of test/ on muster and on the real Consul
 
 bench: consul ## measure against Consul, write docs/benchmarks.md
 	go run ./test/bench
+
+bench-peers: ## measure choosing an instance against other libraries, write docs/benchmarks.md
+	go -C test/peers run . -document ../../docs/benchmarks.md
 
 ci: ## what a change must pass
 	.ci/run

@@ -24,26 +24,36 @@ type lane struct {
 	_    [56]byte // the rest of a cache line
 }
 
+// meetings is how often it is looked whether somebody else counts too: a
+// look costs as much as counting.
+const meetings = 32
+
 // next returns a number that is one above an earlier one.
 func (t *turns) next() uint64 {
 	if crowd := t.crowd.Load(); crowd != nil {
 		return crowd[here()].next.Add(1)
 	}
-	n := t.alone.Load()
-	if t.alone.CompareAndSwap(n, n+1) {
-		return n + 1
+	n := t.alone.Add(1)
+	if n%meetings == 0 {
+		t.meet(n)
 	}
-	return t.widen()
+	return n
+}
+
+// meet looks whether somebody counts at this very moment.
+func (t *turns) meet(n uint64) {
+	if !t.alone.CompareAndSwap(n, n) {
+		t.widen()
+	}
 }
 
 // widen lets each go on in a lane of their own.
-func (t *turns) widen() uint64 {
+func (t *turns) widen() {
 	crowd := new([lanes]lane)
 	for i := range crowd {
 		crowd[i].next.Store(t.alone.Load() + uint64(i)*t.period/lanes) // not all at the same target
 	}
 	t.crowd.CompareAndSwap(nil, crowd)
-	return t.next()
 }
 
 // here returns a lane that depends on who asks: on where the stack of the

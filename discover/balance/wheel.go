@@ -60,6 +60,10 @@ func (w *wheel) at(point uint64) int {
 	if w.ends == nil {
 		return int(position)
 	}
+	return w.search(point, position)
+}
+
+func (w *wheel) search(point, position uint64) int {
 	part := w.guide[point>>w.shift]
 	for w.ends[part] <= position {
 		part++
