@@ -36,7 +36,7 @@ type consistentHash struct{ bound float64 }
 // Plan implements [Policy].
 func (h consistentHash) Plan(candidates []Candidate, _ time.Time) Plan {
 	p := &hashPicker{wheel: newWheel(candidates), crowd: candidates[0].load.crowd, bound: h.bound}
-	p.table = newTable(candidates)
+	p.table = tableOf(candidates)
 	if math.IsInf(h.bound, 1) {
 		return Plan{Picker: p}
 	}
@@ -105,6 +105,25 @@ func (p *hashPicker) elsewhere(r Request, first *slot, key uint64) *Target {
 		}
 	}
 	return first.target
+}
+
+// hashTable is a table and whom it was made for.
+type hashTable struct {
+	candidates []Candidate
+	places     []uint16
+}
+
+// tableOf returns the table of candidates. It takes a millisecond to make, and
+// policies around this one plan often while nobody comes or goes: so the first
+// candidate's load keeps the latest.
+func tableOf(candidates []Candidate) []uint16 {
+	keeper := candidates[0].load
+	same := func(a, b Candidate) bool { return a.load == b.load && a.Weight == b.Weight }
+	if kept := keeper.table; kept != nil && slices.EqualFunc(kept.candidates, candidates, same) {
+		return kept.places
+	}
+	keeper.table = &hashTable{candidates, newTable(candidates)}
+	return keeper.table.places
 }
 
 // places is how many there are in a table, of however many targets: another

@@ -126,6 +126,23 @@ func TestHashWithoutABoundStays(t *testing.T) {
 	}
 }
 
+func TestHashKeepsItsTable(t *testing.T) {
+	s := newScene()
+	table := func(all []discover.Instance) *uint16 {
+		return &s.plan(ConsistentHash(HashConfig{}), all).Picker.(*hashPicker).table[0]
+	}
+	weighing := func(w int) []discover.Instance {
+		return some(3, func(i int, instance *discover.Instance) { instance.Weights.Passing = 1 + i*w })
+	}
+	first := table(weighing(1))
+	if table(weighing(1)) != first {
+		t.Error("nothing changed, and there is another table")
+	}
+	if table(weighing(2)) == first || table(weighing(2)[:2]) == first {
+		t.Error("weights or targets changed, and the table did not")
+	}
+}
+
 // A full target's keys go to many others, and each key to the same one.
 func TestHashOverflowsEvenly(t *testing.T) {
 	s := newScene()

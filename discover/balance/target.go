@@ -76,6 +76,7 @@ type load struct {
 	running  atomic.Int64
 	latency  latency
 	outcomes outcomes
+	table    *hashTable // of the plans, which are made one at a time
 }
 
 // clock returns the time since the load was made. Reading it so costs half of

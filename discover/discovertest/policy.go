@@ -191,7 +191,7 @@ func newBench(t *testing.T, policy balance.Policy, all ...discover.Instance) *be
 // balancer has them and nobody counts as new any more.
 func (b *bench) set(all ...discover.Instance) {
 	b.source.Set("web", all...)
-	time.Sleep(time.Hour)
+	time.Sleep(10 * time.Minute)
 	synctest.Wait()
 }
 
