@@ -41,6 +41,7 @@ var house = map[string]struct {
 	"endpoint":              {3, library},
 	"discover/discovertest": {3, library},
 	"discover/promdiscover": {3, library},
+	"discover/httpdiscover": {3, library},
 	"agent/local":           {3, agency},
 	"service":               {2, library},
 	"discover/balance":      {2, library},

@@ -1,0 +1,287 @@
+package httpdiscover
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/realjf/muster/discover/balance"
+)
+
+// exchange is one attempt, from the sending of a request to the end of its
+// response. It is the body of that response, so that all of it costs one
+// allocation.
+type exchange struct {
+	request http.Request // what is sent
+	url     url.URL
+
+	body    io.ReadCloser // of the response
+	pool    *pool
+	call    balance.Call
+	failure error              // the target's, known from the headers
+	cancel  context.CancelFunc // ends the attempt's own context; nil if it has none
+	service *service           // to release at the end; nil if somebody else does
+	ended   atomic.Bool
+}
+
+// result is what became of an attempt.
+type result struct {
+	response *http.Response
+	err      error
+	outcome  outcome
+	open     *exchange // whose end is that of the response; nil if it has ended
+}
+
+// try sends a request to target.
+func (t *Transport) try(s *service, r *http.Request, body *requestBody, target *balance.Target, number int) result {
+	x := &exchange{pool: s.pool(target, r.URL.Scheme, r.URL.Hostname())}
+	limit, err := x.prepare(r, body, number, t.cfg.Retry.Timeout)
+	if err != nil {
+		return result{err: err}
+	}
+	var began time.Time
+	if t.cfg.Observe != nil {
+		began = time.Now()
+	}
+	x.call = target.Start()
+	response, err := x.pool.transport.RoundTrip(&x.request)
+	if limit.exceeded() {
+		if response != nil {
+			_ = response.Body.Close() // nobody waits for it any more
+		}
+		response, err = nil, tryTimeout(t.cfg.Retry.Timeout)
+		if r.Context().Err() != nil {
+			err = context.Cause(r.Context())
+		}
+	}
+
+	got := result{response: response, err: err}
+	got.outcome, x.failure = t.judge(r, body, response, err)
+	if t.cfg.Observe != nil {
+		a := Attempt{Request: r, Service: s.query.Service, Target: target, Number: number, Took: time.Since(began), Err: err, Failed: x.failure != nil}
+		if response != nil {
+			a.Status = response.StatusCode
+		}
+		t.cfg.Observe(a)
+	}
+	if response == nil {
+		x.end(nil)
+		return got
+	}
+	response.Request = r
+	if response.Body == http.NoBody {
+		x.end(nil)
+		return got
+	}
+	x.body, got.open = response.Body, x
+	response.Body = x
+	if stream, ok := x.body.(io.ReadWriteCloser); ok && response.StatusCode == http.StatusSwitchingProtocols {
+		response.Body = upgraded{x, stream}
+	}
+	return got
+}
+
+// prepare makes of a request the one that is sent.
+func (x *exchange) prepare(r *http.Request, body *requestBody, number int, timeout time.Duration) (*limit, error) {
+	var bound *limit
+	if timeout > 0 {
+		ctx, cancel := context.WithCancel(r.Context())
+		x.cancel = cancel
+		x.request = *r.WithContext(ctx)
+		bound = newLimit(timeout, cancel)
+	} else {
+		x.request = *r
+	}
+	if r.Host == "" {
+		x.request.Host = r.URL.Host // what a server would see of a plain client
+	}
+	x.url = *r.URL
+	x.url.Host = x.pool.host
+	x.request.URL = &x.url
+	switch {
+	case body != nil:
+		x.request.Body = body
+	case number > 1 && hasBody(r):
+		again, err := r.GetBody()
+		if err != nil {
+			x.unprepare(bound)
+			return nil, fmt.Errorf("send the body again: %w", err)
+		}
+		x.request.Body = again
+	}
+	return bound, nil
+}
+
+func (x *exchange) unprepare(bound *limit) {
+	if bound != nil {
+		bound.timer.Stop()
+		x.cancel()
+	}
+}
+
+// limit bounds the time until headers come, and not that of the body.
+type limit struct{ timer *time.Timer }
+
+func newLimit(timeout time.Duration, cancel context.CancelFunc) *limit {
+	return &limit{time.AfterFunc(timeout, cancel)}
+}
+
+// exceeded lifts the limit, and reports whether it was too late for that.
+func (l *limit) exceeded() bool { return l != nil && !l.timer.Stop() }
+
+// tryTimeout is the error of an attempt that took longer than [Retry.Timeout].
+type tryTimeout time.Duration
+
+func (t tryTimeout) Error() string {
+	return fmt.Sprintf("no response within %s", time.Duration(t))
+}
+
+// Timeout implements [net.Error].
+func (t tryTimeout) Timeout() bool { return true }
+
+// Temporary implements [net.Error].
+func (t tryTimeout) Temporary() bool { return true }
+
+// Is says that it is a deadline that was exceeded, for [errors.Is].
+func (t tryTimeout) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// badStatus is a response that is the target's failure.
+type badStatus int
+
+func (s badStatus) Error() string { return fmt.Sprintf("status %d", int(s)) }
+
+// judge says what became of an attempt, and how the target failed it; nil if
+// it did not.
+func (t *Transport) judge(r *http.Request, body *requestBody, response *http.Response, err error) (outcome, error) {
+	switch over := callerEnded(r); {
+	case err == nil && !t.cfg.Retry.bad(response.StatusCode):
+		return final, nil
+	case err == nil:
+		return ambiguous, badStatus(response.StatusCode)
+	case over == context.DeadlineExceeded:
+		return final, err // the target had all the time that there was
+	case over != nil, body.failure() != nil, unfit(err):
+		return final, nil
+	case neverConnected(err):
+		return unsent, err
+	}
+	return ambiguous, err
+}
+
+// callerEnded returns how the caller ended a request: context.Canceled,
+// context.DeadlineExceeded, or nil while it did not.
+func callerEnded(r *http.Request) error {
+	if err := r.Context().Err(); err != nil {
+		return err
+	}
+	select {
+	//lint:ignore SA1019 http.Client closes it when its Timeout is over, if only a moment before the context ends
+	case <-r.Cancel:
+		if deadline, ok := r.Context().Deadline(); ok && !time.Now().Before(deadline) {
+			return context.DeadlineExceeded
+		}
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// unfit reports whether net/http found fault with the request itself.
+func unfit(err error) bool { return strings.HasPrefix(err.Error(), "net/http: invalid ") }
+
+// neverConnected reports whether there was no connection to send anything on,
+// or one to a stranger.
+func neverConnected(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return true
+	}
+	var stranger *tls.CertificateVerificationError
+	return errors.As(err, &stranger)
+}
+
+// Read implements io.Reader, of the response's body.
+func (x *exchange) Read(p []byte) (int, error) {
+	n, err := x.body.Read(p)
+	if err == io.EOF {
+		x.end(nil)
+	} else if err != nil {
+		x.broken(err)
+	}
+	return n, err
+}
+
+// broken ends an exchange in the middle of its response: by the caller, or
+// else by the target.
+func (x *exchange) broken(err error) {
+	if x.request.Context().Err() != nil {
+		err = nil
+	}
+	x.end(err)
+}
+
+// Close implements io.Closer, of the response's body.
+func (x *exchange) Close() error {
+	err := x.body.Close()
+	x.end(nil)
+	return err
+}
+
+// end says that all of an exchange is over; once, however often it is called.
+func (x *exchange) end(err error) {
+	if !x.ended.CompareAndSwap(false, true) {
+		return
+	}
+	if x.failure != nil {
+		err = x.failure
+	}
+	x.call.Done(err)
+	if x.cancel != nil {
+		x.cancel()
+	}
+	x.pool.release()
+	if x.service != nil {
+		x.service.release()
+	}
+}
+
+// smallBody is how much of a response that nobody wants is read, so that its
+// connection can be used again: what came with the headers, mostly.
+const smallBody = 4 << 10
+
+// discard ends a response that nobody wants.
+func (got result) discard() {
+	if got.open == nil {
+		return
+	}
+	if length := got.response.ContentLength; length >= 0 && length <= smallBody {
+		_, _ = io.CopyN(io.Discard, got.open, length+1) // up to its end; what fails is closed
+	}
+	_ = got.open.Close()
+}
+
+// upgraded is the body of a response that switched to another protocol: a
+// stream in both directions.
+type upgraded struct {
+	*exchange
+	stream io.ReadWriteCloser
+}
+
+// Write implements io.Writer.
+func (u upgraded) Write(p []byte) (int, error) { return u.stream.Write(p) }
+
+// CloseWrite ends what is written, as net/http's own body does.
+func (u upgraded) CloseWrite() error {
+	if half, ok := u.stream.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return fmt.Errorf("close the writing side: %w", errors.ErrUnsupported)
+}

@@ -1,0 +1,246 @@
+// Package httpdiscover calls services by their names through net/http:
+//
+//	client := httpdiscover.NewClient(cache, httpdiscover.Config{})
+//	response, err := client.Get("http://web/orders/7")
+//
+// A [Transport] is an http.RoundTripper that takes the host of a URL for a
+// service. It chooses one of its healthy instances with [balance], tells the
+// balancer how that fared, and sends the request to another one where that is
+// safe. Each instance has connections of its own, which are closed when it
+// leaves, while requests under way finish. [Transport.ReverseProxy] makes a
+// gateway of it.
+//
+// The package sends no request twice that might have had its effect once: see
+// [Retry]. It refuses to call what is no service: a URL with a port, or an
+// address, is for another transport.
+package httpdiscover
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/balance"
+)
+
+// Config holds what a Transport can do without; the zero value works. Its
+// functions may be called concurrently and must not block.
+type Config struct {
+	// Policy chooses among the instances of a service. Nil means the one with
+	// fewer requests under way out of two, and none that fail:
+	//
+	//	balance.Outlier(balance.OutlierConfig{}, balance.LeastRequest())
+	//
+	// Requests count until their response is read to the end, so that this is
+	// right for long streams too, which Peak EWMA would take for slowness. Who
+	// knows the zone they run in puts [balance.Zone] between the two.
+	Policy balance.Policy
+	// PolicyFor returns the policy for a service that needs another one; nil,
+	// or what returns nil, means Policy.
+	PolicyFor func(service string) balance.Policy
+	// Query says which instances the host of a URL, as it stands there, means.
+	// Nil means [QueryOf].
+	Query func(host string) (discover.Query, error)
+	// Key returns what the choice of an instance is to depend on, such as a
+	// header's or a cookie's value; "" is nothing. It needs a policy that looks at
+	// it: [balance.ConsistentHash].
+	Key func(*http.Request) string
+	// Retry says when a request is sent again.
+	Retry Retry
+	// Base is what the transport of each instance is a copy of. Nil means
+	// http.DefaultTransport's settings, but no proxy of the environment, two
+	// seconds to connect, and up to 64 idle connections to an instance.
+	Base *http.Transport
+	// TLS is what https is spoken with; nil means Base's. Where it has no
+	// ServerName, a certificate must be for the host of the URL: in
+	// "https://web/" for "web".
+	TLS *tls.Config
+	// Limit is how many services are kept at once; 0 means 100. Each is followed
+	// by a watch of the cache, whose own limit should be higher. One more closes
+	// one that has no request under way.
+	Limit int
+	// Idle is how long a service that nobody calls is kept, at least; 0 means ten
+	// minutes. It is closed within twice that.
+	Idle time.Duration
+	// Observe is told of each attempt, when its headers came or it failed. Nil
+	// means nobody is.
+	Observe func(Attempt)
+}
+
+// Attempt is one sending of a request, to one instance.
+type Attempt struct {
+	Request *http.Request   // the caller's
+	Service string          // the service's name
+	Target  *balance.Target // where it was sent
+	Number  int             // 1 for the first of the request
+	Took    time.Duration   // until the headers came, or it failed
+	Status  int             // of the response; 0 without one
+	Err     error           // why there is no response
+	Failed  bool            // it is the target's failure, and counts against it
+}
+
+// Transport is an http.RoundTripper for services. Its methods may be called
+// concurrently.
+type Transport struct {
+	cache *discover.Cache
+	cfg   Config
+	base  *http.Transport
+
+	stop   context.CancelFunc
+	ending sync.WaitGroup // the sweeper, and services being closed
+
+	mu       sync.RWMutex
+	services map[discover.Query]*service
+	closed   bool
+}
+
+// New returns a transport to the services that cache knows. The caller closes
+// it, and cache after it.
+func New(cache *discover.Cache, cfg Config) *Transport {
+	if cfg.Policy == nil {
+		cfg.Policy = balance.Outlier(balance.OutlierConfig{}, balance.LeastRequest())
+	}
+	if cfg.Query == nil {
+		cfg.Query = QueryOf
+	}
+	cfg.Retry = cfg.Retry.settled()
+	cfg.Limit = cmp.Or(cfg.Limit, 100)
+	cfg.Idle = cmp.Or(cfg.Idle, 10*time.Minute)
+	ctx, stop := context.WithCancel(context.Background())
+	t := &Transport{
+		cache:    cache,
+		cfg:      cfg,
+		base:     baseOf(cfg),
+		stop:     stop,
+		services: make(map[discover.Query]*service),
+	}
+	t.ending.Go(func() { t.sweep(ctx) }) // Close stops it and waits
+	return t
+}
+
+// NewClient returns a client with a new Transport, which
+// client.Transport.(*Transport).Close ends. Contexts with a deadline cost less
+// than the client's Timeout, for which net/http starts goroutines.
+func NewClient(cache *discover.Cache, cfg Config) *http.Client {
+	return &http.Client{Transport: New(cache, cfg)}
+}
+
+// baseOf returns what the transport of each instance is a copy of.
+func baseOf(cfg Config) *http.Transport {
+	base := cfg.Base
+	if base == nil {
+		base = &http.Transport{
+			DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConnsPerHost:   64,
+			IdleConnTimeout:       90 * time.Second,
+			TLSHandshakeTimeout:   5 * time.Second,
+			ExpectContinueTimeout: time.Second,
+		}
+	}
+	base = base.Clone()
+	if cfg.TLS != nil {
+		base.TLSClientConfig = cfg.TLS.Clone()
+	}
+	return base
+}
+
+// RoundTrip implements http.RoundTripper. It blocks until the registry has
+// answered for a service for the first time. The error wraps
+// [balance.ErrNoInstance] when the service has no instance to call,
+// [discover.ErrUnavailable] when the registry has not answered yet,
+// [discover.ErrInvalid] when the host is no service's name, [discover.ErrClosed]
+// after Close, or else is net/http's, of the last attempt.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	s, err := t.serviceOf(r)
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	got := t.send(s, r)
+	if got.open != nil {
+		got.open.service = s // released when the response has been read
+	} else {
+		s.release()
+	}
+	return got.response, got.err
+}
+
+// send tries until an attempt is one to return.
+func (t *Transport) send(s *service, r *http.Request) result {
+	body := newRequestBody(r)
+	defer body.finish()
+	ctx := r.Context()
+	wish := balance.Request{}
+	if t.cfg.Key != nil {
+		if key := t.cfg.Key(r); key != "" {
+			wish.Key = balance.Key(key)
+		}
+	}
+	s.budget.Call()
+	target, err := s.balancer.Pick(ctx, wish)
+	if err != nil {
+		closeBody(r)
+		return result{err: fmt.Errorf("call service %q: %w", s.query.Service, err)}
+	}
+	for number := 1; ; number++ {
+		got := t.try(s, r, body, target, number)
+		if number == t.cfg.Retry.Attempts || !got.outcome.again(r) || ctx.Err() != nil {
+			return got
+		}
+		wish.Tried = append(wish.Tried, target)
+		if target, err = s.balancer.Pick(ctx, wish); err != nil {
+			return got
+		}
+		wait := time.Duration(0)
+		if contains(wish.Tried, target) { // there is no other
+			wait = pause(number, got.response, time.Now())
+		}
+		if wait > maxWait || !endsBefore(ctx, wait) {
+			return got
+		}
+		if got.outcome != unsent && !s.budget.Retry() {
+			return got
+		}
+		if err := sleep(ctx, wait); err != nil {
+			got.discard()
+			return result{err: err}
+		}
+		got.discard()
+	}
+}
+
+// contains reports whether a target of the same address is among tried.
+func contains(tried []*balance.Target, target *balance.Target) bool {
+	return slices.ContainsFunc(tried, func(one *balance.Target) bool {
+		return one.Address == target.Address && one.Port == target.Port
+	})
+}
+
+// endsBefore reports whether a wait ends before ctx does.
+func endsBefore(ctx context.Context, wait time.Duration) bool {
+	deadline, bounded := ctx.Deadline()
+	return !bounded || time.Until(deadline) > wait
+}
+
+// sleep waits, unless ctx ends before.
+func sleep(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

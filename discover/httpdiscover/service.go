@@ -1,0 +1,146 @@
+package httpdiscover
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/balance"
+)
+
+// service is one that is called: a watch that is followed, who chooses, and
+// the connections to the instances. Its methods may be called concurrently.
+type service struct {
+	query    discover.Query
+	base     *http.Transport
+	follower *discover.Follower
+	balancer *balance.Balancer
+	budget   *balance.Budget
+
+	users atomic.Int64 // requests under way, until the end of their response
+	used  atomic.Bool  // since the sweeper came by
+
+	stop context.CancelFunc
+	done chan struct{} // closed when the loop has ended
+
+	mu     sync.RWMutex
+	pools  map[endpoint]*pool // of those that can be chosen
+	closed bool
+}
+
+// endpoint is where requests are sent, and as what it must prove itself.
+type endpoint struct {
+	address    string
+	port       int
+	serverName string // "" for http
+}
+
+// newService begins to follow a service. It does not block. The caller closes
+// it. The errors are those of [discover.Cache.Follow].
+func newService(cache *discover.Cache, q discover.Query, policy balance.Policy, budget balance.BudgetConfig, base *http.Transport) (*service, error) {
+	follower, err := cache.Follow(q)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &service{
+		query:    q,
+		base:     base,
+		follower: follower,
+		balancer: balance.New(follower, policy),
+		budget:   balance.NewBudget(budget),
+		stop:     stop,
+		done:     make(chan struct{}),
+		pools:    make(map[endpoint]*pool),
+	}
+	go s.run(ctx) // close stops it and waits
+	return s, nil
+}
+
+// run retires the pools of instances that left, until ctx ends.
+func (s *service) run(ctx context.Context) {
+	defer close(s.done)
+	for {
+		changed := s.follower.Changed() // before the look, so as to miss nothing
+		s.retire()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// retire ends the pools of what cannot be chosen any more.
+func (s *service) retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pools) == 0 {
+		return
+	}
+	present := s.present()
+	for where, p := range s.pools {
+		if !present[endpoint{address: where.address, port: where.port}] {
+			delete(s.pools, where)
+			p.retire()
+		}
+	}
+}
+
+// present returns where the instances are that can be chosen.
+func (s *service) present() map[endpoint]bool {
+	snapshot, _ := s.follower.Snapshot()
+	present := make(map[endpoint]bool, len(snapshot.Instances))
+	for i := range snapshot.Instances {
+		present[endpoint{address: snapshot.Instances[i].Address, port: snapshot.Instances[i].Port}] = true
+	}
+	return present
+}
+
+// pool returns the connections to an instance, for requests to a scheme and a
+// host name.
+func (s *service) pool(target *balance.Target, scheme, host string) *pool {
+	where := endpoint{address: target.Address, port: target.Port}
+	if scheme == "https" {
+		where.serverName = host
+	}
+	s.mu.RLock()
+	p := s.pools[where]
+	s.mu.RUnlock()
+	if p != nil {
+		return p
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.pools[where]; p != nil {
+		return p
+	}
+	p = newPool(s.base, where)
+	if s.closed || !s.present()[endpoint{address: where.address, port: where.port}] {
+		p.retire() // it was chosen a moment ago, and has left
+	} else {
+		s.pools[where] = p
+	}
+	return p
+}
+
+// release says that a request has ended.
+func (s *service) release() { s.users.Add(-1) }
+
+// close ends what follows the service and waits for it. Requests under way
+// finish, and their connections are closed then.
+func (s *service) close() {
+	s.stop()
+	<-s.done
+	_ = s.balancer.Close() // it has no error to give, and neither has the follower
+	_ = s.follower.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for where, p := range s.pools {
+		delete(s.pools, where)
+		p.retire()
+	}
+}
