@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -107,4 +108,13 @@ func durationOrNone(d time.Duration) string {
 func isNotFound(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status) && status.Code == http.StatusNotFound
+}
+
+// isBusy reports whether a registry refused because it is asked for too much:
+// both Consul and muster then say to try again, which one that shuts down or
+// cannot answer does not.
+func isBusy(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) && (status.Code == http.StatusTooManyRequests ||
+		status.Code == http.StatusServiceUnavailable && strings.Contains(status.Body, "try again"))
 }

@@ -59,7 +59,7 @@ func (r *Registrar) keep(ctx context.Context, k *keeper) {
 		}
 		if err := r.heal(ctx, k, cause); err != nil {
 			r.report(k, false, err)
-			if sleep(ctx, k.retry.next()) != nil {
+			if sleep(ctx, k.retry.after(err)) != nil {
 				return
 			}
 		}
@@ -97,7 +97,7 @@ func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal boo
 		k.altered = now
 		return k.rivals.next(), true
 	default:
-		return k.retry.next(), false
+		return k.retry.after(cause), false
 	}
 }
 

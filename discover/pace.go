@@ -15,6 +15,10 @@ const (
 	firstDelay = 100 * time.Millisecond
 	lastDelay  = time.Second
 
+	// retryAfter is what a registry that refuses asks for. Consul's client does
+	// not show its Retry-After, which is a second wherever there is one.
+	retryAfter = time.Second
+
 	wakeupsPerSecond = 10
 	wakeupBurst      = 2
 )
@@ -38,6 +42,17 @@ type backoff struct {
 func (b *backoff) next() time.Duration {
 	b.ceiling = min(max(b.first, 2*b.ceiling), b.last)
 	return rand.N(b.ceiling)
+}
+
+// after returns the delay after one more failure, which was this one. A
+// registry that has too much to do is left alone for as long as it asks for,
+// and its clients come back one after the other.
+func (b *backoff) after(err error) time.Duration {
+	delay := b.next()
+	if isBusy(err) {
+		delay = retryAfter + rand.N(b.last)
+	}
+	return delay
 }
 
 // rest returns a random part of what the latest delay's ceiling left of the

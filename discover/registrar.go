@@ -110,7 +110,7 @@ func (r *Registrar) Withdraw(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if errors.Is(err, ErrInvalid) || sleep(ctx, retry.next()) != nil {
+		if errors.Is(err, ErrInvalid) || sleep(ctx, retry.after(err)) != nil {
 			return fmt.Errorf("withdraw %q: %w", r.registration.ID, err)
 		}
 	}

@@ -174,7 +174,7 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 			// the list as soon as the source is back, and a registry that
 			// lost its data may take long to reach the old index.
 			after = 0
-			if sleep(ctx, retry.next()) != nil {
+			if sleep(ctx, retry.after(err)) != nil {
 				return
 			}
 			continue
