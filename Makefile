@@ -2,7 +2,7 @@ CONSUL := .bin/consul
 KILLS := 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz vuln kills consul conformance bench bench-peers ci
+.PHONY: help build test race lint fuzz vuln kills overload soak consul conformance bench bench-peers ci
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -47,6 +47,13 @@ bench: consul ## measure against Consul, write docs/benchmarks.md
 
 bench-peers: ## measure choosing an instance against other libraries, write docs/benchmarks.md
 	go -C test/peers run . -document ../../docs/benchmarks.md
+
+overload: ## ask a registry for ten times what it can do for a minute, with figures
+	go test ./test -v -timeout 10m -run 'TestOverload' -overload 60s
+	go test ./test -v -timeout 10m -run 'TestSlowClients' -idle 14000
+
+soak: ## let everything in a registry come and go for ten minutes
+	go test ./test -v -timeout 15m -run 'TestSoak' -soak 10m
 
 ci: ## what a change must pass
 	.ci/run

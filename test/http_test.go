@@ -30,6 +30,11 @@ func ask(ctx context.Context, client *http.Client, method, url string) (reply, e
 	if err != nil {
 		return reply{}, err
 	}
+	return send(client, request)
+}
+
+// send asks what the request does, and reads the answer.
+func send(client *http.Client, request *http.Request) (reply, error) {
 	response, err := client.Do(request)
 	if err != nil {
 		return reply{}, err
@@ -37,7 +42,7 @@ func ask(ctx context.Context, client *http.Client, method, url string) (reply, e
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return reply{}, fmt.Errorf("%s %s: %w", method, url, err)
+		return reply{}, fmt.Errorf("%s %s: %w", request.Method, request.URL, err)
 	}
 	return reply{status: response.StatusCode, header: response.Header, body: string(body)}, nil
 }

@@ -60,6 +60,12 @@ func (b *body) Close() error {
 	return nil
 }
 
+// hurry gives the body of a request so long to arrive from now on.
+func hurry(w http.ResponseWriter, within time.Duration) {
+	// Not every writer can say so: those of tests and of the page cannot.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within))
+}
+
 // readBody reads the body of a request in time, at most one byte more than is
 // allowed anywhere, and leaves it to be read again. It returns how large that
 // is. The error is errBusy when there is no room for it; one of the connection
@@ -68,10 +74,8 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, route route) (int
 	if r.Body == http.NoBody {
 		return 0, nil
 	}
-	// Not every writer can set deadlines: those of tests and of the page cannot.
-	out := http.NewResponseController(w)
-	_ = out.SetReadDeadline(time.Now().Add(cmp.Or(route.bodyTime, bodyTime)))
 	if route.bodyTime != 0 { // it may be of any size
+		hurry(w, route.bodyTime)
 		return 0, nil
 	}
 	limits := a.settings.Load().Limits
@@ -95,7 +99,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, route route) (int
 	if b.end == io.EOF {
 		// A handler may take its time. Who sends more than is read keeps the
 		// deadline, for the server looks at some of that later.
-		_ = out.SetReadDeadline(time.Time{})
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	b.end = cmp.Or(b.end, io.EOF)
 	b.Reset(read)

@@ -13,6 +13,9 @@ import (
 // as by Consul: what cannot be printed is refused, and what is not clean is
 // sent to where it leads, but for keys that lead out of their place.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body != http.NoBody { // whether or not anybody wants it: the server reads it before it answers
+		hurry(w, bodyTime)
+	}
 	if !state.Printable(r.URL.Path) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
