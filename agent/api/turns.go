@@ -13,9 +13,10 @@ import (
 // (checks, DNS, heartbeats, answers that are there already) so finds a
 // processor soon, however much is asked for. It is safe for concurrent use.
 //
-// How long work may wait is the rule of "controlled delay": a burst may, since
-// it passes; a queue that never empties only makes everybody late, and is kept
-// short. https://queue.acm.org/detail.cfm?id=2839461
+// How long work may wait follows "controlled delay": a burst may, since it
+// passes; a queue that goes on only makes everybody late. So as soon as somebody
+// had to be refused it is kept short, until nobody has been for a while.
+// https://queue.acm.org/detail.cfm?id=2839461
 type turns struct {
 	most int // of all weights at a time
 
@@ -23,7 +24,7 @@ type turns struct {
 	free    int
 	waiting [2]list.List // of *waiter, in order: usual, and patient work
 	next    int          // which of the two is first, when both wait
-	crowded time.Time    // since when usual work always waited, while some does
+	refused time.Time    // when somebody was, the last time
 }
 
 const (
@@ -36,8 +37,8 @@ const (
 const (
 	// longestQueue is how much usual work may wait.
 	longestQueue = 1024
-	// longestTurn is how long any of it waits, and how long a burst lasts;
-	// crowdedTurn is the same for a queue that has been there for longer.
+	// longestTurn is how long any of it waits, and how long after a refusal it
+	// waits for crowdedTurn only.
 	longestTurn = time.Second
 	crowdedTurn = 100 * time.Millisecond
 )
@@ -86,7 +87,11 @@ func (t *turns) take(ctx context.Context, weight, kind int, arrived time.Time) e
 	default:
 		t.waiting[kind].Remove(place)
 	}
-	t.call(time.Now()) // those behind may need less
+	now := time.Now()
+	if err == errBusy {
+		t.refused = now
+	}
+	t.call(now) // those behind may need less
 	return err
 }
 
@@ -96,17 +101,25 @@ func (t *turns) enter(weight, kind int, arrived time.Time) (*waiter, *list.Eleme
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	queue := &t.waiting[kind]
+	now := time.Now()
 	switch {
 	case t.free >= weight && t.waiting[usual].Len() == 0 && t.waiting[patient].Len() == 0:
 		t.free -= weight
 		return nil, nil, nil
-	case kind == usual && (queue.Len() >= longestQueue || time.Since(arrived) >= longestTurn):
+	case kind == usual && (queue.Len() >= longestQueue || now.Sub(arrived) >= longestTurn || t.hopeless(now)):
+		t.refused = now
 		return nil, nil, errBusy
-	case kind == usual && queue.Len() == 0:
-		t.crowded = time.Now()
 	}
 	w := &waiter{weight: weight, since: arrived, turn: make(chan error, 1)}
 	return w, queue.PushBack(w), nil
+}
+
+// hopeless reports whether usual work that comes now would wait for longer than
+// it may, which who is first in the queue shows. It is better told at once. The
+// caller holds the mutex.
+func (t *turns) hopeless(now time.Time) bool {
+	first := t.waiting[usual].Front()
+	return first != nil && t.patience(now) == crowdedTurn && now.Sub(first.Value.(*waiter).since) > crowdedTurn/2
 }
 
 // give gives a turn back that was taken with this weight.
@@ -134,6 +147,7 @@ func (t *turns) call(now time.Time) {
 		w := place.Value.(*waiter)
 		if kind == usual && now.Sub(w.since) > t.patience(now) {
 			t.waiting[kind].Remove(place)
+			t.refused = now
 			w.turn <- errBusy
 			continue
 		}
@@ -149,7 +163,7 @@ func (t *turns) call(now time.Time) {
 
 // patience is how long usual work may have waited when its turn comes.
 func (t *turns) patience(now time.Time) time.Duration {
-	if now.Sub(t.crowded) > longestTurn {
+	if now.Sub(t.refused) < longestTurn {
 		return crowdedTurn
 	}
 	return longestTurn

@@ -95,7 +95,7 @@ func TestTurnsUnderOverload(t *testing.T) {
 		}
 		o.turns.mu.Unlock()
 		o.mu.Lock() // work ends meanwhile
-		o.waits = 0
+		o.waits, o.late, o.gone = 0, 0, nil
 		o.mu.Unlock()
 		for range 1000 {
 			for range 10 {
@@ -108,7 +108,7 @@ func TestTurnsUnderOverload(t *testing.T) {
 		if done := len(o.ends); done < 1950 {
 			t.Errorf("%d were done in ten seconds, want 2000", done)
 		}
-		if o.waits > crowdedTurn+10*time.Millisecond || o.late > longestTurn {
+		if o.waits > crowdedTurn+10*time.Millisecond || o.late > crowdedTurn+10*time.Millisecond {
 			t.Errorf("the longest wait was %s, and %s for a refusal", o.waits, o.late)
 		}
 		if o.turns.free != 2 {
