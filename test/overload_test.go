@@ -35,7 +35,6 @@ var overloadFor = flag.Duration("overload", 0, "how long a registry on disk is a
 // it can, refuses the rest and says when to ask again; its checks, heartbeats
 // and names go on, and nothing healthy fails.
 func TestOverload(t *testing.T) {
-	t.Parallel()
 	kind, checks, askers, rows := registry.Agent(muster), 10, 1500, 2000
 	if *overloadFor > 0 {
 		kind, checks, askers = registry.Durable(muster, t.TempDir()), 200, 4000

@@ -35,7 +35,7 @@ func TestOnlyWhoseAnswerChangesIsWoken(t *testing.T) {
 	readers := make([]*reader, services)
 	for n := range readers {
 		write(n, "10.0.0.1")
-		readers[n] = s.reader(fmt.Sprintf("/v1/health/service/service-%d", n))
+		readers[n] = &reader{path: fmt.Sprintf("/v1/health/service/service-%d", n)}
 	}
 	s.wait(readers)
 	before := s.gauge("muster.queries_woken")
@@ -62,7 +62,7 @@ func TestWhoHangsUpIsForgotten(t *testing.T) {
 	before := s.gauge(routines)
 	readers := make([]*reader, 200)
 	for n := range readers {
-		readers[n] = s.reader("/v1/catalog/services")
+		readers[n] = &reader{path: "/v1/catalog/services"}
 	}
 	s.wait(readers)
 	for _, r := range readers {
@@ -86,7 +86,7 @@ func TestTenThousandWaitAtOnce(t *testing.T) {
 	s := newScene(t, registry.Agent(muster))
 	readers := make([]*reader, size)
 	for n := range readers {
-		readers[n] = s.reader("/v1/health/service/awaited")
+		readers[n] = &reader{path: "/v1/health/service/awaited"}
 	}
 	s.wait(readers)
 	if err := s.registry.Put(t.Context(), "/v1/agent/service/register", strings.NewReader(`{"Name":"awaited"}`)); err != nil {
@@ -127,19 +127,18 @@ func TestIndexRisesOverARestart(t *testing.T) {
 
 // reader is somebody who waits on a connection of its own.
 type reader struct {
-	conn net.Conn
 	path string
+	conn net.Conn // since it waits
 }
 
-// reader connects somebody who will wait for a change of the path's answer.
-func (s *scene) reader(path string) *reader {
-	s.Helper()
-	conn, err := net.Dial("tcp", s.registry.Address())
-	if err != nil {
-		s.Fatal(err)
+// ask connects the reader, who asks at once: a registry cuts off who is silent.
+func (r *reader) ask(s *scene, index uint64) (err error) {
+	if r.conn, err = net.Dial("tcp", s.registry.Address()); err != nil {
+		return err
 	}
-	s.Cleanup(func() { _ = conn.Close() }) // again, for most
-	return &reader{conn, path}
+	s.Cleanup(func() { _ = r.conn.Close() }) // again, for most
+	_, err = fmt.Fprintf(r.conn, "GET %s?wait=10m&index=%d HTTP/1.1\r\nHost: registry\r\n\r\n", r.path, index)
+	return err
 }
 
 // wait lets the readers wait, and returns when the registry counts them all.
@@ -154,10 +153,7 @@ func (s *scene) wait(readers []*reader) {
 			index = s.index(r.path)
 			indexes[r.path] = index
 		}
-		group.Go(func() error {
-			_, err := fmt.Fprintf(r.conn, "GET %s?wait=10m&index=%d HTTP/1.1\r\nHost: registry\r\n\r\n", r.path, index)
-			return err
-		})
+		group.Go(func() error { return r.ask(s, index) }) // ends by itself; awaited below
 	}
 	if err := group.Wait(); err != nil {
 		s.Fatal(err)
