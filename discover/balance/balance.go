@@ -53,6 +53,11 @@ import (
 // wraps it says why.
 var ErrNoInstance = errors.New("no instance to choose")
 
+// ErrUnreachable is for callers to say, with [Call.Done], that a target took no
+// connection. [Outlier] ejects it then without waiting for more failures: who
+// calls rarely would wait long, and each may take as long as a time-out.
+var ErrUnreachable = errors.New("instance cannot be reached")
+
 // Policy plans how to choose among candidates. A policy is a value without
 // state: what it must remember of a target from one plan to the next is kept in
 // that target. It may serve any number of balancers at once.

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -15,17 +16,22 @@ type outcomes struct {
 }
 
 // note takes over how a call ended and reports whether there were so many
-// failures in a row that a plan must be made.
-func (o *outcomes) note(failed bool) (alarm bool) {
-	if failed {
-		o.failed.Add(1)
-		return o.inARow.Add(1) == o.alarm.Load()
+// failures in a row that a plan must be made. One that could not be reached
+// failed often enough.
+func (o *outcomes) note(err error) (alarm bool) {
+	if err == nil {
+		o.succeeded.Add(1)
+		if o.inARow.Load() != 0 {
+			o.inARow.Store(0)
+		}
+		return false
 	}
-	o.succeeded.Add(1)
-	if o.inARow.Load() != 0 {
-		o.inARow.Store(0)
+	o.failed.Add(1)
+	enough := o.alarm.Load()
+	if errors.Is(err, ErrUnreachable) {
+		return o.inARow.Swap(enough) < enough
 	}
-	return false
+	return o.inARow.Add(1) == enough
 }
 
 // record is what an [Outlier] policy remembers of a target.

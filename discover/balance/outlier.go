@@ -10,8 +10,8 @@ import (
 // OutlierConfig says who is an outlier; the zero value works, with the values
 // that gRPC and Envoy use where both are named the same.
 type OutlierConfig struct {
-	// InARow is after how many failures in a row a target is ejected; 0 means 5,
-	// below 0 never.
+	// InARow is after how many failures in a row a target is ejected, or else
+	// after one that wraps [ErrUnreachable]; 0 means 5, below 0 never.
 	InARow int
 	// Deviations is by how many standard deviations the share of successes of
 	// a target must be below the mean of all to be ejected; 0 means 1.9, below 0

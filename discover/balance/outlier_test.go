@@ -2,6 +2,7 @@ package balance
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -63,6 +64,30 @@ func TestOutlierGoesAndComesBack(t *testing.T) {
 			t.Errorf("time %d: it was out for %s, want %s", times, got, want)
 		}
 		s.calls("3", 5, errRefused)
+	}
+}
+
+// One that cannot be reached is ejected at once, where failures in a row are
+// looked at.
+func TestOutlierUnreachable(t *testing.T) {
+	for _, test := range []struct {
+		inARow int
+		want   int // how many are in
+	}{{0, 3}, {100, 3}, {-1, 4}} {
+		s := newScene()
+		all := some(4, nil)
+		cfg := OutlierConfig{InARow: test.inARow}
+		s.in(cfg, all)
+		s.calls("0", 2, fmt.Errorf("%w: refused", ErrUnreachable))
+		asked := false
+		select {
+		case <-s.Stale():
+			asked = true
+		default:
+		}
+		if in, _ := s.in(cfg, all); len(in) != test.want || asked != (test.want == 3) {
+			t.Errorf("%d in a row: %v are in, a plan was asked for: %t", test.inARow, in, asked)
+		}
 	}
 }
 

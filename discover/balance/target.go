@@ -42,7 +42,8 @@ type Call struct {
 
 // Done notes that the call has ended: with err when the target failed it, which
 // is for the caller to say (a connection that was refused, a time-out, a 503,
-// and not a 404 nor a caller that went away), and nil otherwise. It is called
+// and not a 404 nor a caller that went away), and nil otherwise. An error that
+// wraps [ErrUnreachable] says that the call did not even begin. It is called
 // once. It does not allocate.
 func (c Call) Done(err error) {
 	l := c.load
@@ -60,7 +61,7 @@ func (c Call) Done(err error) {
 		}
 	}
 	if c.asked&Outcome != 0 {
-		if alarm := l.outcomes.note(err != nil); alarm {
+		if alarm := l.outcomes.note(err); alarm {
 			l.crowd.wake()
 		}
 	}

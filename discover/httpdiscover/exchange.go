@@ -171,7 +171,7 @@ func (t *Transport) judge(r *http.Request, body *requestBody, response *http.Res
 	case over != nil, body.failure() != nil, unfit(err):
 		return final, nil
 	case neverConnected(err):
-		return unsent, err
+		return unsent, fmt.Errorf("%w: %w", balance.ErrUnreachable, err)
 	}
 	return ambiguous, err
 }

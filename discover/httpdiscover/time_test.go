@@ -174,6 +174,29 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// An instance that refuses a connection is asked once, and then not for a while.
+func TestRefusedIsEjectedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var network pipes
+		network.serve(t, instance(2), ok)
+		f := newFixture(t, httpdiscover.Config{Base: network.base()})
+		f.Set("web", instance(1), instance(2))
+		for range 25 {
+			f.do(t, request(t, t.Context(), "GET", "http://web", nil))
+			time.Sleep(time.Second)
+		}
+		failed := 0
+		for _, a := range f.seen() {
+			if a.Failed {
+				failed++
+			}
+		}
+		if failed != 1 {
+			t.Errorf("it was asked %d times, want once", failed)
+		}
+	})
+}
+
 // A response that breaks off is the target's failure.
 func TestBrokenBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
