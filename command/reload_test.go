@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,11 +33,11 @@ func TestFilesOfSettingsAreLookedAt(t *testing.T) {
 				t.Fatal(err)
 			}
 			paths := []string{folder}
-			reads := 0
+			var reads atomic.Int64
 			r := &reloader{
 				log: log, settings: config.Agent{AutoReload: asked, Paths: paths}, seen: config.Fingerprint(paths),
 				read: func() (config.Agent, error) {
-					reads++
+					reads.Add(1)
 					return config.Agent{Read: config.Fingerprint(paths)}, errors.New("it cannot be used")
 				},
 			}
@@ -54,8 +55,8 @@ func TestFilesOfSettingsAreLookedAt(t *testing.T) {
 				if !asked {
 					want = 0
 				}
-				if reads != want {
-					t.Errorf("%s: they were read %d times, want %d (asked for: %v)", what, reads, want, asked)
+				if got := int(reads.Load()); got != want {
+					t.Errorf("%s: they were read %d times, want %d (asked for: %v)", what, got, want, asked)
 				}
 			}
 			wants("as they were", 0)
