@@ -6,15 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
 )
 
+var (
+	_ Reporter  = (*Consul)(nil)
+	_ Inspector = (*Consul)(nil)
+)
+
 // Register announces r to the agent, as [Registry] says. The instance starts
-// as passing, for it listens already: a lost registration must be found again
-// at once, and an agent may run its first check only an interval later.
+// as passing unless its check says otherwise, for it listens already: a lost
+// registration must be found again at once, and an agent may run its first
+// check only an interval later.
 // The error wraps ErrInvalid before anything is sent.
 func (c *Consul) Register(ctx context.Context, r Registration) error {
 	if err := r.Validate(); err != nil {
@@ -72,6 +80,75 @@ func (c *Consul) Await(ctx context.Context, id, hash string) (string, error) {
 	return got, nil
 }
 
+// Report tells the agent how id fares, as [Reporter] says.
+func (c *Consul) Report(ctx context.Context, id string, status Status, text string) error {
+	if err := validName("service id", id); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
+		return c.client.Agent().UpdateTTLOpts("service:"+id, text, string(status), options)
+	})
+	if isNotFound(err) || isNoTTL(err) {
+		return fmt.Errorf("report on %q: its check: %w", id, ErrNotRegistered)
+	}
+	if err != nil {
+		return fmt.Errorf("report on %q: %w", id, err)
+	}
+	return nil
+}
+
+// isNoTTL reports whether the agent has a check of that name and of another
+// kind. Consul has no status of its own for it.
+func isNoTTL(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) && strings.Contains(status.Body, "does not have associated TTL")
+}
+
+// Inspect asks the agent what it holds under id, as [Inspector] says.
+func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
+	if err := validName("service id", id); err != nil {
+		return Instance{}, fmt.Errorf("inspect: %w", err)
+	}
+	var found *api.AgentServiceChecksInfo
+	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) (err error) {
+		_, found, err = c.client.Agent().AgentHealthServiceByIDOpts(id, options)
+		return err
+	})
+	switch {
+	case err != nil:
+		return Instance{}, fmt.Errorf("inspect %q: %w", id, err)
+	case found == nil:
+		return Instance{}, fmt.Errorf("inspect %q: %w", id, ErrNotRegistered)
+	case found.Service == nil || found.Service.ID != id || slices.Contains(found.Checks, nil):
+		return Instance{}, fmt.Errorf("inspect %q: the answer is not a service with its checks", id)
+	}
+	var node api.Node
+	if len(found.Checks) > 0 {
+		node.Node = found.Checks[0].Node
+	}
+	return instanceOf(&api.ServiceEntry{Node: &node, Service: found.Service, Checks: found.Checks}), nil
+}
+
+// AgentAddress returns the address under which the agent is known to others.
+// It blocks for one request.
+func (c *Consul) AgentAddress(ctx context.Context) (netip.Addr, error) {
+	var self struct {
+		Member struct{ Addr string }
+	}
+	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
+		_, err := c.client.Raw().Query("/v1/agent/self", &self, options)
+		return err
+	})
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("address of the agent: %w", err)
+	}
+	address, err := netip.ParseAddr(self.Member.Addr)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("address of the agent: %w", err)
+	}
+	return address, nil
+}
+
 // agentRegistration puts r into the words of Consul's API.
 func agentRegistration(r Registration) *api.AgentServiceRegistration {
 	service := &api.AgentServiceRegistration{
@@ -85,16 +162,30 @@ func agentRegistration(r Registration) *api.AgentServiceRegistration {
 	if r.Weights != (Weights{}) {
 		service.Weights = &api.AgentWeights{Passing: r.Weights.Passing, Warning: r.Weights.Warning}
 	}
-	if r.Check.HTTP != "" {
-		service.Check = &api.AgentServiceCheck{
-			HTTP:                           r.Check.HTTP,
-			Interval:                       cmp.Or(r.Check.Interval, DefaultCheckInterval).String(),
-			Timeout:                        durationOrNone(r.Check.Timeout),
-			DeregisterCriticalServiceAfter: durationOrNone(r.Check.DeregisterAfter),
-			Status:                         api.HealthPassing,
-		}
-	}
+	service.Check = agentCheck(r.Check)
 	return service
+}
+
+// agentCheck puts c into the words of Consul's API. Nil means that there is no
+// check.
+func agentCheck(c HealthCheck) *api.AgentServiceCheck {
+	if c.Unchecked || len(c.kinds()) == 0 {
+		return nil
+	}
+	check := &api.AgentServiceCheck{
+		HTTP:                           c.HTTP,
+		GRPC:                           c.GRPC,
+		GRPCUseTLS:                     c.GRPCTLS,
+		TCP:                            c.TCP,
+		TTL:                            durationOrNone(c.TTL),
+		DeregisterCriticalServiceAfter: durationOrNone(c.DeregisterAfter),
+		Status:                         string(cmp.Or(c.Status, Passing)),
+	}
+	if c.TTL == 0 {
+		check.Interval = cmp.Or(c.Interval, DefaultCheckInterval).String()
+		check.Timeout = durationOrNone(c.Timeout)
+	}
+	return check
 }
 
 // durationOrNone leaves a duration that was not given to the registry.

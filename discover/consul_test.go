@@ -421,6 +421,22 @@ func TestConsulRegister(t *testing.T) {
 			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{HTTP: "http://h/"}},
 			`{"ID":"1","Name":"web","Check":{"Interval":"15s","HTTP":"http://h/","Status":"passing"},"Checks":null}`,
 		},
+		"gRPC": {
+			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{GRPC: "h:1/s", GRPCTLS: true, Status: discover.Critical}},
+			`{"ID":"1","Name":"web","Check":{"Interval":"15s","Status":"critical","GRPC":"h:1/s","GRPCUseTLS":true},"Checks":null}`,
+		},
+		"TCP": {
+			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{TCP: "h:1", Interval: time.Second}},
+			`{"ID":"1","Name":"web","Check":{"Interval":"1s","TCP":"h:1","Status":"passing"},"Checks":null}`,
+		},
+		"TTL": {
+			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{TTL: time.Second, Interval: time.Second, Timeout: time.Second, DeregisterAfter: time.Minute}},
+			`{"ID":"1","Name":"web","Check":{"TTL":"1s","Status":"passing","DeregisterCriticalServiceAfter":"1m0s"},"Checks":null}`,
+		},
+		"unchecked": {
+			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{Unchecked: true}},
+			`{"ID":"1","Name":"web","Check":null,"Checks":null}`,
+		},
 		"everything": {
 			discover.Registration{
 				ID: "1", Service: "web", Address: "h", Port: 80, Tags: []string{"a"}, Meta: map[string]string{"k": "v"}, Weights: discover.Weights{Passing: 2},

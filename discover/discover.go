@@ -8,7 +8,8 @@
 //
 // Around them, machinery: a [Watcher] keeps the latest good answer to one
 // question, a [Cache] shares watchers among all who ask, and a [Registrar]
-// announces an instance, keeps the announcement true and withdraws it.
+// announces an instance, keeps the announcement and its health true and
+// withdraws it.
 //
 // The package never empties a list because a registry is out of reach, never
 // hides an error, and leaves no goroutine behind after a Close. It refuses to
@@ -37,6 +38,15 @@ var (
 	ErrInvalid = errors.New("invalid")
 	// ErrAltered reports that somebody else changed a registration.
 	ErrAltered = errors.New("registration was altered")
+	// ErrTaken reports that another living process announces itself under
+	// the same id. It comes as a *TakenError, which says who.
+	ErrTaken = errors.New("instance id is taken")
+	// ErrUnwell reports that the registry's first checks of an instance
+	// failed. The error that wraps it says how, and why that may be.
+	ErrUnwell = errors.New("the registry finds the instance unwell")
+	// ErrWarning makes the error of a health function that wraps it a
+	// warning: the instance is reported as warning rather than critical.
+	ErrWarning = errors.New("warning")
 )
 
 // Status is the health of an instance: the worst of its service's and its

@@ -2,6 +2,7 @@ package discover_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"time"
@@ -81,4 +82,37 @@ func ExampleRegistrar() {
 		log.Print(err)
 	}
 	// ... now no reader sends new requests: drain and close ...
+}
+
+// Health as the application knows it, told by heartbeats; and what becomes of
+// the announcement meanwhile.
+func ExampleRegistrarConfig() {
+	var queue struct{ full, closed bool }
+	client, err := api.NewClient(api.DefaultConfig())
+	if err != nil {
+		log.Fatal(err)
+	}
+	consul := discover.NewConsul(client, discover.ConsulConfig{})
+	registrar := discover.NewRegistrar(consul, discover.Registration{
+		ID:      "worker-1",
+		Service: "worker", // listens nowhere
+		Check:   discover.HealthCheck{TTL: 15 * time.Second, DeregisterAfter: time.Hour},
+	}, discover.RegistrarConfig{
+		Health: func(context.Context) error {
+			switch {
+			case queue.closed:
+				return errors.New("the queue is closed")
+			case queue.full:
+				return fmt.Errorf("%w: the queue is full", discover.ErrWarning)
+			}
+			return nil
+		},
+		OnStanding: func(before, now discover.Standing, cause error) {
+			log.Printf("announcement: %s, was %s: %v", now, before, cause)
+		},
+	})
+	if err := registrar.Announce(context.Background()); errors.Is(err, discover.ErrTaken) {
+		log.Fatal(err) // instance id is taken: "worker-1" is announced by another process …
+	}
+	defer registrar.Withdraw(context.Background())
 }

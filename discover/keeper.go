@@ -3,6 +3,7 @@ package discover
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type keeper struct {
 	retry   backoff   // while the registry does not answer or refuses
 	rivals  backoff   // while somebody keeps altering the registration
 	altered time.Time // when that was last noticed
+	contest int       // how often another process put its own there since all was calm
 }
 
 // Two owners of one id, each putting its own definition back, end at a few
@@ -26,6 +28,12 @@ const (
 	firstRivalDelay = time.Second
 	lastRivalDelay  = time.Minute
 	rivalCalm       = 5 * time.Minute
+
+	// lastContest is how often our definition is put in the place of that of
+	// another process. After it we stand down, and look from time to time
+	// whether the other is gone.
+	lastContest = 3
+	yieldFor    = 10 * time.Second
 )
 
 func newKeeper() *keeper {
@@ -49,7 +57,11 @@ func (r *Registrar) keep(ctx context.Context, k *keeper) {
 			r.calm(k)
 			continue
 		}
+		cause = r.whoAltered(ctx, k, cause)
 		wait, heal := k.react(cause, time.Now())
+		if heal || errors.Is(cause, ErrTaken) {
+			r.stand.become(Lost, cause)
+		}
 		r.report(k, heal, cause)
 		if sleep(ctx, wait) != nil {
 			return
@@ -57,7 +69,9 @@ func (r *Registrar) keep(ctx context.Context, k *keeper) {
 		if !heal {
 			continue
 		}
+		r.stand.become(Healing, cause)
 		if err := r.heal(ctx, k, cause); err != nil {
+			r.stand.become(Lost, err)
 			r.report(k, false, err)
 			if sleep(ctx, k.retry.after(err)) != nil {
 				return
@@ -74,7 +88,11 @@ func (r *Registrar) compare(ctx context.Context, k *keeper) error {
 	if len(k.troubles) > 0 {
 		known = ""
 	}
-	hash, err := r.registry.Await(ctx, r.registration.ID, known)
+	var hash string
+	err := r.nudge.during(ctx, func(ctx context.Context) (err error) {
+		hash, err = r.registry.Await(ctx, r.registration.ID, known)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -85,11 +103,37 @@ func (r *Registrar) compare(ctx context.Context, k *keeper) error {
 	return nil
 }
 
+// whoAltered returns cause, and when another process put its own registration in
+// the place of ours, who it was: as a *TakenError once it is to be left to it.
+func (r *Registrar) whoAltered(ctx context.Context, k *keeper, cause error) error {
+	if !errors.Is(cause, ErrAltered) {
+		return cause
+	}
+	held, is := r.rival(ctx)
+	if !is {
+		return cause
+	}
+	now := time.Now()
+	if now.Sub(k.altered) > rivalCalm {
+		k.contest = 0
+	}
+	k.contest++
+	taken := takenBy(held)
+	// Who came back three times lives. Later on it may have died.
+	if k.contest <= lastContest || k.contest > lastContest+1 && r.life(ctx, held) == dead {
+		return fmt.Errorf("%w: %v", cause, taken)
+	}
+	k.altered = now
+	return taken
+}
+
 // react says how long to wait after cause, and whether to register then.
 func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal bool) {
 	switch {
 	case errors.Is(cause, ErrNotRegistered):
 		return k.retry.rest(), true
+	case errors.Is(cause, ErrTaken):
+		return jittered(yieldFor), false
 	case errors.Is(cause, ErrAltered):
 		if now.Sub(k.altered) > rivalCalm {
 			k.rivals.reset()
@@ -105,10 +149,13 @@ func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal boo
 // ends: a call that arrived after Withdraw's would leave a zombie. Withdraw
 // waits for it instead, which the registry promises to be short.
 func (r *Registrar) heal(ctx context.Context, k *keeper, cause error) error {
-	if err := r.registry.Register(context.WithoutCancel(ctx), r.registration); err != nil {
+	if err := r.registry.Register(context.WithoutCancel(ctx), r.wish()); err != nil {
 		return err
 	}
+	r.nudge.forget() // what the heartbeats missed is there again
 	r.healed.Add(1)
+	r.stand.become(Registered, nil)
+	r.Refresh()
 	if r.onHeal != nil {
 		r.onHeal(cause)
 	}
@@ -123,9 +170,13 @@ func (r *Registrar) heal(ctx context.Context, k *keeper, cause error) error {
 // report logs each kind of trouble once until all is well again.
 func (r *Registrar) report(k *keeper, heal bool, cause error) {
 	message := "registry does not answer or refuses, trying again"
-	if heal {
+	switch {
+	case heal:
 		message = "registration lost or altered, putting it back"
+	case errors.Is(cause, ErrTaken):
+		message = "standing down: another process announces itself under this id"
 	}
+	r.stand.suffer(cause)
 	if !k.troubles[message] {
 		k.troubles[message] = true
 		r.logger.Warn(message, "error", cause)
@@ -138,5 +189,7 @@ func (r *Registrar) calm(k *keeper) {
 		clear(k.troubles)
 		r.logger.Info("registration is true again")
 	}
+	r.stand.become(Registered, nil)
+	r.stand.suffer(nil)
 	k.retry.reset()
 }

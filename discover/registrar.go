@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // RegistrarConfig holds what a Registrar can do without; the zero value
@@ -20,41 +22,108 @@ type RegistrarConfig struct {
 	// ErrAltered. It must return soon, and not call Withdraw, which waits
 	// for it. Nil means that nobody is called.
 	OnHeal func(cause error)
+	// OnStanding is called each time that the announcement stands otherwise
+	// than before, in order and one at a time, with the reason where there is
+	// one. Lost with an error that wraps ErrTaken means that another living
+	// process has the id. The rules are OnHeal's, and it must not call
+	// Announce either. Nil means that nobody is called.
+	OnStanding func(before, now Standing, cause error)
+	// Health says how the instance feels, for a check with a TTL: nil, an
+	// error that wraps ErrWarning, or one that makes it critical, with its
+	// text. It is called from one goroutine, and given a context that ends
+	// with HealthCheck.Timeout; one that does not return by then counts as
+	// critical. Withdraw does not wait for it. Nil means that the instance is
+	// well while its process lives.
+	Health func(ctx context.Context) error
+	// Verdict is how long Announce waits for the registry's own check to find
+	// the instance well; until then nobody is sent to it. 0 means that it does
+	// not wait, and the instance is found at once. Muster's agent looks at
+	// once, a Consul within the check's interval.
+	Verdict time.Duration
+	// Dial connects to an instance to see whether its process lives. Nil means
+	// a plain connection from this machine.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Registrar announces an instance, keeps the announcement true and withdraws
 // it. A registration is a wish rather than a call: the registrar watches what
 // the registry holds, and puts it back when the registry lost it, when
 // somebody deregistered it and when somebody altered it.
+//
+// An id belongs to one living process. Announce refuses an id that another
+// living one has announced with a Registrar, and takes over that of a dead one: of
+// one whose check is critical, whose port takes no connection or is our own
+// now, or which has no port and whose check fails meanwhile. When two find
+// themselves with one id all the same, each puts its own back a few times; then
+// one stands down until the other is gone, and says so with ErrTaken.
+//
+// A registration that names no check gets a TTL of [DefaultTTL], and heartbeats
+// that say that the process lives: one that was killed is critical after three of
+// them.
+//
 // Its methods may be called concurrently.
 type Registrar struct {
 	registry     Registry
+	reporter     Reporter  // the registry, if it takes reports
+	inspector    Inspector // the registry, if it can be asked
 	registration Registration
+	owner        string
 	logger       *slog.Logger
 	onHeal       func(error)
-	healed       atomic.Uint64
+	health       func(context.Context) error
+	verdict      time.Duration
+	dial         func(ctx context.Context, network, address string) (net.Conn, error)
+
+	stand  stand
+	healed atomic.Uint64
+	felt   atomic.Pointer[feeling] // the latest, for a registration that is put back
+	poke   chan struct{}           // a heartbeat is due at once
+	nudge  nudge                   // the registry lost our check
 
 	mu   sync.Mutex         // held by Announce and Withdraw throughout
-	stop context.CancelFunc // ends the keeper; nil while none is to run
-	done chan struct{}      // closed when the latest keeper has ended
+	stop context.CancelFunc // ends what runs; nil while nothing is to
+	done chan struct{}      // closed when the latest of it has ended
 }
 
 // NewRegistrar returns a registrar of r in reg. Nothing is sent before
-// Announce.
+// Announce. What it can do depends on reg: heartbeats need a [Reporter], and to
+// tell whose an id is, or what a check found, needs an [Inspector].
 func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar {
-	return &Registrar{
+	reporter, _ := reg.(Reporter)
+	inspector, _ := reg.(Inspector)
+	if len(r.Check.kinds()) == 0 && reporter != nil {
+		r.Check.TTL = DefaultTTL
+	}
+	owner := newOwner(time.Now())
+	if inspector != nil {
+		r = r.owned(owner)
+	}
+	registrar := &Registrar{
 		registry:     reg,
+		reporter:     reporter,
+		inspector:    inspector,
 		registration: r,
+		owner:        owner,
 		logger:       loggerOrSilence(cfg.Logger).With("id", r.ID),
 		onHeal:       cfg.OnHeal,
+		health:       cfg.Health,
+		verdict:      cfg.Verdict,
+		dial:         cfg.Dial,
+		stand:        stand{now: Withdrawn, since: time.Now(), hook: cfg.OnStanding},
+		poke:         make(chan struct{}, 1),
 	}
+	if registrar.dial == nil {
+		registrar.dial = new(net.Dialer).DialContext
+	}
+	return registrar
 }
 
 // Announce registers the instance, which must be listening by then, and keeps
 // the registration true until Withdraw. It does nothing if the instance is
-// announced already. The error wraps ErrInvalid or the registry's; nothing is
-// kept then. When a failed call may have arrived nevertheless, as after a
-// time-out, Withdraw makes sure that it leaves nothing behind.
+// announced already. The error wraps ErrInvalid, ErrTaken, ErrUnwell or the
+// registry's; nothing is kept then. When a failed call may have arrived
+// nevertheless, as after a time-out, Withdraw makes sure that it leaves nothing
+// behind.
 func (r *Registrar) Announce(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,38 +131,111 @@ func (r *Registrar) Announce(ctx context.Context) error {
 		return nil
 	}
 	if err := r.announce(ctx); err != nil {
+		r.stand.become(Withdrawn, err)
 		return fmt.Errorf("announce %q: %w", r.registration.ID, err)
 	}
-	// The keeper must know our definition before somebody alters it. If this
-	// fails, it asks again.
-	k := newKeeper()
-	_ = r.compare(ctx, k)
-	// The keeper outlives ctx: Withdraw stops it and waits.
-	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	r.stop, r.done = stop, done
-	go func() {
-		defer close(done)
-		r.keep(keeping, k)
-	}()
 	return nil
 }
 
 func (r *Registrar) announce(ctx context.Context) error {
-	if err := r.registration.Validate(); err != nil {
+	if err := r.validate(); err != nil {
 		return err
 	}
 	if err := r.awaitKeeper(ctx); err != nil {
 		return err
 	}
-	return r.registry.Register(ctx, r.registration)
+	r.stand.become(Registering, nil)
+	if err := r.claim(ctx); err != nil {
+		return err
+	}
+	p := newPulse(r.registration.Check, r.health)
+	first := r.wish()
+	if r.registration.Check.TTL > 0 {
+		felt := p.feel(ctx)
+		r.felt.Store(&felt)
+		first = r.wish()
+	}
+	judged := r.verdict > 0 && r.inspector != nil && len(first.Check.kinds()) > 0 && !first.Check.Unchecked
+	if judged && r.checked() {
+		first.Check.Status = Critical // until a check has looked
+	}
+	if err := r.registry.Register(ctx, first); err != nil {
+		return err
+	}
+	r.run(ctx, p)
+	if !judged {
+		return nil
+	}
+	if err := r.awaitVerdict(ctx); err != nil {
+		return errors.Join(err, r.takeBack(ctx))
+	}
+	return nil
+}
+
+// run starts what keeps the announcement true.
+func (r *Registrar) run(ctx context.Context, p *pulse) {
+	// The keeper must know our definition before somebody alters it. If this
+	// fails, it asks again.
+	k := newKeeper()
+	_ = r.compare(ctx, k)
+	r.stand.become(Registered, nil)
+	// It outlives ctx: Withdraw ends it and waits.
+	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	r.stop, r.done = stop, done
+	var running sync.WaitGroup
+	running.Go(func() { r.keep(keeping, k) })
+	if r.registration.Check.TTL > 0 {
+		running.Go(func() { r.beat(keeping, p) })
+	}
+	go func() {
+		defer close(done)
+		running.Wait()
+	}()
+}
+
+// takeBack undoes an announcement that came to nothing. The registry promises
+// that this is short; when it fails, Withdraw can be called.
+func (r *Registrar) takeBack(ctx context.Context) error {
+	r.stop()
+	r.stop = nil
+	<-r.done
+	return r.registry.Deregister(context.WithoutCancel(ctx), r.registration.ID)
+}
+
+// validate returns an error that wraps ErrInvalid if the registration, or what
+// is wanted beside it, cannot be.
+func (r *Registrar) validate() error {
+	if err := r.registration.Validate(); err != nil {
+		return err
+	}
+	switch ttl := r.registration.Check.TTL > 0; {
+	case ttl && r.reporter == nil:
+		return fmt.Errorf("%w check: this registry takes no reports, as a TTL wants them", ErrInvalid)
+	case !ttl && r.health != nil:
+		return fmt.Errorf("%w check: a health function is for a TTL, and this registry would not hear of it", ErrInvalid)
+	case r.verdict < 0:
+		return fmt.Errorf("%w time to wait for a verdict: it is negative", ErrInvalid)
+	}
+	return nil
+}
+
+// wish is what the registry should hold, with the health that is known: what is
+// put back must not look better than it was.
+func (r *Registrar) wish() Registration {
+	wish := r.registration
+	if felt := r.felt.Load(); felt != nil && wish.Check.TTL > 0 {
+		wish.Check.Status = felt.status
+	}
+	return wish
 }
 
 // Withdraw ends the keeping, waits for it and deregisters the instance, again
 // and again until the registry takes it or ctx ends: a registry that is just
 // restarting must not keep an instance that is gone. Give it a bounded ctx.
 // When it returns nil, the registry does not hold the registration and nothing of
-// this registrar will put it back. It may be called at any time, and again
+// this registrar will put it back. What another process announced under the id
+// since is left to it. It may be called at any time, and again
 // after an error: nothing is kept after the first call.
 func (r *Registrar) Withdraw(ctx context.Context) error {
 	r.mu.Lock()
@@ -102,21 +244,35 @@ func (r *Registrar) Withdraw(ctx context.Context) error {
 		r.stop()
 		r.stop = nil
 	}
-	if err := r.awaitKeeper(ctx); err != nil {
+	r.stand.become(Leaving, nil)
+	if err := r.withdraw(ctx); err != nil {
+		r.stand.suffer(err)
 		return fmt.Errorf("withdraw %q: %w", r.registration.ID, err)
 	}
+	r.stand.become(Withdrawn, nil)
+	return nil
+}
+
+func (r *Registrar) withdraw(ctx context.Context) error {
+	if err := r.awaitKeeper(ctx); err != nil {
+		return err
+	}
 	for retry := (backoff{first: firstDelay, last: lastDelay}); ; {
+		if held, is := r.rival(ctx); is {
+			r.logger.Warn("not deregistering what another process announced", "error", takenBy(held))
+			return nil
+		}
 		err := r.registry.Deregister(ctx, r.registration.ID)
 		if err == nil {
 			return nil
 		}
 		if errors.Is(err, ErrInvalid) || sleep(ctx, retry.after(err)) != nil {
-			return fmt.Errorf("withdraw %q: %w", r.registration.ID, err)
+			return err
 		}
 	}
 }
 
-// awaitKeeper waits until a keeper that was stopped has ended.
+// awaitKeeper waits until what was stopped has ended.
 func (r *Registrar) awaitKeeper(ctx context.Context) error {
 	if r.done == nil {
 		return nil
@@ -131,3 +287,19 @@ func (r *Registrar) awaitKeeper(ctx context.Context) error {
 
 // Healed returns how often the registration was put back.
 func (r *Registrar) Healed() uint64 { return r.healed.Load() }
+
+// Standing returns how the announcement stands.
+func (r *Registrar) Standing() Standing {
+	now, _, _ := r.stand.get()
+	return now
+}
+
+// Detail returns how the announcement stands, since when, and what is wrong.
+func (r *Registrar) Detail() Detail {
+	now, since, trouble := r.stand.get()
+	d := Detail{ID: r.registration.ID, Service: r.registration.Service, Standing: now, Since: since, Healed: r.Healed()}
+	if trouble != nil {
+		d.Trouble = trouble.Error()
+	}
+	return d
+}

@@ -5,10 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"path"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -22,28 +20,8 @@ type Registration struct {
 	Tags    []string          // may be nil
 	Meta    map[string]string // may be nil
 	Weights Weights           // the zero value means the registry's default, 1 and 1
-	Check   HealthCheck       // the zero value means no check: always passing
+	Check   HealthCheck       // how its health is found out
 }
-
-// HealthCheck is how a registry finds out whether an instance is well.
-type HealthCheck struct {
-	// HTTP is the http or https URL that answers 2xx while the instance is
-	// well. Empty means that there is no check.
-	HTTP string
-	// Interval is the time between two checks. A shorter one sees a dead
-	// instance sooner and costs the instance more requests. 0 means 15 s.
-	Interval time.Duration
-	// Timeout is how long one check may take; 0 means the registry's own
-	// default, 10 s.
-	Timeout time.Duration
-	// DeregisterAfter removes an instance that was critical for this long.
-	// Consul raises anything below a minute to a minute; muster's agent does
-	// not. 0 means never.
-	DeregisterAfter time.Duration
-}
-
-// DefaultCheckInterval is the interval of a HealthCheck that names none.
-const DefaultCheckInterval = 15 * time.Second
 
 // Registry is a place where instances are announced: what a [Registrar]
 // needs of one. Implementations are safe for concurrent use, return within a
@@ -61,6 +39,24 @@ type Registry interface {
 	// same definition does not change its hash, nor does its health. The
 	// error wraps ErrNotRegistered when the registry does not know id.
 	Await(ctx context.Context, id, hash string) (string, error)
+}
+
+// Reporter is a [Registry] that can be told how an instance fares, as checks
+// with a TTL want it.
+type Reporter interface {
+	// Report tells the status, which is passing, warning or critical, of the
+	// TTL check that id was registered with, and why. The error wraps
+	// ErrNotRegistered when the registry does not know that check.
+	Report(ctx context.Context, id string, status Status, text string) error
+}
+
+// Inspector is a [Registry] that tells what it holds, so that a [Registrar] can
+// see who has an id, and how the checks find it.
+type Inspector interface {
+	// Inspect returns the instance that is registered under id. Its node and
+	// reason are empty where no check says them; its address is empty when it
+	// is the node's. The error wraps ErrNotRegistered when there is none.
+	Inspect(ctx context.Context, id string) (Instance, error)
 }
 
 // Validate returns an error that wraps ErrInvalid if no registry could take
@@ -95,26 +91,6 @@ func (r Registration) Validate() error {
 		return fmt.Errorf("%w weights %d and %d: want at least 1 and 0", ErrInvalid, w.Passing, w.Warning)
 	}
 	return r.Check.validate()
-}
-
-func (c HealthCheck) validate() error {
-	if c.Interval < 0 || c.Timeout < 0 || c.DeregisterAfter < 0 {
-		return fmt.Errorf("%w check: its interval, timeout and time to deregister must not be negative", ErrInvalid)
-	}
-	if c.HTTP == "" {
-		if c != (HealthCheck{}) {
-			return fmt.Errorf("%w check: it has times but no URL", ErrInvalid)
-		}
-		return nil
-	}
-	u, err := url.Parse(c.HTTP)
-	if err != nil {
-		return fmt.Errorf("%w check URL: %w", ErrInvalid, err)
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("%w check URL %q: want http://host:port/path", ErrInvalid, c.HTTP)
-	}
-	return nil
 }
 
 // validAddress refuses the unspecified addresses: they are where to listen,

@@ -42,7 +42,20 @@ func TestRegistrationValidate(t *testing.T) {
 		{"check of another kind", func(r *discover.Registration) { r.Check.HTTP = "tcp://host:1" }, "check URL"},
 		{"check that is no URL", func(r *discover.Registration) { r.Check.HTTP = "http://host:x" }, "check URL"},
 		{"negative interval", func(r *discover.Registration) { r.Check.Interval = -1 }, "check"},
-		{"times without a check", func(r *discover.Registration) { r.Check.HTTP = "" }, "no URL"},
+		{"two kinds", func(r *discover.Registration) { r.Check.TCP = "h:1" }, "HTTP and TCP: want one"},
+		{"no check, and how to look", func(r *discover.Registration) { r.Check.HTTP, r.Check.Unchecked = "", true }, "and not to"},
+		{"no check", func(r *discover.Registration) { r.Check = discover.HealthCheck{Unchecked: true} }, ""},
+		{"gRPC", func(r *discover.Registration) { r.Check = discover.HealthCheck{GRPC: "[::1]:1/a.b/C", GRPCTLS: true} }, ""},
+		{"gRPC without a port", func(r *discover.Registration) { r.Check = discover.HealthCheck{GRPC: "host/web"} }, "GRPC check"},
+		{"TLS for another kind", func(r *discover.Registration) { r.Check.GRPCTLS = true }, "GRPCTLS is for GRPC"},
+		{"TCP", func(r *discover.Registration) { r.Check = discover.HealthCheck{TCP: "host:1"} }, ""},
+		{"TCP without a host", func(r *discover.Registration) { r.Check = discover.HealthCheck{TCP: ":1"} }, "TCP check"},
+		{"TTL", func(r *discover.Registration) {
+			r.Check = discover.HealthCheck{TTL: time.Second, Status: discover.Critical}
+		}, ""},
+		{"TTL that wears all out", func(r *discover.Registration) { r.Check = discover.HealthCheck{TTL: time.Millisecond} }, "TTL 1ms"},
+		{"status that is none", func(r *discover.Registration) { r.Check.Status = discover.Maintenance }, "status"},
+		{"times without a check", func(r *discover.Registration) { r.Check.HTTP = "" }, "no kind"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,7 +1,6 @@
-// Package promdiscover tells Prometheus what a discover.Cache knows and what
-// its registrars had to heal. It reads both when it is scraped and keeps
-// nothing itself; the caller registers the collector, for there is no global
-// one.
+// Package promdiscover tells Prometheus what a discover.Cache knows and how
+// registrars fare. It reads both when it is scraped and keeps nothing itself;
+// the caller registers the collector, for there is no global one.
 package promdiscover
 
 import (
@@ -22,6 +21,9 @@ var (
 	healed = prometheus.NewDesc("muster_discover_registrations_healed_total",
 		"Registrations of this process that were put back after the registry lost them or somebody altered them.",
 		nil, nil)
+	registrations = prometheus.NewDesc("muster_discover_registrations",
+		"Registrations of this process, by how they stand. What is lost, and stays so, belongs to another process.",
+		[]string{"standing"}, nil)
 )
 
 // statuses are told even at 0, so that an alert can compare with it.
@@ -44,6 +46,7 @@ func (c *Collector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- instances
 	descriptions <- listAge
 	descriptions <- healed
+	descriptions <- registrations
 }
 
 // Collect implements prometheus.Collector.
@@ -55,8 +58,13 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- gauge(listAge, time.Since(s.Confirmed).Seconds(), q.Service)
 	}
 	var total uint64
+	standing := make(map[discover.Standing]int)
 	for _, r := range c.registrars {
 		total += r.Healed()
+		standing[r.Standing()]++
+	}
+	for s := range discover.Standings {
+		metrics <- gauge(registrations, float64(standing[s]), string(s))
 	}
 	metrics <- prometheus.MustNewConstMetric(healed, prometheus.CounterValue, float64(total))
 }

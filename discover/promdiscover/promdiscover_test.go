@@ -53,6 +53,14 @@ muster_discover_list_age_seconds{service="web"} 30
 # HELP muster_discover_registrations_healed_total Registrations of this process that were put back after the registry lost them or somebody altered them.
 # TYPE muster_discover_registrations_healed_total counter
 muster_discover_registrations_healed_total 1
+# HELP muster_discover_registrations Registrations of this process, by how they stand. What is lost, and stays so, belongs to another process.
+# TYPE muster_discover_registrations gauge
+muster_discover_registrations{standing="healing"} 0
+muster_discover_registrations{standing="leaving"} 0
+muster_discover_registrations{standing="lost"} 0
+muster_discover_registrations{standing="registered"} 0
+muster_discover_registrations{standing="registering"} 0
+muster_discover_registrations{standing="withdrawn"} 1
 `
 		collector := promdiscover.NewCollector(cache, registrar)
 		if err := testutil.CollectAndCompare(collector, strings.NewReader(want)); err != nil {

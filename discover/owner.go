@@ -1,0 +1,191 @@
+package discover
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// OwnerKey is the key of the meta in which a [Registrar] says whose a
+// registration is: the time of the announcement and a random text, with a slash
+// between. Two processes under one id are told apart by it.
+const OwnerKey = "muster-owner"
+
+// newOwner returns what nobody else has.
+func newOwner(now time.Time) string {
+	return now.UTC().Format(time.RFC3339) + "/" + rand.Text()
+}
+
+// ownerSince returns when an owner announced itself, or the zero time.
+func ownerSince(owner string) time.Time {
+	text, _, _ := strings.Cut(owner, "/")
+	since, _ := time.Parse(time.RFC3339, text)
+	return since
+}
+
+// owned returns r with the name of its owner.
+func (r Registration) owned(owner string) Registration {
+	meta := maps.Clone(r.Meta)
+	if meta == nil {
+		meta = make(map[string]string)
+	}
+	meta[OwnerKey] = owner
+	r.Meta = meta
+	return r
+}
+
+// TakenError says which living process has an id. It is ErrTaken to
+// [errors.Is].
+type TakenError struct {
+	ID      string
+	Node    string    // where it is registered; empty when no check says
+	Address string    // host:port; empty when it has no port
+	Since   time.Time // when it announced itself; zero when it does not say
+}
+
+func (e *TakenError) Error() string {
+	var about []string
+	if e.Address != "" {
+		about = append(about, "at "+e.Address)
+	}
+	if e.Node != "" {
+		about = append(about, "on node "+e.Node)
+	}
+	if !e.Since.IsZero() {
+		about = append(about, "since "+e.Since.Format(time.RFC3339))
+	}
+	return strings.TrimSpace(fmt.Sprintf("%v: %q is announced by another process that lives, %s", ErrTaken, e.ID, strings.Join(about, ", "))) +
+		": give each instance an id of its own"
+}
+
+// Unwrap makes it ErrTaken.
+func (e *TakenError) Unwrap() error { return ErrTaken }
+
+func takenBy(i Instance) *TakenError {
+	e := &TakenError{ID: i.ID, Node: i.Node, Since: ownerSince(i.Meta[OwnerKey])}
+	if i.Port != 0 {
+		e.Address = i.HostPort()
+	}
+	return e
+}
+
+// isRival reports whether i is announced by another registrar. What somebody
+// registered by other means is nobody's.
+func (r *Registrar) isRival(i Instance) bool {
+	owner := i.Meta[OwnerKey]
+	return owner != "" && owner != r.owner
+}
+
+// rival returns who else announces itself under our id, if anybody does and the
+// registry tells.
+func (r *Registrar) rival(ctx context.Context) (Instance, bool) {
+	if r.inspector == nil {
+		return Instance{}, false
+	}
+	held, err := r.inspector.Inspect(ctx, r.registration.ID)
+	return held, err == nil && r.isRival(held)
+}
+
+// claim makes sure that no other living process has our id: the error is a
+// *TakenError. One that died leaves it to us. Whether one without a port lives
+// shows within the time in which its check would fail.
+func (r *Registrar) claim(ctx context.Context) error {
+	if r.inspector == nil {
+		return nil
+	}
+	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, DefaultTTL) + lastDelay
+	for deadline := time.Now().Add(patience); ; {
+		held, err := r.inspector.Inspect(ctx, r.registration.ID)
+		switch {
+		case errors.Is(err, ErrNotRegistered):
+			return nil
+		case err != nil:
+			return err
+		case !r.isRival(held) || r.holds(held):
+			return nil
+		}
+		switch r.life(ctx, held) {
+		case dead:
+			return nil
+		case living:
+			return takenBy(held)
+		}
+		if time.Now().After(deadline) {
+			return takenBy(held)
+		}
+		if sleep(ctx, claimPoll) != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// claimPoll is how often an instance is looked at of which nobody can tell yet
+// whether it lives.
+const claimPoll = 250 * time.Millisecond
+
+// holds reports whether i claims the very place where we listen: then the one
+// who listened there before is gone.
+func (r *Registrar) holds(i Instance) bool {
+	return i.Port != 0 && i.Port == r.registration.Port && i.Address == r.registration.Address
+}
+
+// life is what can be told of another process from here.
+type life int
+
+const (
+	dead life = iota
+	living
+	unsure
+)
+
+// connectLimit is how long a living process may take to accept a connection.
+const connectLimit = time.Second
+
+// life tells whether the process behind i lives. Its check alone does not say:
+// it is as old as the check's interval.
+func (r *Registrar) life(ctx context.Context, i Instance) life {
+	if i.Status == Critical {
+		return dead
+	}
+	if i.Address == "" {
+		i.Address = r.agentHost(ctx)
+	}
+	if i.Port == 0 || i.Address == "" {
+		return unsure
+	}
+	bounded, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+	conn, err := r.dial(bounded, "tcp", net.JoinHostPort(i.Address, strconv.Itoa(i.Port)))
+	switch {
+	case err == nil:
+		_ = conn.Close() // it has said what it had to
+		return living
+	case ctx.Err() != nil:
+		return unsure
+	default:
+		return dead
+	}
+}
+
+// agentHost returns the address of the registry's agent, empty when it does
+// not tell.
+func (r *Registrar) agentHost(ctx context.Context) string {
+	agent, ok := r.registry.(interface {
+		AgentAddress(context.Context) (netip.Addr, error)
+	})
+	if !ok {
+		return ""
+	}
+	address, err := agent.AgentAddress(ctx)
+	if err != nil {
+		return ""
+	}
+	return address.String()
+}
