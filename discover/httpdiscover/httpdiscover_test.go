@@ -97,6 +97,13 @@ type body struct {
 
 func (b *body) Close() error { b.closed.Store(true); return nil }
 
+func (b *body) Read(p []byte) (int, error) {
+	if b.closed.Load() {
+		return 0, errors.New("read after Close")
+	}
+	return b.Reader.Read(p)
+}
+
 // What is sent again after what, and what is not.
 func TestRetry(t *testing.T) {
 	status := func(code int) http.HandlerFunc {
@@ -182,6 +189,24 @@ func TestRetry(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wanted is a policy that sends to the instance whose id is the key.
+type wanted struct{}
+
+func (wanted) Plan(candidates []balance.Candidate, _ time.Time) balance.Plan {
+	return balance.Plan{Picker: wantedPicker(candidates)}
+}
+
+type wantedPicker []balance.Candidate
+
+func (p wantedPicker) Pick(r balance.Request) *balance.Target {
+	for _, c := range p {
+		if balance.Key(c.ID) == r.Key {
+			return c.Target
+		}
+	}
+	return p[0].Target
 }
 
 // first is a policy that sends to the instance of an id at first.
@@ -379,6 +404,7 @@ func TestCallLastsAsLongAsTheBody(t *testing.T) {
 // An instance that leaves finishes its requests, and has no connections left.
 func TestInstanceLeaves(t *testing.T) {
 	arrived, more := make(chan struct{}, 2), make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(more) })
 	slow := func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/slow" {
 			ok(w, r)
@@ -391,26 +417,27 @@ func TestInstanceLeaves(t *testing.T) {
 		_, _ = io.WriteString(w, "end")
 	}
 	leaves, stays := serve(t, "leaves", slow), serve(t, "stays", slow)
-	f := newFixture(t, httpdiscover.Config{Policy: balance.RoundRobin()})
+	t.Cleanup(goOn) // before the servers close, which wait for it
+	f := newFixture(t, httpdiscover.Config{Policy: wanted{}, Key: func(r *http.Request) string { return r.URL.Query().Get("to") }})
 	f.Set("web", leaves.instance, stays.instance)
 	var slowOnes []*http.Response
-	for range 2 { // one to each
-		response, err := f.client.Get("http://web/slow")
+	for _, to := range []string{"leaves", "stays"} {
+		response, err := f.client.Get("http://web/slow?to=" + to)
 		if err != nil {
 			t.Fatal(err)
 		}
 		<-arrived
 		slowOnes = append(slowOnes, response)
 	}
-	for range 4 {
-		f.do(t, request(t, t.Context(), "GET", "http://web/", nil))
+	for _, to := range []string{"leaves", "stays", "leaves", "stays"} {
+		f.do(t, request(t, t.Context(), "GET", "http://web/?to="+to, nil))
 	}
 	if n := leaves.open.Load(); n != 2 {
 		t.Fatalf("%d connections to the one that leaves, want one busy and one idle", n)
 	}
 	f.Set("web", stays.instance)
 	<-leaves.closed // the idle one
-	close(more)
+	goOn()
 	for _, response := range slowOnes {
 		body, err := io.ReadAll(response.Body)
 		if string(body) != "begin end" || err != nil {
@@ -421,7 +448,7 @@ func TestInstanceLeaves(t *testing.T) {
 	<-leaves.closed // the other, once it has become idle
 	inTurn := 0
 	waitFor(t, "two answers in turn by the one that stays", func() bool {
-		_, by, _ := f.do(t, request(t, t.Context(), "GET", "http://web/", nil))
+		_, by, _ := f.do(t, request(t, t.Context(), "GET", "http://web/?to=leaves", nil))
 		if inTurn++; by != "stays" {
 			inTurn = 0
 		}
@@ -565,6 +592,16 @@ func TestClose(t *testing.T) {
 	<-web.closed
 	if _, err := f.client.Get("http://web"); !errors.Is(err, discover.ErrClosed) {
 		t.Errorf("after Close: got error %v", err)
+	}
+}
+
+// What was not sent takes nothing from the budget.
+func TestUnsentIsNoRetry(t *testing.T) {
+	good := serve(t, "good", ok)
+	f := newFixture(t, httpdiscover.Config{Policy: first{"bad"}, Retry: httpdiscover.Retry{Budget: balance.BudgetConfig{Share: -1, PerSecond: -1}}})
+	f.Set("web", nobody("bad", 1), good.instance)
+	if _, by, _ := f.do(t, request(t, t.Context(), "GET", "http://web/", nil)); by != "good" {
+		t.Errorf("answered by %q", by)
 	}
 }
 
