@@ -95,7 +95,7 @@ func (c *Cache) Get(ctx context.Context, q Query) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("discover %q: %w", q.Service, err)
 	}
-	s, err := w.await(ctx, w.tried)
+	s, err := w.Tried(ctx)
 	if errors.Is(err, ErrClosed) && !c.isClosed() {
 		// More new questions at once than the limit. Not to be asked again
 		// here: each would drive out another.

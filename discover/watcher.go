@@ -91,6 +91,14 @@ func (w *Watcher) First(ctx context.Context) (Snapshot, error) {
 	return w.await(ctx, w.answered)
 }
 
+// Tried returns the latest good answer; if nothing was tried yet, it waits for
+// the first attempt, good or not. The error wraps ErrUnavailable and the
+// source's error when there is no answer after that, or ctx's when ctx ends
+// first, and ErrClosed when Close is called first.
+func (w *Watcher) Tried(ctx context.Context) (Snapshot, error) {
+	return w.await(ctx, w.tried)
+}
+
 // await waits for event and returns the latest good answer. The error wraps
 // ErrUnavailable if there is none by then or when ctx ends.
 func (w *Watcher) await(ctx context.Context, event <-chan struct{}) (Snapshot, error) {

@@ -343,3 +343,27 @@ func TestWatcherBacksOff(t *testing.T) {
 		}
 	})
 }
+
+func TestTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hand := discovertest.NewHand()
+		down := errors.New("registry is down")
+		hand.Fail(down)
+		w := discover.Watch(hand, web, discover.WatchConfig{})
+		began := time.Now()
+		if _, err := w.Tried(t.Context()); !errors.Is(err, discover.ErrUnavailable) || !errors.Is(err, down) || time.Since(began) > 0 {
+			t.Errorf("got error %v after %s, want the source's at once", err, time.Since(began))
+		}
+		hand.Set("web", discover.Instance{ID: "1"})
+		hand.Fail(nil)
+		if _, err := w.First(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := w.Tried(t.Context()); err != nil || len(s.Instances) != 1 {
+			t.Errorf("got %+v, error %v; want the list", s, err)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
