@@ -40,6 +40,7 @@ var house = map[string]struct {
 	"agent/dns":             {4, agency},
 	"endpoint":              {3, library},
 	"discover/discovertest": {3, library},
+	"discover/kitdiscover":  {3, library},
 	"discover/promdiscover": {3, library},
 	"discover/httpdiscover": {3, library},
 	"agent/local":           {3, agency},

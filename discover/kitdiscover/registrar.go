@@ -1,0 +1,92 @@
+package kitdiscover
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/go-kit/kit/sd"
+
+	"github.com/realjf/muster/discover"
+)
+
+// RegistrarConfig holds what a Registrar can do without; the zero value works.
+type RegistrarConfig struct {
+	// Timeout is how long Register and Deregister try, each; 0 means ten
+	// seconds.
+	Timeout time.Duration
+	// Logger is told what became of them. Nil means silence.
+	Logger *slog.Logger
+}
+
+// Registrar is a sd.Registrar whose registration is kept true between Register
+// and Deregister. Who wants errors, or contexts, calls Announce and Withdraw of
+// the [discover.Registrar] in their place: they do the same.
+// Its methods may be called concurrently.
+type Registrar struct {
+	*discover.Registrar
+	timeout time.Duration
+	logger  *slog.Logger
+}
+
+var _ sd.Registrar = (*Registrar)(nil)
+
+// NewRegistrar returns a registrar that announces and withdraws with r.
+func NewRegistrar(r *discover.Registrar, cfg RegistrarConfig) *Registrar {
+	return &Registrar{
+		Registrar: r,
+		timeout:   cmp.Or(cfg.Timeout, 10*time.Second),
+		logger:    loggerOrSilence(cfg.Logger),
+	}
+}
+
+// announcePause lies between two attempts to announce.
+const announcePause = time.Second
+
+// Register implements sd.Registrar. It returns when the instance, which must be
+// listening by then, is announced. As nobody learns of an error but the log, it
+// tries again until its time is up; what no registry could take is not
+// tried again.
+func (r *Registrar) Register() {
+	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
+	defer cancel()
+	for {
+		err := r.Announce(ctx)
+		if err == nil {
+			r.logger.Info("registered")
+			return
+		}
+		if errors.Is(err, discover.ErrInvalid) || !pause(ctx, announcePause) {
+			r.logger.Error("cannot register", "error", err)
+			return
+		}
+		r.logger.Warn("cannot register yet", "error", err)
+	}
+}
+
+// Deregister implements sd.Registrar. It returns when the registry does not hold
+// the instance any more, or when its time is up. Nothing puts the registration
+// back afterwards.
+func (r *Registrar) Deregister() {
+	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
+	defer cancel()
+	if err := r.Withdraw(ctx); err != nil {
+		r.logger.Error("cannot deregister", "error", err)
+		return
+	}
+	r.logger.Info("deregistered")
+}
+
+// pause waits, and reports whether it waited to the end: not if ctx ends before.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
