@@ -102,6 +102,15 @@ type Locality struct {
 // of its locality. It is empty when nobody said.
 func (i Instance) Zone() string { return cmp.Or(i.Meta["zone"], i.Locality.Zone) }
 
+// Weight returns how much traffic the instance asks for as it fares. One that is
+// neither passing nor warning is only used where its checks are not believed.
+func (i Instance) Weight() int {
+	if i.Status == Warning {
+		return i.Weights.Warning
+	}
+	return i.Weights.Passing
+}
+
 // HostPort returns the instance's address in the form that net.Dial takes.
 func (i Instance) HostPort() string {
 	return net.JoinHostPort(i.Address, strconv.Itoa(i.Port))

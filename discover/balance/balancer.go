@@ -74,11 +74,12 @@ func (b *Balancer) pickLate(ctx context.Context, r Request) (*Target, error) {
 			return plan.Picker.Pick(r), nil
 		}
 	}
-	return nil, none(s)
+	return nil, WhyNone(s)
 }
 
-// none says why there is nothing to choose in s.
-func none(s discover.Snapshot) error {
+// WhyNone returns the error of there being nothing to choose in s, which wraps
+// [ErrNoInstance].
+func WhyNone(s discover.Snapshot) error {
 	switch {
 	case len(s.Unhealthy) > 0:
 		return fmt.Errorf("%w: all %d known are out, the first because of %s", ErrNoInstance, len(s.Unhealthy), s.Unhealthy[0].Reason)

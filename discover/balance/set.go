@@ -74,7 +74,7 @@ func (s *Set) Stale() <-chan struct{} { return s.crowd.stale }
 func weigh(targets []*Target) []Candidate {
 	candidates := make([]Candidate, 0, len(targets))
 	for _, t := range targets {
-		if w := weightOf(t.Instance); w > 0 {
+		if w := t.Instance.Weight(); w > 0 {
 			candidates = append(candidates, Candidate{t, float64(w)})
 		}
 	}
@@ -84,15 +84,6 @@ func weigh(targets []*Target) []Candidate {
 		}
 	}
 	return candidates
-}
-
-// weightOf returns the weight that an instance asks for. One that is neither
-// passing nor warning is only chosen from when its checks are not believed.
-func weightOf(i discover.Instance) int {
-	if i.Status == discover.Warning {
-		return i.Weights.Warning
-	}
-	return i.Weights.Passing
 }
 
 // identity tells instances apart over time. One that comes back at another
