@@ -42,6 +42,7 @@ var house = map[string]struct {
 	"discover/discovertest": {3, library},
 	"discover/kitdiscover":  {3, library},
 	"discover/promdiscover": {3, library},
+	"discover/grpcdiscover": {3, library},
 	"discover/httpdiscover": {3, library},
 	"agent/local":           {3, agency},
 	"service":               {2, library},
