@@ -270,12 +270,14 @@ func (w *Watcher) succeeded(answer Snapshot) {
 // publish stores a snapshot with new contents and wakes all who wait for one.
 func (w *Watcher) publish(s Snapshot) {
 	w.latest.Store(&s)
-	w.closeOnce(w.answered)
-	w.closeOnce(w.tried)
 	w.mu.Lock()
 	close(w.changed)
 	w.changed = make(chan struct{})
 	w.mu.Unlock()
+	// After that, so that who waited for the first answer is not told of it as
+	// a change.
+	w.closeOnce(w.answered)
+	w.closeOnce(w.tried)
 }
 
 // closeOnce closes an event of the loop's own if it is still open.
