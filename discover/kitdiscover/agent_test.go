@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -57,6 +58,15 @@ func TestOnAnAgent(t *testing.T) {
 	defer instancer.Stop()
 	endpointer := sd.NewEndpointer(instancer, factory, log.NewNopLogger())
 	defer endpointer.Close()
+	for late := time.Now().Add(time.Minute); ; { // it has the event, and takes a moment to make its endpoints
+		if endpoints, err := endpointer.Endpoints(); err == nil && len(endpoints) == 2 {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatal("go-kit's endpointer has no endpoints")
+		}
+		runtime.Gosched()
+	}
 	ours := kitdiscover.NewBalancer(discover.Watch(consul, web, discover.WatchConfig{}), factory, kitdiscover.BalancerConfig{})
 	defer ours.Close()
 

@@ -230,6 +230,30 @@ func TestFactoryThatFails(t *testing.T) {
 	})
 }
 
+// TestFactoryThatFailsCounts leaves an instance alone for which no endpoint can
+// be made, as one that cannot be reached.
+func TestFactoryThatFailsCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hand, p := discovertest.NewHand(), newPlant()
+		hand.Set("web", at("10.0.0.1"), at("10.0.0.2"))
+		p.breakDown("10.0.0.1:80", errors.New("no such host"))
+		b := kitdiscover.NewBalancer(watch(hand), p.make, kitdiscover.BalancerConfig{
+			Policy: balance.Outlier(balance.OutlierConfig{}, balance.RoundRobin()),
+		})
+		defer b.Close()
+		settle()
+		for range 10 { // within the half minute that it is out for
+			if by, err := ask(t.Context(), b, whoami); by != "10.0.0.2:80" {
+				t.Fatalf("got %v, error %v; want the other instance", by, err)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		if _, _, asked := p.counts(""); asked != 2 {
+			t.Errorf("the factory was asked %d times, want 2", asked)
+		}
+	})
+}
+
 func TestFactoryThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hand := discovertest.NewHand()
@@ -274,6 +298,7 @@ func TestOutcome(t *testing.T) {
 	}{
 		{"an error", context.Background(), nil, func(context.Context) (any, error) { return nil, broken }, true},
 		{"a response that failed", context.Background(), nil, func(context.Context) (any, error) { return failing{broken}, nil }, true},
+		{"a panic", context.Background(), nil, func(context.Context) (any, error) { panic("of a program") }, true},
 		{"a response that did not fail", context.Background(), nil, func(context.Context) (any, error) { return failing{}, nil }, false},
 		{"a caller that went away", gone, nil, func(ctx context.Context) (any, error) { return nil, ctx.Err() }, false},
 		{"what the program says is no failure", context.Background(), func(context.Context, any, error) error { return nil },
@@ -290,6 +315,7 @@ func TestOutcome(t *testing.T) {
 				settle()
 				bad := 0
 				call := func() {
+					defer func() { _ = recover() }()
 					_, _ = ask(test.ctx, b, func(ctx context.Context, address string) (any, error) {
 						if address == "10.0.0.1:80" {
 							bad++

@@ -45,6 +45,8 @@ func TestContract(t *testing.T) {
 	down := errors.New("registry is down")
 	weighty := at("10.0.0.1")
 	weighty.Weights.Passing = 9
+	early := at("10.0.0.2")
+	early.ID = "a" // a registry sorts by ids
 	untagged := at("10.0.0.9")
 	untagged.Tags = nil
 	type step struct {
@@ -63,9 +65,9 @@ func TestContract(t *testing.T) {
 		steps      []step
 	}{
 		{name: "a registered channel is told at once, sorted, and of each change",
-			before: set(at("10.0.0.2"), at("10.0.0.1")), want: []string{"[10.0.0.1:80 10.0.0.2:80]"},
+			before: set(early, at("10.0.0.1")), want: []string{"[10.0.0.1:80 10.0.0.2:80]"},
 			steps: []step{
-				{name: "one comes", change: set(at("10.0.0.2"), at("10.0.0.3"), at("10.0.0.1")), want: []string{"[10.0.0.1:80 10.0.0.2:80 10.0.0.3:80]"}},
+				{name: "one comes", change: set(early, at("10.0.0.3"), at("10.0.0.1")), want: []string{"[10.0.0.1:80 10.0.0.2:80 10.0.0.3:80]"}},
 				{name: "the same again", change: set(at("10.0.0.3"), at("10.0.0.1"), at("10.0.0.2"))},
 				{name: "no address changes", change: set(weighty, at("10.0.0.2"), at("10.0.0.3"))},
 				{name: "one without the tag", change: set(untagged, at("10.0.0.1"), at("10.0.0.2"), at("10.0.0.3"))},

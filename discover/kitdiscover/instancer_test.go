@@ -84,7 +84,9 @@ func TestReadersMayChangeTheirEvents(t *testing.T) {
 		if got, want := text(<-other), "[10.0.0.1:80 10.0.0.2:80]"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		hand.Set("web", at("10.0.0.2"), at("10.0.0.1")) // no news, though one list was changed
+		heavy := at("10.0.0.2")
+		heavy.Weights.Passing = 2
+		hand.Set("web", at("10.0.0.1"), heavy) // at no other address, whatever a reader made of its event
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if len(one) > 0 {
