@@ -54,7 +54,7 @@ type instance struct {
 	registration discover.Registration
 	registrar    *discover.Registrar
 	server       *server
-	waits        waits // how patient it is when it leaves
+	settle       time.Duration // what readers of the registry get when it leaves; 0 means the library's
 	logger       *slog.Logger
 }
 
@@ -62,7 +62,7 @@ type instance struct {
 // sent to a port that does not answer. When a step fails, it takes the earlier
 // ones back.
 func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *instance, err error) {
-	i = &instance{waits: defaultWaits, logger: logger}
+	i = &instance{logger: logger}
 	defer func() {
 		if err != nil {
 			i, err = nil, i.fail(err)
@@ -76,18 +76,18 @@ func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *insta
 	i.consul = discover.NewConsul(i.registry.client, discover.ConsulConfig{})
 	warnOfClamp(ctx, i.consul, cfg.Check.DeregisterAfter, logger)
 
-	where, err := findPlace(ctx, cfg.Service.Host, i.registry, logger)
+	where, err := findPlace(ctx, cfg.Service.Host, i.registry, i.consul, logger)
 	if err != nil {
 		return i, err
 	}
-	listener, err := listen(ctx, where.listen, cfg.Service.Port)
+	listener, err := listen(ctx, where.Listen, cfg.Service.Port)
 	if err != nil {
 		return i, err
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	i.cache = discover.NewCache(i.consul, discover.CacheConfig{Logger: logger})
 	i.service = service.New(i.cache)
-	i.registration = newRegistration(cfg, where.announce, port)
+	i.registration = newRegistration(cfg, where.Announce, port)
 	i.registrar = discover.NewRegistrar(i.consul, i.registration, discover.RegistrarConfig{Logger: logger})
 	handler, err := newHandler(i.service, i.cache, i.registrar, logger)
 	if err != nil {

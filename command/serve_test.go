@@ -38,7 +38,7 @@ func started(t *testing.T, cfg config.Serve) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.waits.settle = time.Millisecond
+	i.settle = time.Millisecond
 	return i
 }
 
@@ -135,7 +135,7 @@ func TestASignalWhileItRegisters(t *testing.T) {
 func TestLeaveServesUntilReadersKnow(t *testing.T) {
 	registry := agenttest.Start(t)
 	i := started(t, settings(registry.Addr))
-	i.waits.settle = time.Hour // ended by the server's end, below
+	i.settle = time.Hour // ended by the server's end, below
 	base := "http://" + i.hostPort()
 
 	left := make(chan error, 1)

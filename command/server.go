@@ -93,7 +93,7 @@ func (s *server) hangUp() {
 	}
 }
 
-// startServer serves handler on listener until stop, or until that fails.
+// startServer serves handler on listener until Shutdown, or until that fails.
 func startServer(listener net.Listener, handler http.Handler, logger *slog.Logger) *server {
 	s := &server{
 		http: &http.Server{
@@ -110,22 +110,20 @@ func startServer(listener net.Listener, handler http.Handler, logger *slog.Logge
 		silent: map[net.Conn]bool{},
 	}
 	s.http.ConnState = s.note
-	go func() { // stop ends it and waits
+	go func() { // Shutdown ends it and waits
 		defer close(s.done)
 		s.err = s.http.Serve(listener)
 	}()
 	return s
 }
 
-// stop takes no new connections, lets open requests end for at most drain, and
+// Shutdown takes no new connections, lets open requests end until ctx ends, and
 // waits until the server has ended. The error says that requests were cut off.
-func (s *server) stop(drain time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
-	defer cancel()
+func (s *server) Shutdown(ctx context.Context) error {
 	defer time.AfterFunc(silentLimit, s.hangUp).Stop()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
-		err = errors.Join(fmt.Errorf("requests were cut off after %v: %w", drain, err), s.http.Close())
+		err = errors.Join(err, s.http.Close())
 	}
 	<-s.done
 	return err

@@ -30,8 +30,8 @@ func TestSilentConnectionDoesNotHoldUpTheEnd(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 
 	began := time.Now()
-	if err := s.stop(10 * time.Second); err != nil {
-		t.Errorf("stop: %v", err)
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Errorf("shut down: %v", err)
 	}
 	if took := time.Since(began); took > 4*time.Second {
 		t.Errorf("stopped after %s, want about %s", took, silentLimit)

@@ -39,9 +39,17 @@ func awaitStatus(t *testing.T, w *discover.Watcher, id string, want discover.Sta
 	}
 }
 
-// Health of one's own on a real registry: told, changed, healed, killed.
-func TestHeartbeatsOnAnAgent(t *testing.T) {
-	client := agenttest.Start(t).Client()
+func TestHeartbeatsOnAnAgent(t *testing.T) { heartbeats(t, agenttest.Start(t).Client()) }
+
+func TestIDThatIsTakenOnAnAgent(t *testing.T) { takenID(t, agenttest.Start(t).Client()) }
+
+func TestVerdictOnAnAgent(t *testing.T) {
+	verdict(t, agenttest.Start(t).Client(), 300*time.Millisecond)
+}
+
+// heartbeats is health of one's own on a real registry: told, changed, healed,
+// killed.
+func heartbeats(t *testing.T, client *api.Client) {
 	consul := discover.NewConsul(client, discover.ConsulConfig{})
 	watcher := discover.Watch(consul, discover.Query{Service: "job"}, discover.WatchConfig{})
 	defer watcher.Close()
@@ -69,27 +77,15 @@ func TestHeartbeatsOnAnAgent(t *testing.T) {
 	r.Refresh()
 	awaitStatus(t, watcher, "job-1", discover.Passing)
 
-	// Somebody takes its check away, and puts one of another kind there.
-	for _, harm := range []func() error{
-		func() error { return client.Agent().CheckDeregister("service:job-1") },
-		func() error {
-			return client.Agent().CheckRegister(&api.AgentCheckRegistration{
-				ID: "service:job-1", Name: "x", ServiceID: "job-1",
-				AgentServiceCheck: api.AgentServiceCheck{TCP: "127.0.0.1:1", Interval: "1h"},
-			})
-		},
-	} {
-		before := healed.Load()
-		if err := harm(); err != nil {
-			t.Fatal(err)
-		}
-		for deadline := time.Now().Add(20 * time.Second); healed.Load() == before; time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatal("a lost check was not put back")
-			}
-		}
-		awaitStatus(t, watcher, "job-1", discover.Passing)
+	if err := client.Agent().CheckDeregister("service:job-1"); err != nil {
+		t.Fatal(err)
 	}
+	for deadline := time.Now().Add(20 * time.Second); healed.Load() == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a lost check was not put back")
+		}
+	}
+	awaitStatus(t, watcher, "job-1", discover.Passing)
 	if err := r.Withdraw(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -99,13 +95,21 @@ func TestHeartbeatsOnAnAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitStatus(t, watcher, "job-2", discover.Critical)
-	if err := consul.Report(t.Context(), "nobody", discover.Passing, ""); !errors.Is(err, discover.ErrNotRegistered) {
-		t.Errorf("report on nobody: got error %v", err)
+
+	looked := discover.Registration{ID: "web-1", Service: "web", Check: discover.HealthCheck{TCP: "127.0.0.1:1", Interval: time.Hour}}
+	if err := consul.Register(t.Context(), looked); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"nobody", "web-1"} {
+		if err := consul.Report(t.Context(), id, discover.Passing, ""); !errors.Is(err, discover.ErrNotRegistered) {
+			t.Errorf("report on %s: got error %v, want that it has no such check", id, err)
+		}
 	}
 }
 
-func TestIDThatIsTakenOnAnAgent(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+// takenID is a second process under an id, while the first lives and after it.
+func takenID(t *testing.T, client *api.Client) {
+	consul := discover.NewConsul(client, discover.ConsulConfig{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -146,8 +150,10 @@ func TestIDThatIsTakenOnAnAgent(t *testing.T) {
 	}
 }
 
-func TestVerdictOnAnAgent(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+// verdict is what the registry's own first checks find, which look within
+// patience.
+func verdict(t *testing.T, client *api.Client, patience time.Duration) {
+	consul := discover.NewConsul(client, discover.ConsulConfig{})
 	var status atomic.Int32
 	status.Store(503)
 	health := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
@@ -159,7 +165,7 @@ func TestVerdictOnAnAgent(t *testing.T) {
 		defer r.Withdraw(context.WithoutCancel(t.Context()))
 		return r.Announce(t.Context())
 	}
-	if err := announce(health.URL, 300*time.Millisecond); !errors.Is(err, discover.ErrUnwell) || !strings.Contains(err.Error(), "503") {
+	if err := announce(health.URL, patience); !errors.Is(err, discover.ErrUnwell) || !strings.Contains(err.Error(), "503") {
 		t.Errorf("unwell: got error %v", err)
 	}
 	if err := announce("http://127.0.0.1:1/", time.Minute); !errors.Is(err, discover.ErrUnwell) || !strings.Contains(err.Error(), "cannot connect to 127.0.0.1:1 either") {

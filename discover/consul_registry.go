@@ -162,6 +162,9 @@ func agentRegistration(r Registration) *api.AgentServiceRegistration {
 	if r.Weights != (Weights{}) {
 		service.Weights = &api.AgentWeights{Passing: r.Weights.Passing, Warning: r.Weights.Warning}
 	}
+	if r.Locality != (Locality{}) {
+		service.Locality = &api.Locality{Region: r.Locality.Region, Zone: r.Locality.Zone}
+	}
 	service.Check = agentCheck(r.Check)
 	return service
 }

@@ -433,6 +433,10 @@ func TestConsulRegister(t *testing.T) {
 			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{TTL: time.Second, Interval: time.Second, Timeout: time.Second, DeregisterAfter: time.Minute}},
 			`{"ID":"1","Name":"web","Check":{"TTL":"1s","Status":"passing","DeregisterCriticalServiceAfter":"1m0s"},"Checks":null}`,
 		},
+		"locality": {
+			discover.Registration{ID: "1", Service: "web", Locality: discover.Locality{Region: "eu", Zone: "eu-1"}},
+			`{"ID":"1","Name":"web","Check":null,"Checks":null,"Locality":{"Region":"eu","Zone":"eu-1"}}`,
+		},
 		"unchecked": {
 			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{Unchecked: true}},
 			`{"ID":"1","Name":"web","Check":null,"Checks":null}`,

@@ -5,6 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -115,4 +121,35 @@ func ExampleRegistrarConfig() {
 		log.Fatal(err) // instance id is taken: "worker-1" is announced by another process …
 	}
 	defer registrar.Withdraw(context.Background())
+}
+
+// A whole service: it listens on any port, announces where others reach it, and
+// leaves on a signal so that no request fails.
+func ExampleRun() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	config := api.DefaultConfig()
+	client, err := api.NewClient(config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	consul := discover.NewConsul(client, discover.ConsulConfig{})
+
+	listener, err := net.Listen("tcp", ":0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	host, port, err := consul.AddressFor(ctx, listener.Addr(), config.Address)
+	if err != nil {
+		log.Fatal(err)
+	}
+	registrar := discover.NewRegistrar(consul, discover.Registration{
+		ID: "web-1", Service: "web", Address: host, Port: port,
+		Check: discover.HealthCheck{TCP: net.JoinHostPort(host, strconv.Itoa(port))},
+	}, discover.RegistrarConfig{Verdict: 20 * time.Second})
+
+	server := &http.Server{Handler: http.NotFoundHandler()}
+	if err := discover.Run(ctx, registrar, server, listener, discover.RunConfig{Source: consul}); err != nil {
+		log.Fatal(err)
+	}
 }

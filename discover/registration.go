@@ -19,8 +19,11 @@ type Registration struct {
 	Port    int               // 0 when the service has no port
 	Tags    []string          // may be nil
 	Meta    map[string]string // may be nil
-	Weights Weights           // the zero value means the registry's default, 1 and 1
-	Check   HealthCheck       // how its health is found out
+	// Locality is where the instance runs; the zero value means where its node
+	// does. Its meta "zone" says the same to who does not know localities.
+	Locality Locality
+	Weights  Weights     // the zero value means the registry's default, 1 and 1
+	Check    HealthCheck // how its health is found out
 }
 
 // Registry is a place where instances are announced: what a [Registrar]
@@ -78,6 +81,12 @@ func (r Registration) Validate() error {
 		if err := validText("tag", tag); err != nil {
 			return err
 		}
+	}
+	if err := cmp.Or(validText("region", r.Locality.Region), validText("zone", r.Locality.Zone)); err != nil {
+		return err
+	}
+	if r.Locality.Zone != "" && r.Locality.Region == "" {
+		return fmt.Errorf("%w locality: it has the zone %q and no region", ErrInvalid, r.Locality.Zone)
 	}
 	for key, value := range r.Meta {
 		if err := cmp.Or(validText("meta key", key), validText("meta value", value)); err != nil {

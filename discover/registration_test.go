@@ -42,6 +42,7 @@ func TestRegistrationValidate(t *testing.T) {
 		{"check of another kind", func(r *discover.Registration) { r.Check.HTTP = "tcp://host:1" }, "check URL"},
 		{"check that is no URL", func(r *discover.Registration) { r.Check.HTTP = "http://host:x" }, "check URL"},
 		{"negative interval", func(r *discover.Registration) { r.Check.Interval = -1 }, "check"},
+		{"zone of no region", func(r *discover.Registration) { r.Locality.Zone = "eu-1" }, "no region"},
 		{"two kinds", func(r *discover.Registration) { r.Check.TCP = "h:1" }, "HTTP and TCP: want one"},
 		{"no check, and how to look", func(r *discover.Registration) { r.Check.HTTP, r.Check.Unchecked = "", true }, "and not to"},
 		{"no check", func(r *discover.Registration) { r.Check = discover.HealthCheck{Unchecked: true} }, ""},

@@ -1,0 +1,47 @@
+//go:build conformance
+
+package discover_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/realjf/muster/test/registry"
+)
+
+// realConsul runs a Consul until the test ends.
+func realConsul(t *testing.T) *api.Client {
+	t.Helper()
+	path, err := filepath.Abs("../.bin/consul")
+	if err != nil {
+		t.Fatal(err)
+	}
+	consul, err := registry.New(registry.Consul(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := consul.End(); err != nil {
+			t.Errorf("end Consul: %v", err)
+		}
+	})
+	if err := consul.Start(t.Context()); err != nil {
+		t.Fatalf("start a real Consul (make consul builds it): %v", err)
+	}
+	config := api.DefaultConfig()
+	config.Address = consul.Address()
+	client, err := api.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func TestHeartbeatsOnConsul(t *testing.T) { heartbeats(t, realConsul(t)) }
+
+func TestIDThatIsTakenOnConsul(t *testing.T) { takenID(t, realConsul(t)) }
+
+func TestVerdictOnConsul(t *testing.T) { verdict(t, realConsul(t), 5*time.Second) }

@@ -1,0 +1,223 @@
+package discover_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/realjf/muster/agent/agenttest"
+	"github.com/realjf/muster/discover"
+)
+
+// order notes what happened in which order.
+type order struct {
+	mu   sync.Mutex
+	what []string
+}
+
+func (o *order) note(what string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.what = append(o.what, what)
+}
+
+// counter is a server that notes what is asked of it.
+type counter struct {
+	*order
+	discover.Server
+}
+
+func (c counter) Shutdown(ctx context.Context) error {
+	c.note("shut down")
+	return c.Server.Shutdown(ctx)
+}
+
+// page is an HTTP server whose every answer takes as long as hold.
+func page(hold <-chan struct{}) *http.Server {
+	return &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if hold != nil {
+			<-hold
+		}
+		_, _ = io.WriteString(w, "hello")
+	})}
+}
+
+func listening(t *testing.T) (net.Listener, discover.Registration) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, discover.Registration{
+		ID: "web-1", Service: "web", Address: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port,
+		Check: discover.HealthCheck{TCP: l.Addr().String()},
+	}
+}
+
+// The order of a life, and no request that fails: one that was open when the
+// instance left ends well, and one is answered that came in between.
+func TestRun(t *testing.T) {
+	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	hold := make(chan struct{})
+	l, web1 := listening(t)
+	url := "http://" + l.Addr().String()
+	var events order
+	ctx, leave := context.WithCancel(t.Context())
+	r := discover.NewRegistrar(consul, web1, discover.RegistrarConfig{
+		OnStanding: func(_, now discover.Standing, _ error) {
+			events.note(string(now))
+			if now == discover.Withdrawn { // readers may not know yet
+				events.note(fmt.Sprint("answered: ", ask(url) == nil))
+			}
+		},
+	})
+	cfg := discover.RunConfig{
+		Source:  consul,
+		Settle:  time.Millisecond,
+		Ready:   func(context.Context) error { events.note("ready"); return nil },
+		Leaving: func() { events.note("says so"); close(hold) },
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- discover.Run(ctx, r, counter{&events, page(hold)}, l, cfg) }() // awaited below
+	open := make(chan error, 1)
+	go func() { open <- ask(url) }() // the same
+	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	defer watcher.Close()
+	awaitStatus(t, watcher, "web-1", discover.Passing)
+	leave()
+	if err := <-ended; err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if err := <-open; err != nil {
+		t.Errorf("the open request: %v", err)
+	}
+	want := []string{"ready", "registering", "registered", "says so", "leaving", "withdrawn", "answered: true", "shut down"}
+	if !slices.Equal(events.what, want) {
+		t.Errorf("got %q, want %q", events.what, want)
+	}
+	if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// ask makes one request on a connection of its own.
+func ask(url string) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
+func TestRunFails(t *testing.T) {
+	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	broken := errors.New("broken")
+	tests := map[string]struct {
+		spoil func(r *discover.Registration, s *http.Server, cfg *discover.RunConfig)
+		want  string
+	}{
+		"not ready": {func(_ *discover.Registration, _ *http.Server, cfg *discover.RunConfig) {
+			cfg.Ready = func(context.Context) error { return broken }
+		}, "not ready: broken"},
+		"not announced": {func(r *discover.Registration, _ *http.Server, _ *discover.RunConfig) { r.Port = -1 }, "invalid port"},
+		"ends by itself": {func(_ *discover.Registration, s *http.Server, cfg *discover.RunConfig) {
+			cfg.Ready = func(context.Context) error { return s.Close() }
+		}, "ended by itself"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			l, web1 := listening(t)
+			server := page(nil)
+			left := false
+			cfg := discover.RunConfig{Source: consul, Leaving: func() { left = true }}
+			test.spoil(&web1, server, &cfg)
+			err := discover.Run(t.Context(), discover.NewRegistrar(consul, web1, discover.RegistrarConfig{}), server, l, cfg)
+			if err == nil || !strings.Contains(err.Error(), test.want) || !left {
+				t.Errorf("got error %v, said so: %v; want %q", err, left, test.want)
+			}
+			if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+				conn.Close()
+				t.Error("it still listens")
+			}
+			if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) {
+				t.Errorf("it is still registered: %v", err)
+			}
+		})
+	}
+}
+
+// A request that does not end is cut off when its time is over, and told of.
+func TestRunCutsOff(t *testing.T) {
+	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	hold := make(chan struct{})
+	defer close(hold)
+	l, web1 := listening(t)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	arrived := make(chan struct{}, 1)
+	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-hold })}
+	ended := make(chan error, 1)
+	cfg := discover.RunConfig{Settle: time.Millisecond, Drain: 10 * time.Millisecond}
+	go func() { // awaited below
+		ended <- discover.Run(ctx, discover.NewRegistrar(consul, web1, discover.RegistrarConfig{}), server, l, cfg)
+	}()
+	asked := make(chan error, 1)
+	go func() { asked <- ask("http://" + l.Addr().String()) }() // the same
+	<-arrived
+	leave()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "cut off after 10ms") {
+		t.Errorf("got error %v, want that requests were cut off", err)
+	}
+	if err := <-asked; err == nil {
+		t.Error("the request that hung was answered")
+	}
+}
+
+// A gRPC server is run as well: it ends with its last stream, or by force.
+func TestGraceful(t *testing.T) {
+	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	l, web1 := listening(t)
+	ctx, leave := context.WithCancel(t.Context())
+	registered := make(chan struct{}, 1)
+	r := discover.NewRegistrar(consul, web1, discover.RegistrarConfig{OnStanding: func(_, now discover.Standing, _ error) {
+		if now == discover.Registered {
+			registered <- struct{}{}
+		}
+	}})
+	ended := make(chan error, 1)
+	go func() { // awaited below
+		ended <- discover.Run(ctx, r, discover.Graceful(grpc.NewServer()), l, discover.RunConfig{Source: consul, Settle: time.Millisecond})
+	}()
+	<-registered
+	leave()
+	if err := <-ended; err != nil {
+		t.Errorf("run: %v", err)
+	}
+
+	stuck := &stuckServer{released: make(chan struct{})}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := discover.Graceful(stuck).Shutdown(over); !errors.Is(err, context.Canceled) {
+		t.Errorf("a stream that does not end: got error %v, want the context's", err)
+	}
+}
+
+// stuckServer is one whose streams end by force alone.
+type stuckServer struct{ released chan struct{} }
+
+func (*stuckServer) Serve(net.Listener) error { return nil }
+func (s *stuckServer) GracefulStop()          { <-s.released }
+func (s *stuckServer) Stop()                  { close(s.released) }
