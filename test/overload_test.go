@@ -76,8 +76,7 @@ func TestOverload(t *testing.T) {
 		float64(accepted+refused)/took, float64(accepted)/took, float64(refused)/took)
 	t.Logf("answers took %s; refusals %s", spread(pressure.accepted), spread(pressure.refused))
 	t.Logf("in the registry itself, of both in the last ten seconds: %s", inside)
-	t.Logf("looks were late by %s; heartbeats took %s; names %s; the leader %s",
-		spread(healthy.late), spread(healthy.took["beat"]), spread(healthy.took["name"]), spread(healthy.took["leader"]))
+	healthy.tell()
 	t.Logf("resident: %d MiB before, %d MiB at most", rss>>20, s.memory("VmHWM")>>20)
 	if accepted < 50 || refused < 500 {
 		t.Errorf("%d were accepted and %d refused", accepted, refused)
@@ -329,6 +328,15 @@ func (h *wellbeing) looks() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.count
+}
+
+// tell logs what was measured. The checks go on meanwhile.
+func (h *wellbeing) tell() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.Helper()
+	h.Logf("looks were late by %s; heartbeats took %s; names %s; the leader %s",
+		spread(h.late), spread(h.took["beat"]), spread(h.took["name"]), spread(h.took["leader"]))
 }
 
 // reset forgets what was measured.
