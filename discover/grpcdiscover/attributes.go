@@ -41,7 +41,7 @@ func endpointOf(i discover.Instance) resolver.Endpoint {
 		Addresses:  []resolver.Address{{Addr: i.HostPort()}},
 		Attributes: attributes.New(instanceKey{}, instance{i}),
 	}
-	// What gRPC's own balancers weigh by: ring_hash, for one.
+	// What those of gRPC's own balancers go by that know weights.
 	return weight.Set(endpoint, weight.EndpointInfo{Weight: uint32(max(0, i.Weight()))})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/status"
 
 	"github.com/realjf/muster/discover"
@@ -255,4 +257,37 @@ func patient() grpc.DialOption {
 		Backoff:           backoff.Config{BaseDelay: time.Hour, Multiplier: 1, MaxDelay: time.Hour},
 		MinConnectTimeout: patience,
 	})
+}
+
+// fixedResolver is a resolver of others: a list of addresses.
+type fixedResolver []string
+
+func (fixedResolver) Scheme() string                        { return "fixed" }
+func (fixedResolver) ResolveNow(resolver.ResolveNowOptions) {}
+func (fixedResolver) Close()                                {}
+func (f fixedResolver) Build(_ resolver.Target, cc resolver.ClientConn, _ resolver.BuildOptions) (resolver.Resolver, error) {
+	var state resolver.State
+	for _, address := range f {
+		state.Addresses = append(state.Addresses, resolver.Address{Addr: address})
+	}
+	return f, cc.UpdateState(state)
+}
+
+// states passes on what a resolver says.
+type states struct {
+	resolver.ClientConn
+	seen chan resolver.State
+}
+
+func (s *states) UpdateState(state resolver.State) error {
+	s.seen <- state
+	return nil
+}
+
+func targetOf(text string) (resolver.Target, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return resolver.Target{}, err
+	}
+	return resolver.Target{URL: *u}, nil
 }

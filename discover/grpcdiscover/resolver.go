@@ -49,7 +49,6 @@ func (b *builder) Build(to resolver.Target, cc resolver.ClientConn, _ resolver.B
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{
-		cache:    b.cache,
 		cfg:      b.cfg,
 		query:    t.query,
 		follower: follower,
@@ -65,7 +64,6 @@ func (b *builder) Build(to resolver.Target, cc resolver.ClientConn, _ resolver.B
 // watch is the resolver of one connection: it passes on what a shared watch
 // knows.
 type watch struct {
-	cache    *discover.Cache
 	cfg      *Config
 	query    discover.Query
 	follower *discover.Follower
@@ -98,7 +96,7 @@ func (w *watch) run(ctx context.Context) {
 	var told string
 	for {
 		changed := w.follower.Changed()
-		s, err := w.cache.Get(ctx, w.query) // waits for the first attempt only
+		s, err := w.follower.Tried(ctx)
 		if ctx.Err() != nil {
 			return
 		}
