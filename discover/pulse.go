@@ -108,7 +108,8 @@ func (r *Registrar) beat(ctx context.Context, p *pulse) {
 			if felt = p.feel(ctx); ctx.Err() != nil {
 				return
 			}
-			r.felt.Store(&felt)
+			known := felt // who puts the registration back reads it meanwhile
+			r.felt.Store(&known)
 		}
 		next := look
 		if now := time.Now(); (felt != told || !now.Before(due)) && r.Standing() == Registered {
