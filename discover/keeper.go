@@ -119,8 +119,13 @@ func (r *Registrar) whoAltered(ctx context.Context, k *keeper, cause error) erro
 	}
 	k.contest++
 	taken := takenBy(held)
-	// Who came back three times lives. Later on it may have died.
-	if k.contest <= lastContest || k.contest > lastContest+1 && r.life(ctx, held) == dead {
+	// Who came back three times lives. Later on it may have died, and there is
+	// nobody to be patient with.
+	gone := k.contest > lastContest+1 && r.life(ctx, held) == dead
+	if gone {
+		k.rivals.reset()
+	}
+	if gone || k.contest <= lastContest {
 		return fmt.Errorf("%w: %v", cause, taken)
 	}
 	k.altered = now
