@@ -224,9 +224,9 @@ func TestRetryGoesElsewhere(t *testing.T) {
 	w := newWorld(t)
 	busy := func(context.Context) error { return status.Error(codes.Unavailable, "busy") }
 	bad, good := serveAt(t, "bad", "127.0.0.1:0", busy), serve(t, "good")
-	w.Set("web", instances(bad, good)...)
+	w.Set("web", bad.instance(50), good.instance(1)) // by turns, most would go to the bad one twice
 	conn := w.dial(t, "muster:///web", grpcdiscover.Config{
-		// Nobody is kept out, and every call begins with either.
+		// Nobody is kept out.
 		Policy: balance.RoundRobin(),
 		ServiceConfig: `{"methodConfig": [{"name": [{}], "retryPolicy": {
 			"maxAttempts": 2, "initialBackoff": "0.001s", "maxBackoff": "0.001s", "backoffMultiplier": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}`,
