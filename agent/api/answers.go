@@ -9,12 +9,16 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/realjf/muster/agent/local"
 )
 
 // answers keeps encoded answers while they are true, so that a change is
 // encoded once however many readers wait for it, and a repeated question
 // costs no encoding at all.
 type answers struct {
+	warming func(value any) local.Warming // which checks in an answer are
+
 	mu    sync.Mutex
 	byKey map[string]*slot
 	bytes int // of all keys and bodies
@@ -34,6 +38,7 @@ type answer struct {
 	index   uint64
 	changed <-chan struct{}
 	headers http.Header // those of the content, and those that tell the index
+	warming local.Warming
 	*content
 }
 
@@ -59,7 +64,9 @@ const (
 	maxAnswerBytes = 64 << 20
 )
 
-func newAnswers() *answers { return &answers{byKey: map[string]*slot{}} }
+func newAnswers(warming func(value any) local.Warming) *answers {
+	return &answers{warming: warming, byKey: map[string]*slot{}}
+}
 
 // slot returns the place of the answer to the question that key tells apart.
 func (s *answers) slot(key string) *slot {
@@ -93,7 +100,7 @@ func (s *answers) get(place *slot, key string, q *question, encode encoder, begi
 		return nil, err
 	}
 	defer mine.give()
-	made, err := produce(q, kept.pieces(), encode)
+	made, err := s.produce(q, kept.pieces(), encode)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +123,7 @@ func (s *answers) get(place *slot, key string, q *question, encode encoder, begi
 type encoder func(value any, before *pieces) ([]byte, *pieces, error)
 
 // produce asks the question and encodes what it finds.
-func produce(q *question, before *pieces, encode encoder) (*answer, error) {
+func (s *answers) produce(q *question, before *pieces, encode encoder) (*answer, error) {
 	found, err := q.ask()
 	if err != nil {
 		return nil, err
@@ -132,7 +139,7 @@ func produce(q *question, before *pieces, encode encoder) (*answer, error) {
 	}
 	maps.Copy(header, found.header)
 	made := &answer{
-		index: found.index, changed: found.changed, headers: q.headers(header, found.index),
+		index: found.index, changed: found.changed, headers: q.headers(header, found.index), warming: s.warming(found.value),
 		content: &content{status: found.status, header: header, body: body, gzip: zipper(body), instances: now},
 	}
 	return made, nil

@@ -121,10 +121,11 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 	}
 	a := &API{
 		store: store, local: local, sessions: sessions, events: &event.Log{}, telemetry: telemetry.New(store, local.Node(), config.Telemetry),
-		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(), mux: http.NewServeMux(),
+		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(warming(local)), mux: http.NewServeMux(),
 	}
 	a.telemetry.Gauge("consul.rpc.queries_blocking", func() float64 { return float64(a.waits.now.Load()) })
 	a.telemetry.Gauge("muster.queries_woken", func() float64 { return float64(a.waits.woken.Load()) })
+	a.telemetry.Gauge("muster.checks_warming", func() float64 { return float64(local.WarmingChecks()) })
 	a.desk = newDesk(a.telemetry)
 	a.room.left.Store(roomForBodies)
 	a.open, a.close = context.WithCancel(context.Background())

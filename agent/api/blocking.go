@@ -127,7 +127,7 @@ func (a *API) settle(r *http.Request, q *question, arrived time.Time) (*reply, e
 		}
 	}
 	return &reply{
-		status: answer.status, header: answer.headers, consistency: q.consistency, cache: q.fromCache(place), body: answer.body, gzip: answer.gzip,
+		status: answer.status, header: answer.headers, consistency: q.consistency, cache: q.fromCache(place), body: answer.body, gzip: answer.gzip, warming: answer.warming.Count(),
 	}, nil
 }
 

@@ -43,7 +43,7 @@ func TestWhoWaitsIsWokenWhenItsAnswerChanges(t *testing.T) {
 					names.Session([]byte(got.body))
 				}
 				synctest.Wait()
-				truth.api.answers = newAnswers()
+				truth.api.answers = newAnswers(truth.api.answers.warming)
 				for n, look := range random.Looks {
 					reader, now := readers[n], truth.get(readers[n].path)
 					if strings.HasPrefix(now.header.Get("Content-Type"), "application/json") {

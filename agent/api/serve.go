@@ -20,6 +20,7 @@ type reply struct {
 	status      int
 	header      http.Header // shared: it is never changed
 	consistency string      // of a read of the catalog; empty for all others
+	warming     int         // how many checks in it are, see local.Warming
 	cache       cached      // of a read that may come from a cache
 	body        []byte
 	copy        func(io.Writer) error // writes the body instead, which may be of any size; nil for none
@@ -171,6 +172,9 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 		header["X-Consul-Effective-Consistency"] = value
 	}
 	out.cache.tell(header)
+	if out.warming > 0 {
+		header.Set(warmingHeader, strconv.Itoa(out.warming))
+	}
 	if out.copy != nil {
 		if err := out.copy(w); err != nil {
 			a.logger.Debug("answer broke off", "path", r.URL.Path, "error", err)

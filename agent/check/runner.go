@@ -77,6 +77,13 @@ type Task struct {
 // interval at that point. What each look came to goes to report, one at a time,
 // from a goroutine of the runner's. The definition must be valid.
 func (r *Runner) Start(d Definition, report func(Report)) *Task {
+	return r.Resume(d, "", report)
+}
+
+// Resume is Start for a check that had a status already: it takes as many
+// results to change it as if the check had been run all the time. The time of
+// a TTL is a whole one.
+func (r *Runner) Resume(d Definition, was state.Status, report func(Report)) *Task {
 	if d.OutputMaxSize <= 0 {
 		d.OutputMaxSize = DefaultOutputSize
 	}
@@ -84,13 +91,14 @@ func (r *Runner) Start(d Definition, report func(Report)) *Task {
 		if d.Timeout <= 0 {
 			d.Timeout = k.timeout
 		}
-		return r.start(d, k.prober(r, d), report)
+		return r.start(was, d, k.prober(r, d), report)
 	}
-	return r.start(d, nil, report)
+	return r.start(was, d, nil, report)
 }
 
-// start runs p as d says; without a prober it is a TTL.
-func (r *Runner) start(d Definition, p prober, report func(Report)) *Task {
+// start runs p as d says, going on from the status that it had; without a
+// prober it is a TTL.
+func (r *Runner) start(was state.Status, d Definition, p prober, report func(Report)) *Task {
 	t := &Task{
 		clock:     r.clock,
 		prober:    p,
@@ -99,10 +107,11 @@ func (r *Runner) start(d Definition, p prober, report func(Report)) *Task {
 		ttl:       d.TTL,
 		outputMax: d.OutputMaxSize,
 		threshold: newThreshold(d),
-		damping:   damping{halfLife: d.FlapDamping},
+		damping:   damping{halfLife: d.FlapDamping, last: was},
 		report:    report,
 		first:     true,
 	}
+	t.threshold.resume(was)
 	if t.timeout <= 0 {
 		t.timeout = DefaultTimeout
 	}

@@ -90,7 +90,7 @@ func TestFirstProbeAtOnceThenEachInterval(t *testing.T) {
 		began := time.Now()
 		probe := &scripted{takes: time.Second, results: []state.Status{state.Passing}}
 		var got reports
-		r.start(Definition{Interval: 10 * time.Second, OutputMaxSize: 10}, probe, got.add)
+		r.start("", Definition{Interval: 10 * time.Second, OutputMaxSize: 10}, probe, got.add)
 		time.Sleep(65 * time.Second)
 		synctest.Wait()
 
@@ -115,8 +115,8 @@ func TestSlowTargetIsCutOffAndDelaysNobody(t *testing.T) {
 	running(t, func(t *testing.T, r *Runner) {
 		hang := &scripted{takes: time.Hour, results: []state.Status{state.Passing}}
 		var hung, quick reports
-		r.start(Definition{Interval: 10 * time.Second, Timeout: 3 * time.Second}, hang, hung.add)
-		r.start(Definition{Interval: 10 * time.Second}, &scripted{results: []state.Status{state.Passing}}, quick.add)
+		r.start("", Definition{Interval: 10 * time.Second, Timeout: 3 * time.Second}, hang, hung.add)
+		r.start("", Definition{Interval: 10 * time.Second}, &scripted{results: []state.Status{state.Passing}}, quick.add)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if count, _ := quick.last(); count == 0 { // its second point may be as near as it likes
@@ -139,7 +139,7 @@ func TestManyChecksSpread(t *testing.T) {
 		all := make([]*scripted, checks)
 		for n := range all {
 			all[n] = &scripted{takes: time.Millisecond, results: []state.Status{state.Passing}}
-			r.start(Definition{Interval: interval}, all[n], func(Report) {})
+			r.start("", Definition{Interval: interval}, all[n], func(Report) {})
 			if n%1000 == 999 {
 				time.Sleep(100 * time.Millisecond)
 			}
@@ -178,7 +178,7 @@ func TestFirstLooksAreBounded(t *testing.T) {
 		const hanging = 2*rushMost + rushMost/2
 		var under, most atomic.Int32
 		for range hanging {
-			r.start(Definition{Interval: time.Minute, Timeout: time.Minute}, proberFunc(func(ctx context.Context) Result {
+			r.start("", Definition{Interval: time.Minute, Timeout: time.Minute}, proberFunc(func(ctx context.Context) Result {
 				most.Store(max(most.Load(), under.Add(1)))
 				<-ctx.Done()
 				under.Add(-1)
@@ -186,7 +186,7 @@ func TestFirstLooksAreBounded(t *testing.T) {
 			}), func(Report) {})
 		}
 		began, quick := time.Now(), &scripted{results: []state.Status{state.Passing}}
-		r.start(Definition{Interval: time.Minute}, quick, func(Report) {})
+		r.start("", Definition{Interval: time.Minute}, quick, func(Report) {})
 		synctest.Wait()
 		if got := most.Load(); got != rushMost {
 			t.Errorf("%d looks began at once, want %d", got, rushMost)
@@ -204,7 +204,7 @@ func TestFirstLooksAreBounded(t *testing.T) {
 func TestSleepIsNoRush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRunner(nil)
-		task := r.start(Definition{Interval: time.Second}, &scripted{}, func(Report) {})
+		task := r.start("", Definition{Interval: time.Second}, &scripted{}, func(Report) {})
 		if !task.rushes() {
 			t.Error("a first look does not count as one of many")
 		}
@@ -226,7 +226,7 @@ func (f proberFunc) probe(ctx context.Context) Result { return f(ctx) }
 func TestStoppedCheckIsSilent(t *testing.T) {
 	running(t, func(t *testing.T, r *Runner) {
 		var got reports
-		task := r.start(Definition{Interval: time.Second}, &scripted{takes: time.Second / 2, results: []state.Status{state.Passing}}, got.add)
+		task := r.start("", Definition{Interval: time.Second}, &scripted{takes: time.Second / 2, results: []state.Status{state.Passing}}, got.add)
 		time.Sleep(time.Second / 4)
 		task.Stop() // while it is under way
 		time.Sleep(time.Minute)
@@ -244,7 +244,7 @@ func TestRulesAreApplied(t *testing.T) {
 		const p, c = state.Passing, state.Critical
 		probe := &scripted{results: []state.Status{p, c, c, p, c, c, p, c, p, c, c, p}}
 		var got []string
-		r.start(Definition{Interval: 10 * time.Second, FailuresBeforeCritical: 2, FlapDamping: 10 * time.Minute}, probe, func(report Report) {
+		r.start("", Definition{Interval: 10 * time.Second, FailuresBeforeCritical: 2, FlapDamping: 10 * time.Minute}, probe, func(report Report) {
 			line := string(report.Status)
 			if report.Held {
 				line += " held"

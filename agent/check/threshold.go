@@ -24,6 +24,22 @@ func newThreshold(d Definition) *threshold {
 	return t
 }
 
+// resume has the counts stand as they do once results have led to status, so
+// that it takes as many to change it as it would have taken before. Nothing is
+// known of a status that is empty.
+func (t *threshold) resume(status state.Status) {
+	switch status {
+	case state.Passing:
+		t.failures = 0
+	case state.Warning:
+		if t.failures = t.warning; t.warning == t.critical {
+			t.failures = 0 // it was no failure that led there
+		}
+	case state.Critical:
+		t.successes = 0
+	}
+}
+
 // next takes a result and returns the status it leads to; false means that
 // the status stays as it was.
 func (t *threshold) next(result state.Status) (state.Status, bool) {

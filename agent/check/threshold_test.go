@@ -34,6 +34,40 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
+// TestThresholdAfterARestart: what led to a status before counts on.
+func TestThresholdAfterARestart(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		definition Definition
+		was        state.Status
+		result     state.Status
+		inARow     int // how many of them it takes
+	}{
+		{"by default the first counts", Definition{}, state.Passing, state.Critical, 1},
+		{"and so it does upwards", Definition{}, state.Critical, state.Passing, 1},
+		{"passing falls as late as ever", Definition{FailuresBeforeCritical: 3}, state.Passing, state.Critical, 3},
+		{"critical recovers as late as ever", Definition{SuccessBeforePassing: 3}, state.Critical, state.Passing, 3},
+		{"critical stays so at once", Definition{FailuresBeforeCritical: 3}, state.Critical, state.Critical, 1},
+		{"passing stays so at once", Definition{SuccessBeforePassing: 3}, state.Passing, state.Passing, 1},
+		{"a warning after failures falls on", Definition{FailuresBeforeWarning: 1, FailuresBeforeCritical: 3}, state.Warning, state.Critical, 2},
+		{"a warning that was a success falls as late as ever", Definition{FailuresBeforeCritical: 3}, state.Warning, state.Critical, 3},
+		{"nothing is known", Definition{FailuresBeforeCritical: 3}, "", state.Critical, 1},
+	} {
+		rule := newThreshold(tc.definition)
+		rule.resume(tc.was)
+		took := 0
+		for counts, status := false, state.Status(""); !counts || status != tc.result; took++ {
+			if took > 10 {
+				t.Fatalf("%s: never", tc.name)
+			}
+			status, counts = rule.next(tc.result)
+		}
+		if took != tc.inARow {
+			t.Errorf("%s: took %d, want %d", tc.name, took, tc.inARow)
+		}
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for _, tc := range []struct {
 		name       string

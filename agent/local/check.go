@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/realjf/muster/agent/check"
@@ -55,6 +56,7 @@ type announcedCheck struct {
 	critical  time.Time    // since when; zero while it is not
 	written   time.Time    // when the catalog last heard of it
 	history   *history
+	warming   *atomic.Bool // see Warming; nil while it is not
 }
 
 // RegisterCheck announces a check of the node or of an announced service:
@@ -135,7 +137,7 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 	old := l.checks[id]
 	c.history = &history{changed: time.Now()}
 	if old != nil {
-		c.critical, c.history = old.critical, old.history
+		c.critical, c.history, c.warming = old.critical, old.history, old.warming
 		if old.now.Status != c.now.Status {
 			c.history.changed = time.Now()
 		}
@@ -171,7 +173,11 @@ func (l *Local) run(c *announcedCheck, svc *service) {
 	if definition.OutputMaxSize <= 0 || definition.OutputMaxSize > l.config.OutputMaxSize {
 		definition.OutputMaxSize = l.config.OutputMaxSize
 	}
-	task = l.runner.Start(definition, func(report check.Report) {
+	var was state.Status // nothing that the first result would have to outweigh
+	if c.warming != nil {
+		was = c.now.Status
+	}
+	task = l.runner.Resume(definition, was, func(report check.Report) {
 		err := l.report(id, func(current *announcedCheck) (check.Report, bool, error) {
 			replaced := current.task != task
 			renewed := current.now.Type == "ttl" && !task.Lapsed()
@@ -199,6 +205,7 @@ func (l *Local) drop(id string) {
 	if c.task != nil {
 		c.task.Stop()
 	}
+	l.warmed(c)
 	delete(l.checks, id)
 	l.unkept[thing{aCheck, id}] = true
 	delete(l.onNode, id)

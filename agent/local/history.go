@@ -13,7 +13,8 @@ import (
 type History struct {
 	CheckID string
 	Status  state.Status
-	Changed time.Time // when the status last changed, or the check was announced
+	Changed time.Time // when the status last changed, the check was announced, or the agent was started again
+	Warming bool      // the status is that of before a restart: there was no look since
 	Looks   []Look    // the last ones, newest first; at most maxLooks
 }
 
@@ -73,5 +74,5 @@ func (l *Local) History(id string) (History, error) {
 	}
 	looks := append([]Look{}, c.history.looks...)
 	slices.Reverse(looks)
-	return History{CheckID: id, Status: c.now.Status, Changed: c.history.changed, Looks: looks}, nil
+	return History{CheckID: id, Status: c.now.Status, Changed: c.history.changed, Warming: c.warming != nil, Looks: looks}, nil
 }

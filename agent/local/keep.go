@@ -164,14 +164,18 @@ func (l *Local) move(w *state.Writer) error {
 }
 
 // resume goes on with what was announced before a restart, as it fared then;
-// the caller holds the mutex. Checks look at once. What the catalog does not
-// have of it is forgotten, and what it has besides is nobody's any more.
+// the caller holds the mutex. Checks look at once, and are warming until then.
+// What the catalog does not have of it is forgotten, and what it has besides is
+// nobody's any more.
 func (l *Local) resume(w *state.Writer) error {
-	all := w.Announced()
 	beside := map[string]string{} // of services
-	for _, kept := range all {
-		if kept.Kind == aService {
+	var checks []*state.Announced
+	for _, kept := range w.Announced() {
+		switch kept.Kind {
+		case aService:
 			beside[strings.ToLower(kept.ID)] = kept.Text
+		case aCheck:
+			checks = append(checks, kept)
 		}
 	}
 	there := w.ServicesOn(l.node.Node)
@@ -183,11 +187,15 @@ func (l *Local) resume(w *state.Writer) error {
 			}
 		}
 	}
-	for _, kept := range all {
-		if kept.Kind == aCheck {
-			if err := l.resumeCheck(w, kept); err != nil {
-				return err
-			}
+	firstLooks(checks, func(id string) state.Status {
+		if now := w.Check(l.node.Node, id); now != nil {
+			return now.Status
+		}
+		return ""
+	})
+	for _, kept := range checks {
+		if err := l.resumeCheck(w, kept); err != nil {
+			return err
 		}
 	}
 	for id, d := range l.configured.services {
@@ -261,7 +269,11 @@ func (l *Local) resumeCheck(w *state.Writer, kept *state.Announced) error {
 	}
 	own := *now
 	own.CreateIndex, own.ModifyIndex = 0, 0 // the catalog's
-	l.run(&announcedCheck{announced: c, now: &own}, svc)
+	goesOn := &announcedCheck{announced: c, now: &own}
+	if own.Type != "maintenance" {
+		l.warm(goesOn)
+	}
+	l.run(goesOn, svc)
 	if !row.Configured {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/realjf/muster/agent/check"
@@ -101,6 +102,7 @@ type Local struct {
 	config   Config
 	runner   *check.Runner
 	removals *alarm.Clock[string] // when a check ends its service, by check id
+	warming  atomic.Int64         // how many checks are, see Warming; written under the mutex
 
 	mu         sync.Mutex
 	services   map[string]*service

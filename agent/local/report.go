@@ -122,6 +122,7 @@ func (l *Local) update(w *state.Writer, c *announcedCheck, report check.Report) 
 func (l *Local) note(c *announcedCheck, report check.Report) {
 	now := time.Now()
 	c.history.add(report, now)
+	l.warmed(c)
 	if report.Held || c.now.Status == report.Status && c.now.Output == report.Output {
 		return
 	}

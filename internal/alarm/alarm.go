@@ -18,13 +18,15 @@ type Clock[K comparable] struct {
 	mu    sync.Mutex
 	byKey map[K]*entry[K]
 	queue queue[K]
+	count uint64 // of times set
 }
 
 // entry is a key and its time.
 type entry[K comparable] struct {
 	key K
 	due time.Time
-	at  int // place in the queue
+	set uint64 // when that was said, among all
+	at  int    // place in the queue
 }
 
 // New returns a clock without keys.
@@ -32,17 +34,19 @@ func New[K comparable]() *Clock[K] {
 	return &Clock[K]{wake: make(chan struct{}, 1), byKey: map[K]*entry[K]{}}
 }
 
-// Set makes key ring at due, in place of the time that it had.
+// Set makes key ring at due, in place of the time that it had. Keys that are
+// due together ring in the order in which they were set.
 func (c *Clock[K]) Set(key K, due time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.count++
 	e := c.byKey[key]
 	if e == nil {
-		e = &entry[K]{key: key, due: due}
+		e = &entry[K]{key: key, due: due, set: c.count}
 		c.byKey[key] = e
 		heap.Push(&c.queue, e)
 	} else {
-		e.due = due
+		e.due, e.set = due, c.count
 		heap.Fix(&c.queue, e.at)
 	}
 	if e.at == 0 {
@@ -114,8 +118,13 @@ func (c *Clock[K]) take(now time.Time) (due []K, next time.Time) {
 // heap.Interface.
 type queue[K comparable] []*entry[K]
 
-func (q queue[K]) Len() int           { return len(q) }
-func (q queue[K]) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q queue[K]) Len() int { return len(q) }
+func (q queue[K]) Less(i, j int) bool {
+	if q[i].due.Equal(q[j].due) {
+		return q[i].set < q[j].set
+	}
+	return q[i].due.Before(q[j].due)
+}
 func (q queue[K]) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].at, q[j].at = i, j

@@ -54,3 +54,22 @@ func TestClock(t *testing.T) {
 		}
 	})
 }
+
+// TestTogether: what is due at the same time rings in the order in which that
+// was said.
+func TestTogether(t *testing.T) {
+	clock := New[int]()
+	due := time.Now()
+	for key := range 100 {
+		clock.Set(key, due.Add(time.Hour))
+	}
+	var want []int
+	for n := range 100 {
+		key := n * 37 % 100
+		clock.Set(key, due)
+		want = append(want, key)
+	}
+	if got, _ := clock.take(due); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
