@@ -15,7 +15,7 @@ type keeper struct {
 	// empty, the registry is asked to answer at once.
 	troubles map[string]bool
 
-	retry   backoff   // while the registry does not answer or refuses
+	retry   turn      // while the registry does not answer or refuses
 	rivals  backoff   // while somebody keeps altering the registration
 	altered time.Time // when that was last noticed
 	contest int       // how often another process put its own there since all was calm
@@ -39,7 +39,6 @@ const (
 func newKeeper() *keeper {
 	return &keeper{
 		troubles: make(map[string]bool),
-		retry:    backoff{first: firstDelay, last: lastDelay},
 		rivals:   backoff{first: firstRivalDelay, last: lastRivalDelay},
 	}
 }

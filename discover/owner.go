@@ -100,7 +100,7 @@ func (r *Registrar) claim(ctx context.Context) error {
 	if r.inspector == nil {
 		return nil
 	}
-	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, DefaultTTL) + lastDelay
+	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, DefaultTTL) + retryEvery
 	for deadline := time.Now().Add(patience); ; {
 		held, err := r.inspector.Inspect(ctx, r.registration.ID)
 		switch {

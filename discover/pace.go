@@ -12,8 +12,7 @@ import (
 // configured: they bound what one loop costs a registry, and recovery within
 // two seconds rests on them.
 const (
-	firstDelay = 100 * time.Millisecond
-	lastDelay  = time.Second
+	retryEvery = time.Second
 
 	// retryAfter is what a registry that refuses asks for. Consul's client does
 	// not show its Retry-After, which is a second wherever there is one.
@@ -30,39 +29,64 @@ func newLimiter() *rate.Limiter {
 	return rate.NewLimiter(wakeupsPerSecond, wakeupBurst)
 }
 
-// backoff is the growing delay after failures. Each delay is a random part
-// of a ceiling that doubles from first to last, so that clients that failed
-// together do not return together.
-type backoff struct {
-	first, last time.Duration
-	ceiling     time.Duration // of the latest delay; 0 after a success
-}
+// turn is the delay of one loop among many after its registry failed. The
+// first is a random part of a second, and each one after it a whole second, so
+// that each loop keeps to its own point of the second. N loops that fail
+// together thus ask N times in any second and not more, evenly spread, however
+// long the registry is away; and when it is back, each has asked within a
+// second. The price is that a failure which is over at once is noticed half a
+// second later in the mean, while the last good list stays. The zero value is
+// that of a loop that did not fail.
+type turn struct{ drawn bool }
 
 // next returns the delay after one more failure.
-func (b *backoff) next() time.Duration {
-	b.ceiling = min(max(b.first, 2*b.ceiling), b.last)
-	return rand.N(b.ceiling)
+func (t *turn) next() time.Duration {
+	if t.drawn {
+		return retryEvery
+	}
+	t.drawn = true
+	return rand.N(retryEvery)
 }
 
 // after returns the delay after one more failure, which was this one. A
 // registry that has too much to do is left alone for as long as it asks for,
 // and its clients come back one after the other.
-func (b *backoff) after(err error) time.Duration {
-	delay := b.next()
+func (t *turn) after(err error) time.Duration {
+	delay := t.next()
 	if isBusy(err) {
-		delay = retryAfter + rand.N(b.last)
+		delay = retryAfter + rand.N(retryEvery)
 	}
 	return delay
 }
 
-// rest returns a random part of what the latest delay's ceiling left of the
-// last one. Clients that notice something together thus spread over as much
-// time whether they had to back off before or not, and none takes longer.
-func (b *backoff) rest() time.Duration {
-	return rand.N(b.last - b.ceiling + 1)
+// rest returns how long to wait with what many will do when they notice
+// together that the registry is back: a random part of a second, unless that
+// has spread them already.
+func (t *turn) rest() time.Duration {
+	if t.drawn {
+		return 0
+	}
+	return rand.N(retryEvery)
 }
 
 // reset forgets the failures.
+func (t *turn) reset() { t.drawn = false }
+
+// backoff is the growing delay of one who tries for something that others have
+// in their hands. Each delay is a random part of a ceiling that doubles from
+// first to last.
+type backoff struct {
+	first, last time.Duration
+	ceiling     time.Duration // of the latest delay; 0 before the first
+}
+
+// next returns the delay after one more time.
+func (b *backoff) next() time.Duration {
+	b.ceiling = min(max(b.first, 2*b.ceiling), b.last)
+	return rand.N(b.ceiling)
+}
+
+// reset begins anew.
 func (b *backoff) reset() { b.ceiling = 0 }
 
 // sleep waits for d or until ctx ends, and returns ctx's error.

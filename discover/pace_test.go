@@ -1,40 +1,44 @@
 package discover
 
 import (
+	"context"
+	"errors"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 func TestBackoff(t *testing.T) {
-	b := backoff{first: firstDelay, last: lastDelay}
-	for _, ceiling := range []time.Duration{100, 200, 400, 800, 1000, 1000} {
-		ceiling *= time.Millisecond
+	b := backoff{first: time.Second, last: 10 * time.Second}
+	for _, ceiling := range []time.Duration{1, 2, 4, 8, 10, 10} {
+		ceiling *= time.Second
 		if d := b.next(); d < 0 || d >= ceiling || b.ceiling != ceiling {
 			t.Errorf("got a delay of %s below %s, want below %s", d, b.ceiling, ceiling)
 		}
 	}
 	b.reset()
-	if d := b.next(); d >= firstDelay {
-		t.Errorf("after a reset: got a delay of %s, want below %s", d, firstDelay)
+	if d := b.next(); d >= time.Second {
+		t.Errorf("after a reset: got a delay of %s, want below 1s", d)
 	}
 }
 
-// What a fleet does at once must not arrive at once, and no member may take
-// longer than lastDelay in all.
-func TestBackoffSpreads(t *testing.T) {
+// What a fleet does at once must not arrive at once, however long it failed
+// before, and no member may take longer than retryEvery in all.
+func TestTurnsSpread(t *testing.T) {
 	for _, failures := range []int{0, 1, 3, 10} {
 		var tenths [10]int
 		for range 1000 {
-			b := backoff{first: firstDelay, last: lastDelay}
+			var own turn
 			var wait time.Duration
 			for range failures {
-				wait = b.next()
+				wait += own.next()
 			}
-			wait += b.rest()
-			tenths[min(9, int(10*wait/lastDelay))]++
-			if wait > lastDelay {
-				t.Fatalf("after %d failures: waited %s, want at most %s", failures, wait, lastDelay)
+			wait = wait%retryEvery + own.rest()
+			if wait >= retryEvery {
+				t.Fatalf("after %d failures: waited %s, want less than %s", failures, wait, retryEvery)
 			}
+			tenths[int(10*wait/retryEvery)]++
 		}
 		for i, n := range tenths {
 			if n > 250 {
@@ -42,4 +46,90 @@ func TestBackoffSpreads(t *testing.T) {
 			}
 		}
 	}
+}
+
+// flaky is a source that blocks until it is killed, refuses while it is away,
+// and notes when it was asked since.
+type flaky struct {
+	mu    sync.Mutex
+	away  chan struct{} // closed when it is killed
+	up    bool
+	asked []time.Duration // since it was killed
+	began time.Time
+}
+
+func (f *flaky) Next(ctx context.Context, _ Query, after uint64) (Snapshot, error) {
+	f.mu.Lock()
+	up, away := f.up, f.away
+	if !f.began.IsZero() && after == 0 {
+		f.asked = append(f.asked, time.Since(f.began))
+	}
+	f.mu.Unlock()
+	switch {
+	case !up:
+		return Snapshot{}, errors.New("refused")
+	case after == 0:
+		return Snapshot{Index: 1, Confirmed: time.Now()}, nil
+	}
+	select {
+	case <-away:
+		return Snapshot{}, errors.New("reset")
+	case <-ctx.Done():
+		return Snapshot{}, ctx.Err()
+	}
+}
+
+// TestReturningHerd: watches whose registry is killed ask it once a second
+// each, evenly spread, from the first second on, and have all got an answer a
+// second after it is back.
+func TestReturningHerd(t *testing.T) {
+	const size = 2000
+	for _, outage := range []time.Duration{50 * time.Millisecond, 700 * time.Millisecond, 20 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			source := &flaky{away: make(chan struct{}), up: true}
+			for range size {
+				w := Watch(source, Query{Service: "web"}, WatchConfig{})
+				defer w.Close()
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+
+			source.mu.Lock()
+			source.up, source.began = false, time.Now()
+			close(source.away)
+			source.away = make(chan struct{})
+			source.mu.Unlock()
+			time.Sleep(outage)
+			source.mu.Lock()
+			source.up = true
+			source.mu.Unlock()
+			time.Sleep(time.Minute)
+			synctest.Wait()
+
+			last := source.asked[len(source.asked)-1]
+			if last > outage+retryEvery {
+				t.Errorf("an outage of %s: the last asked %s after it was over, want within %s", outage, last-outage, retryEvery)
+			}
+			if most := mostWithin(source.asked, time.Second); most > size {
+				t.Errorf("an outage of %s: asked %d times in a second, want %d at most", outage, most, size)
+			}
+			// Of 200 in the mean, 300 are seven deviations away.
+			if most := mostWithin(source.asked, time.Second/10); most > 300 {
+				t.Errorf("an outage of %s: asked %d times in a tenth of a second, want some 200", outage, most)
+			}
+		})
+	}
+}
+
+// mostWithin returns how many of the times, which ascend, lie less than d
+// apart at most.
+func mostWithin(times []time.Duration, d time.Duration) int {
+	most, first := 0, 0
+	for n, at := range times {
+		for at-times[first] >= d {
+			first++
+		}
+		most = max(most, n-first+1)
+	}
+	return most
 }

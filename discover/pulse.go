@@ -102,7 +102,7 @@ func (r *Registrar) beat(ctx context.Context, p *pulse) {
 	var felt, told feeling
 	var look, due time.Time // the next call of the health function, and the next heartbeat
 	deaf := false           // the registry does not take heartbeats, and it was logged
-	for retry := (backoff{first: firstDelay, last: lastDelay}); ; {
+	for retry := (turn{}); ; {
 		if now := time.Now(); !now.Before(look) {
 			look = now.Add(jittered(p.look))
 			if felt = p.feel(ctx); ctx.Err() != nil {
@@ -125,7 +125,7 @@ func (r *Registrar) beat(ctx context.Context, p *pulse) {
 					deaf = true
 					r.logger.Warn("registry does not take heartbeats, trying again", "error", err)
 				}
-				next = time.Now().Add(retry.after(err)) // the TTL goes on running
+				next = time.Now().Add(min(retry.after(err), p.beat)) // the TTL goes on running
 			}
 		}
 		if now := time.Now(); due.After(now) && due.Before(next) {

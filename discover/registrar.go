@@ -257,7 +257,7 @@ func (r *Registrar) withdraw(ctx context.Context) error {
 	if err := r.awaitKeeper(ctx); err != nil {
 		return err
 	}
-	for retry := (backoff{first: firstDelay, last: lastDelay}); ; {
+	for retry := (turn{}); ; {
 		if held, is := r.rival(ctx); is {
 			r.logger.Warn("not deregistering what another process announced", "error", takenBy(held))
 			return nil

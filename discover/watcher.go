@@ -152,7 +152,7 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 	defer close(w.done)
 	var (
 		after = uint64(0)
-		retry = backoff{first: firstDelay, last: lastDelay}
+		retry turn
 		pace  = newLimiter()
 		doubt = doubt{guard: guard}
 	)
