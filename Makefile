@@ -2,7 +2,7 @@ CONSUL := .bin/consul
 KILLS := 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz vuln kills overload soak consul conformance bench bench-peers ci
+.PHONY: help build test race lint fuzz vuln kills restarts overload soak consul conformance bench bench-peers ci
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -29,6 +29,9 @@ fuzz: ## hostile input for every decoder, FUZZTIME (10m) each; FUZZ=NAME for som
 
 kills: ## kill a registry on disk while it is written, 1,000 times (KILLS=30 for fewer)
 	go test -count=1 -timeout 1h -v -run 'TestNothingAcknowledgedIsLost$$' ./test -kills $(KILLS)
+
+restarts: ## kill a registry on disk while 2,000 wait, and start it again, 5 times
+	go test -count=1 -timeout 1h -v -run 'TestRestartWithoutAnOutage$$' ./test -restarts 5 -restart-instances 1000 -restart-watchers 400 -restart-readers 1600 -restart-within 2s
 
 vuln: ## known faults of what is linked (asks vuln.go.dev)
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...

@@ -26,7 +26,7 @@ type herd struct {
 	members []*member
 	byWatch *connects
 	byHand  *connects
-	cut     atomic.Int64 // connections that broke while the registry was there
+	cut     atomic.Int64 // reads that broke, or were put off, while the registry was there
 	end     func()       // ends all of them, and tells what was wrong
 
 	mu    sync.Mutex
@@ -161,6 +161,7 @@ func (h *herd) read(ctx context.Context, m *member, client *http.Client) {
 		case err != nil:
 			if ctx.Err() == nil && h.door() == door { // it was not killed: it or this machine is slow
 				h.cut.Add(1)
+				rest(ctx, time.Second) // as a Retry-After asks for
 			}
 			continue
 		case now < index:
@@ -171,7 +172,18 @@ func (h *herd) read(ctx context.Context, m *member, client *http.Client) {
 	}
 }
 
-// errRefused says that the registry answered, and not with a list.
+// rest waits for d or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// errRefused says that the registry answered, and neither with a list nor that
+// it has too much to do.
 var errRefused = errors.New("refused")
 
 // ask asks once, from index on.
@@ -190,6 +202,9 @@ func (h *herd) ask(ctx context.Context, m *member, client *http.Client, index ui
 	body.Reset()
 	if _, err := io.Copy(body, response.Body); err != nil {
 		return 0, said, err
+	}
+	if response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "" {
+		return 0, said, errors.New("it has too much to do")
 	}
 	if response.StatusCode != http.StatusOK {
 		return 0, said, fmt.Errorf("%w: %s: %s", errRefused, response.Status, body)

@@ -13,15 +13,13 @@ import (
 	"github.com/realjf/muster/test/registry"
 )
 
-// The sizes of TestRestartWithoutAnOutage. docs/reliability.md has a full one:
-//
-//	go test ./test -v -run RestartWithoutAnOutage -restarts 5 -restart-instances 1000 -restart-watchers 400 -restart-readers 1600 -restart-within 2s
+// The sizes of TestRestartWithoutAnOutage; "make restarts" has full ones.
 var (
 	restarts         = flag.Int("restarts", 2, "how often TestRestartWithoutAnOutage kills the registry and starts it again")
 	restartInstances = flag.Int("restart-instances", 100, "how many instances are registered meanwhile, of ten services")
 	restartWatchers  = flag.Int("restart-watchers", 50, "how many watches of the library read")
 	restartReaders   = flag.Int("restart-readers", 50, "how many plain readers do")
-	restartWithin    = flag.Duration("restart-within", 0, "how long after the registry answers all must know what was changed after that, with no connection broken; 0 for any time")
+	restartWithin    = flag.Duration("restart-within", 0, "how long after the registry answers all must know what was changed after that, with no read broken; 0 for any time")
 )
 
 // herdLimit is how long anything may take on a machine that is busy.
@@ -60,12 +58,12 @@ func TestRestartWithoutAnOutage(t *testing.T) {
 		s.eventually(herdLimit, "all know that "+died+" is out", func(context.Context) error { return h.without(service, died) })
 		median, slowest := h.delays(answered)
 		s.Logf("restart %d: it answered after %s; readers current after that: median %s, slowest %s; what died was out after %s, all checks had looked after %s; "+
-			"connects: %d in the fullest second (%d of watches), %d in the fullest tenth; %d broke; never fewer healthy than lived, at least %d of a service",
+			"connects: %d in the fullest second (%d of watches), %d in the fullest tenth; %d reads broke; never fewer healthy than lived, at least %d of a service",
 			life, answered.Sub(began).Round(time.Millisecond), median.Round(time.Millisecond), slowest.Round(time.Millisecond), out.Round(time.Millisecond), looked.Round(time.Millisecond),
 			fullest(killed, time.Second, h.byWatch, h.byHand), fullest(killed, time.Second, h.byWatch), fullest(killed, time.Second/10, h.byWatch, h.byHand),
 			h.cut.Load(), f.fewest())
 		if *restartWithin > 0 && (slowest > *restartWithin || h.cut.Load() > 0) {
-			s.Errorf("restart %d: the slowest reader was current after %s, and %d connections broke; want %s, and none",
+			s.Errorf("restart %d: the slowest reader was current after %s, and %d reads broke; want %s, and none",
 				life, slowest, h.cut.Load(), *restartWithin)
 		}
 	}
