@@ -41,7 +41,10 @@ type Agent struct {
 // its file, line and key.
 func AgentFlags() ([]cli.Flag, func() (Agent, error)) {
 	given := new(given)
-	return given.flags(), given.agent
+	return given.flags(), func() (Agent, error) {
+		given.emptyVariables()
+		return given.agent()
+	}
 }
 
 // ValidateFiles returns the warnings and the faults of files and folders, as a
@@ -144,8 +147,8 @@ func (s *settler) door(into *agent.Config) {
 	s.pairs("http_config.response_headers", &into.ResponseHeaders)
 	s.texts("http_config.block_endpoints", &into.BlockEndpoints)
 	s.networks("http_config.allow_write_http_from", &into.AllowWriteFrom)
-	s.text("muster.http_token", &into.HTTPToken)
-	s.text("muster.http_token_file", &into.HTTPTokenFile)
+	s.secret("muster.http_token", &into.HTTPToken)
+	s.secret("muster.http_token_file", &into.HTTPTokenFile)
 	s.texts("muster.http_hosts", &into.HTTPHosts)
 	s.whole("http_config.max_header_bytes", &into.MaxHeaderBytes, 0, most)
 	s.whole("limits.http_max_conns_per_client", &into.MaxConnsPerClient, 0, most)

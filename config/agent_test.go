@@ -449,6 +449,38 @@ func TestWrongAgentFlagsAreExplained(t *testing.T) {
 	}
 }
 
+// TestAnEmptySecret: what is given empty was to be something, and would leave the
+// door open.
+func TestAnEmptySecret(t *testing.T) {
+	t.Chdir(folder(t, map[string]string{"a.hcl": "\nmuster { http_token = \"\" }", "a.json": `{"muster": {"http_token_file": ""}}`, "token": "t"}))
+	for _, tc := range []struct {
+		variable string // that is set and empty
+		args     []string
+		says     string // nothing for no fault
+	}{
+		{"", []string{"-http-token="}, "-http-token: muster.http_token: it is empty"},
+		{"", []string{"-http-token", " "}, "-http-token: muster.http_token: it is empty"},
+		{"", []string{"-http-token-file="}, "-http-token-file: muster.http_token_file: it is empty"},
+		{"", []string{"-config-file", "a.hcl"}, "a.hcl:2: muster.http_token: it is empty"},
+		{"", []string{"-config-file", "a.json"}, "muster.http_token_file: it is empty"},
+		{"", []string{"-hcl", `muster { http_token = "" }`}, "muster.http_token: it is empty"},
+		{"MUSTER_AGENT_HTTP_TOKEN", nil, "MUSTER_AGENT_HTTP_TOKEN: muster.http_token: it is empty"},
+		{"MUSTER_AGENT_HTTP_TOKEN_FILE", nil, "MUSTER_AGENT_HTTP_TOKEN_FILE: muster.http_token_file: it is empty"},
+		{"MUSTER_AGENT_HTTP_TOKEN", []string{"-http-token=t"}, ""},
+		{"MUSTER_AGENT_HTTP_PORT", []string{"-http-token-file=token"}, ""},
+	} {
+		t.Run(tc.variable+strings.Join(tc.args, " "), func(t *testing.T) {
+			if tc.variable != "" {
+				t.Setenv(tc.variable, "")
+			}
+			_, _, err := readAgent(t, append(tc.args, "-dev")...)
+			if (err != nil) != (tc.says != "") || err != nil && (!errors.Is(err, config.ErrUsage) || !strings.Contains(err.Error(), tc.says)) {
+				t.Errorf("got %v, want %q", err, tc.says)
+			}
+		})
+	}
+}
+
 func TestFilesAreReadAgain(t *testing.T) {
 	t.Chdir(folder(t, map[string]string{"a.hcl": ``}))
 	a, read, err := readAgent(t, "-dev", "-config-file", "a.hcl")

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,11 +155,29 @@ func nest(path string, value *keyfile.Node) *keyfile.Node {
 
 // flag returns a flag whose values are taken one by one.
 func (g *given) flag(name string, kind keyfile.Kind, usage string, take func(*keyfile.Node)) *cli.GenericFlag {
-	variables := []string{"MUSTER_AGENT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))}
+	variables := []string{variable(name)}
 	if name == "log-level" {
 		variables = append(variables, "MUSTER_LOG_LEVEL") // as in muster serve
 	}
 	return &cli.GenericFlag{Name: name, Usage: usage, Sources: cli.EnvVars(variables...), Value: &flagValue{name: name, kind: kind, take: take}}
+}
+
+// variable returns the environment variable that says the same as a flag.
+func variable(name string) string {
+	return "MUSTER_AGENT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// emptyVariables takes the variables of secrets that are set and empty: of all
+// others that is as if they were not set.
+func (g *given) emptyVariables() {
+	for _, o := range options {
+		if !strings.HasPrefix(o.key, "muster.http_token") || g.values.At(o.key) != nil {
+			continue
+		}
+		if text, set := os.LookupEnv(variable(o.name)); set && text == "" {
+			g.values = keyfile.Merge(g.values, nest(o.key, &keyfile.Node{Place: keyfile.Place{File: variable(o.name)}, Value: ""}))
+		}
+	}
 }
 
 // flagValue is a flag's value on its way into a tree.

@@ -54,6 +54,15 @@ func (s *settler) text(key string, into *string) {
 	}
 }
 
+// secret takes a text that shuts a door, and would leave it open with nothing in
+// it: who gives an empty one lost what was to stand there.
+func (s *settler) secret(key string, into *string) {
+	s.text(key, into)
+	if v, ok := value[string](s, key); ok && strings.TrimSpace(v) == "" {
+		s.wrong(key, "it is empty, and would let everybody in: give what is to stand there, or leave it out where no token is to be demanded")
+	}
+}
+
 func (s *settler) flag(key string, into *bool) {
 	if v, ok := value[bool](s, key); ok {
 		*into = v
