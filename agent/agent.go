@@ -136,6 +136,7 @@ func New(config Config) (_ *Agent, err error) {
 		v1.Handle(path, http.RedirectHandler("/ui/", http.StatusMovedPermanently))
 	}
 
+	config.tellPermissions(logger)
 	guard := newGuard(config, tokens, v1, log.Logger("http"))
 	a := &Agent{logger: logger, store: store, kept: kept, api: v1, local: announced, sessions: sessions,
 		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),

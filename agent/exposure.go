@@ -2,6 +2,8 @@ package agent
 
 import (
 	"cmp"
+	"context"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -42,10 +44,11 @@ type exposure struct {
 	guard    string // what is asked of who comes; empty for nothing
 	means    string
 	advice   string // empty where there is a guard
+	shut     bool   // to all but this machine: nothing to warn of
 }
 
-// exposures returns the doors of which others than this machine have the key,
-// and what they may do there. own are the addresses of this machine.
+// exposures returns the doors at which others than this machine can knock, and
+// what they may do there. own are the addresses of this machine.
 func (c Config) exposures(doors []bound, own []netip.Addr) (all []exposure) {
 	for _, d := range doors {
 		at := netip.AddrPortFrom(d.at.Addr().Unmap(), d.at.Port())
@@ -115,9 +118,14 @@ func (c Config) atDNS(e *exposure) {
 		guards = append(guards, "client certificates")
 		who += " with a client certificate"
 	}
-	if networks := c.dnsSettings().AnswerFrom; len(networks) > 0 {
+	switch {
+	case len(c.DNS.AnswerFrom) > 0:
 		guards = append(guards, "muster.dns_allow_from")
 		who += " from a network that may"
+	case c.guarded():
+		e.guard, e.shut = "this machine alone", true
+		e.means = "questions at " + e.at + " are answered from this machine alone: they carry no token, and one is demanded; muster.dns_allow_from names the networks that are answered instead"
+		return
 	}
 	e.guard = strings.Join(guards, " and ")
 	if len(c.DNS.Recursors) > 0 {
@@ -142,7 +150,11 @@ func (a *Agent) tellExposures() {
 		if e.advice != "" {
 			args = append(args, "advice", e.advice)
 		}
-		a.logger.Warn(e.means, args...)
+		level := slog.LevelWarn
+		if e.shut {
+			level = slog.LevelInfo
+		}
+		a.logger.Log(context.Background(), level, e.means, args...)
 	}
 	a.exposed = now
 }

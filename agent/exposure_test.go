@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/realjf/muster/agent/credential"
+	"github.com/realjf/muster/agent/dns"
 )
 
 func TestExposures(t *testing.T) {
@@ -51,6 +52,10 @@ func TestExposures(t *testing.T) {
 			guard: "a token", means: "everybody who reaches 10.0.0.5:8500 and has a token can read and change the registry and run programs on this machine",
 		}},
 		{"DNS beside a token", Config{HTTPToken: "t"}, "dns", "10.0.0.5:8600", exposure{
+			guard: "this machine alone", shut: true,
+			means: "questions at 10.0.0.5:8600 are answered from this machine alone: they carry no token, and one is demanded; muster.dns_allow_from names the networks that are answered instead",
+		}},
+		{"DNS for a network beside a token", Config{HTTPToken: "t", DNS: dns.Settings{AnswerFrom: from}}, "dns", "10.0.0.5:8600", exposure{
 			guard: "muster.dns_allow_from", means: "everybody who reaches 10.0.0.5:8600 from a network that may can ask which services there are and where",
 		}},
 		{"DNS over TLS", Config{}, "dns over tls", "10.0.0.5:853", exposure{
