@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strconv"
@@ -56,11 +58,7 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 
 	r.agent, err = agent.New(cfg.Registry)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		option := "-http-port"
-		if errors.As(err, new(*agent.DNSError)) {
-			option = "-dns-port (-1 for none)"
-		}
-		return fmt.Errorf("%w: a registry may be running there already; choose another port with %s", err, option)
+		return fmt.Errorf("%w: a registry may be running there already; choose another %s", err, otherDoor(err))
 	}
 	if damaged := (*journal.Damaged)(nil); errors.As(err, &damaged) {
 		if damaged.Cut {
@@ -89,6 +87,30 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 	return err
 }
 
+// otherDoor says how to choose another address than one that is in use.
+func otherDoor(err error) string {
+	var bind *net.OpError
+	switch {
+	case errors.As(err, new(*agent.DNSError)):
+		return "port with -dns-port (-1 for none)"
+	case errors.As(err, &bind) && bind.Net == "unix":
+		return "path for the socket (addresses.http or addresses.https), or end the program that listens there"
+	default:
+		return "port with -http-port"
+	}
+}
+
+// here returns an address that can be called from this machine in place of one
+// that stands for all of its addresses.
+func here(address string) string {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !at.Addr().IsUnspecified() {
+		return address
+	}
+	// What listens on all of IPv6 listens on all of IPv4, too.
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+}
+
 // announce says where the registry can be reached.
 func announce(stdout io.Writer, dataDir string, a *agent.Agent) {
 	urls := a.URLs()
@@ -102,13 +124,15 @@ func announce(stdout io.Writer, dataDir string, a *agent.Agent) {
 			fmt.Fprintf(stdout, "  API   %s\n", url)
 			continue
 		}
+		scheme, address, _ := strings.Cut(url, "://")
+		url = scheme + "://" + here(address)
 		fmt.Fprintf(stdout, "  API   %s/v1/\n  page  %s/ui/\n", url, url)
 	}
 	for _, resolver := range a.DNSAddrs() {
-		fmt.Fprintf(stdout, "  DNS   %s\n", resolver)
+		fmt.Fprintf(stdout, "  DNS   %s\n", here(resolver))
 	}
 	for _, resolver := range a.DNSTLSAddrs() {
-		fmt.Fprintf(stdout, "  DNS   %s over TLS\n", resolver)
+		fmt.Fprintf(stdout, "  DNS   %s over TLS\n", here(resolver))
 	}
 	if len(urls) == 0 {
 		fmt.Fprintln(stdout, "  no door is open for HTTP: nobody can register (ports.http, addresses.http)")
