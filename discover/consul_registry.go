@@ -3,6 +3,7 @@ package discover
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -110,11 +111,19 @@ func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
 		return Instance{}, fmt.Errorf("inspect: %w", err)
 	}
 	var found *api.AgentServiceChecksInfo
-	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) (err error) {
-		_, found, err = c.client.Agent().AgentHealthServiceByIDOpts(id, options)
+	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
+		// The client's own method takes each refusal for JSON, and hides what it is.
+		_, err := c.client.Raw().Query("/v1/agent/health/service/id/"+id, &found, options)
+		var status api.StatusError
+		if errors.As(err, &status) && (status.Code == http.StatusTooManyRequests || status.Code == http.StatusServiceUnavailable) &&
+			json.Unmarshal([]byte(status.Body), &found) == nil {
+			return nil // the service is there, in warning or critical
+		}
 		return err
 	})
 	switch {
+	case isNotFound(err):
+		return Instance{}, fmt.Errorf("inspect %q: %w", id, ErrNotRegistered)
 	case err != nil:
 		return Instance{}, fmt.Errorf("inspect %q: %w", id, err)
 	case found == nil:
@@ -202,6 +211,14 @@ func durationOrNone(d time.Duration) string {
 func isNotFound(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status) && status.Code == http.StatusNotFound
+}
+
+// isRefused reports whether a registry will not have a request, whoever asks it
+// how often: it is no request, or who sends it has no right to.
+func isRefused(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) &&
+		(status.Code == http.StatusBadRequest || status.Code == http.StatusUnauthorized || status.Code == http.StatusForbidden)
 }
 
 // isBusy reports whether a registry refused because it is asked for too much:

@@ -232,7 +232,9 @@ func (r *Registrar) wish() Registration {
 
 // Withdraw ends the keeping, waits for it and deregisters the instance, again
 // and again until the registry takes it or ctx ends: a registry that is just
-// restarting must not keep an instance that is gone. Give it a bounded ctx.
+// restarting must not keep an instance that is gone. Give it a bounded ctx. That
+// a registry refuses the request itself, as without the token that it demands,
+// ends it at once: asked again, it would refuse again.
 // When it returns nil, the registry does not hold the registration and nothing of
 // this registrar will put it back. What another process announced under the id
 // since is left to it. It may be called at any time, and again
@@ -266,7 +268,7 @@ func (r *Registrar) withdraw(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if errors.Is(err, ErrInvalid) || sleep(ctx, retry.after(err)) != nil {
+		if errors.Is(err, ErrInvalid) || isRefused(err) || sleep(ctx, retry.after(err)) != nil {
 			return err
 		}
 	}

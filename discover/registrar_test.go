@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/consul/api"
+
 	"github.com/realjf/muster/discover"
 )
 
@@ -344,6 +346,25 @@ func TestWithdrawFails(t *testing.T) {
 			t.Errorf("registered %d times, want no more after Withdraw", n)
 		}
 	})
+}
+
+// TestWithdrawIsRefused: who may not, or asks for what cannot be, is told at
+// once.
+func TestWithdrawIsRefused(t *testing.T) {
+	for _, code := range []int{400, 401, 403} {
+		announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+			reg.fail(fmt.Errorf("deregister: %w", api.StatusError{Code: code, Body: "Permission denied"}))
+			start := time.Now()
+			var refusal api.StatusError
+			if err := r.Withdraw(t.Context()); !errors.As(err, &refusal) || refusal.Code != code {
+				t.Errorf("got %v, want the refusal", err)
+			}
+			if took := time.Since(start); took > 0 {
+				t.Errorf("%d: it took %v, want no time", code, took)
+			}
+			reg.fail(nil)
+		})
+	}
 }
 
 // TestWithdrawOutlastsARestart: a registry that is away for a moment does not
