@@ -120,8 +120,8 @@ func Load(r io.Reader) (*Contents, error) {
 	return &contents, nil
 }
 
-// named returns what has no name to be known by, which only a hand can have
-// written, or nil.
+// named returns what has no name to be known by, or that of another key, which
+// only a hand can have written, or a muster that did not know better; or nil.
 func (c *Contents) named() error {
 	var faults []error
 	want := func(what string, n int, r row, fields ...string) {
@@ -151,8 +151,14 @@ func (c *Contents) named() error {
 			want(fmt.Sprintf("node %d: service", n+1), m, service.Service, "ID", "Service")
 		}
 	}
+	keys := make(map[string]int, len(c.Keys))
 	for n, key := range c.Keys {
 		want("key", n, row{"key": key.Key}, "key")
+		if first, known := keys[key.Key]; known {
+			faults = append(faults, fmt.Errorf("key %d has the name of key %d, %q: only one of them could be written", n+1, first+1, key.Key))
+		} else {
+			keys[key.Key] = n
+		}
 	}
 	for n, query := range c.Queries {
 		if template, _ := query["Template"].(map[string]any); row(template).text("Type") == "" {

@@ -65,8 +65,9 @@ func TestFileIsJudged(t *testing.T) {
 		"things without names": {`{"Format":"muster export","Version":1,"Content":{"ConfigEntries":[null],"Queries":[{}],"Nodes":[{}],"Keys":[{}],"Agent":{"Services":[{}],"Checks":[{}]}}}`,
 			"config entry 1 has no Kind\nservice of the agent 1 has no ID\nservice of the agent 1 has no Service\ncheck of the agent 1 has no CheckID\n" +
 				"node 1 has no Node\nnode 1 has no Address\nkey 1 has no key\nquery 1 has no Name"},
-		"changed on purpose": {strings.Replace(withoutSum, "a/b", "a/c", 1), ""},
-		"laid out otherwise": {strings.ReplaceAll(text, "\n  ", "\n\t  "), ""},
+		"two keys of one name": {`{"Format":"muster export","Version":1,"Content":{"Keys":[{"key":"m/\ufffd"},{"key":"a"},{"key":"m/\ufffd"}]}}`, `key 3 has the name of key 1`},
+		"changed on purpose":   {strings.Replace(withoutSum, "a/b", "a/c", 1), ""},
+		"laid out otherwise":   {strings.ReplaceAll(text, "\n  ", "\n\t  "), ""},
 	} {
 		_, err := Load(strings.NewReader(c.text))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -25,9 +27,12 @@ const (
 )
 
 func collectKeys(ctx context.Context, from *registry, choice Choice, contents *Contents) error {
-	pairs, err := from.keys(ctx, choice.Prefix)
+	pairs, garbled, err := from.keys(ctx, choice.Prefix)
 	if err != nil {
 		return err
+	}
+	for _, pair := range garbled {
+		contents.leave(Keys, strconv.QuoteToASCII(pair.Key), "its name is no UTF-8, which the registry does not tell as it is (\\ufffd stands for what is lost): write it there under another name")
 	}
 	for _, pair := range pairs {
 		contents.Keys = append(contents.Keys, Key{pair.Key, pair.Flags, pair.Value})
@@ -38,16 +43,37 @@ func collectKeys(ctx context.Context, from *registry, choice Choice, contents *C
 	return nil
 }
 
-func (r *registry) keys(ctx context.Context, prefix string) (api.KVPairs, error) {
-	pairs, _, err := r.KV().List(prefix, reading(ctx))
+// keys reads the keys that begin with a prefix. Garbled are those whose names
+// are not told as they are.
+func (r *registry) keys(ctx context.Context, prefix string) (pairs, garbled api.KVPairs, err error) {
+	all, _, err := r.KV().List(prefix, reading(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("read keys: %w", plain(err))
+		return nil, nil, fmt.Errorf("read keys: %w", plain(err))
 	}
-	return pairs, nil
+	pairs = make(api.KVPairs, 0, len(all))
+	taken := map[string]bool{}
+	for _, pair := range all {
+		if strings.ContainsRune(pair.Key, utf8.RuneError) {
+			// JSON has no other bytes than those of UTF-8: names with some are told
+			// with this rune in their place, and several become one. A path has
+			// all bytes, so it finds the one key whose name is so, if there is one.
+			found, _, err := r.KV().Get(pair.Key, reading(ctx))
+			if err != nil {
+				return nil, nil, fmt.Errorf("read key %q: %w", pair.Key, plain(err))
+			}
+			if found == nil || found.Key != pair.Key || taken[pair.Key] {
+				garbled = append(garbled, pair)
+				continue
+			}
+			taken[pair.Key], pair = true, found
+		}
+		pairs = append(pairs, pair)
+	}
+	return pairs, garbled, nil
 }
 
 func planKeys(ctx context.Context, to *registry, choice Choice, contents *Contents) ([]*Item, error) {
-	pairs, err := to.keys(ctx, choice.Prefix)
+	pairs, _, err := to.keys(ctx, choice.Prefix)
 	if err != nil {
 		return nil, err
 	}
