@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -47,15 +48,18 @@ func BenchmarkReopen(b *testing.B) {
 		dir := b.TempDir()
 		_, end := openLog(b, dir)
 		end()
-		log, err := folder(dir).create(logName(1))
+		d, err := openFolder(dir)
+		check(b, err)
+		log, err := d.create(logName(1))
 		check(b, err)
 		for _, record := range append([][]byte{headOf(0)}, texts...) {
 			_, err := log.Write(framed(record))
 			check(b, err)
 		}
 		check(b, log.Close())
+		check(b, d.close())
 		for b.Loop() {
-			check(b, folder(dir).remove(logName(2))) // what the last one began
+			check(b, os.RemoveAll(filepath.Join(dir, logName(2)))) // what the last one began
 			j, saved, err := Open(dir, Config{})
 			check(b, err)
 			holds(b, saved, rows)

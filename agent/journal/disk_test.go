@@ -150,6 +150,8 @@ func (d *testDisk) sync() error {
 	return nil
 }
 
+func (d *testDisk) close() error { return nil }
+
 // Write writes all, or when the disk fails some of it.
 func (f *testFile) Write(p []byte) (int, error) {
 	f.disk.mu.Lock()

@@ -4,7 +4,7 @@
 //
 // A folder holds states and logs, each with a number:
 //
-//	lock          held by the agent that uses the folder
+//	lock          held by the agent that uses the folder, with its process id
 //	00000007.state   everything there was, as [state.Snapshot.Save] writes it
 //	00000007.log     the commits after that state, and
 //	00000008.log     those after that log
@@ -13,7 +13,8 @@
 // the logs have grown large, a new log begins and the state before it is
 // written beside it, while writes go on; then what came before is removed.
 // Every log says after which commit it begins, so that nothing can be missing
-// between two files unnoticed.
+// between two files unnoticed. Each sync of a log makes sure that the next
+// agent will find it: a folder or log that is removed or moved takes no commits.
 //
 // The package knows files and commits, not what is in them.
 package journal
@@ -47,7 +48,6 @@ type Config struct {
 type Journal struct {
 	disk   disk
 	config Config
-	unlock func() error
 
 	number int    // of the last log
 	log    file   // nil while there is none that can be written
@@ -85,15 +85,10 @@ func Open(dir string, config Config) (*Journal, *state.Saved, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	unlock, err := d.lock()
-	if err != nil {
-		return nil, nil, err
-	}
 	j, saved, err := open(d, config)
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("data directory %s: %w", dir, err), unlock())
+		return nil, nil, errors.Join(fmt.Errorf("data directory %s: %w", dir, err), d.close())
 	}
-	j.unlock = unlock
 	return j, saved, nil
 }
 
@@ -110,7 +105,7 @@ func open(d disk, config Config) (*Journal, *state.Saved, error) {
 		return nil, nil, err
 	}
 	j := &Journal{
-		disk: d, config: config, unlock: func() error { return nil },
+		disk: d, config: config,
 		number: found.number, after: found.saved.Index(), grown: found.grown,
 		limit: max(config.LogSize, found.size), size: found.size,
 	}
@@ -345,5 +340,5 @@ func (j *Journal) Close() error {
 	if j.log != nil {
 		err = j.log.Close()
 	}
-	return errors.Join(err, j.unlock())
+	return errors.Join(err, j.disk.close())
 }
