@@ -53,7 +53,7 @@ bench-peers: ## measure choosing an instance against other libraries, write docs
 
 overload: ## ask a registry for ten times what it can do for a minute, with figures
 	go test ./test -v -timeout 10m -run 'TestOverload' -overload 60s
-	go test ./test -v -timeout 10m -run 'TestSlowClients' -idle 14000
+	go test ./test -v -timeout 10m -run 'TestSlowClients|TestSlowReaders' -idle 14000
 
 soak: ## let everything in a registry come and go for ten minutes
 	go test ./test -v -timeout 15m -run 'TestSoak' -soak 10m

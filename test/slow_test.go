@@ -116,6 +116,43 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
+// TestSlowReadersOfLargeAnswers: each that reads nothing has asked for an answer
+// that is superseded before the next one asks. Most of them give way, and who
+// reads has the answer as ever.
+func TestSlowReadersOfLargeAnswers(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, registry.Agent(muster))
+	const (
+		readers = 40
+		path    = "/v1/kv/large?recurse"
+		room    = 256 << 20 // what such answers have in all
+	)
+	for n := range 16 { // an answer of 11 MB, as above: all of them would be 450 MB
+		s.put(fmt.Sprintf("/v1/kv/large/%d", n), strings.Repeat("x", 512<<10))
+	}
+	before := s.holds()
+	for n := range readers {
+		s.put("/v1/kv/large/changes", fmt.Sprint(n))
+		conn := s.speaker(n, "GET "+path+" HTTP/1.1\r\nHost: r\r\n\r\n")
+		if _, err := io.ReadFull(conn, make([]byte, 8)); err != nil { // the answer is there
+			t.Fatal(err)
+		}
+	}
+	after := s.holds()
+	t.Logf("before %+v, after %+v, %d MiB resident at most", before, after, s.memory("VmHWM")>>20)
+	if grown := after.heap - before.heap; grown > room+64<<20 {
+		t.Errorf("it holds %d MiB more", grown>>20)
+	}
+	s.put("/v1/kv/large/changes", "the last")
+	s.eventually(slowLimit, "there is room for who reads", func(ctx context.Context) error {
+		status, body, err := s.registry.Get(ctx, path)
+		if err == nil && (status != http.StatusOK || len(body) < 8<<20) {
+			err = fmt.Errorf("status %d, %d bytes", status, len(body))
+		}
+		return err
+	})
+}
+
 // speaker opens a connection to the registry, which ends with the story, and
 // says something. Where many are opened they come from several addresses.
 func (s *scene) speaker(n int, says string) net.Conn {

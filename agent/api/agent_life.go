@@ -21,7 +21,7 @@ func (a *API) agentReload(*http.Request) (any, error) {
 		return nil, nil // there is nothing to read
 	}
 	if err := a.config.Reload(); err != nil {
-		return nil, &failure{http.StatusInternalServerError, err.Error()} // whatever is wrong, it is not the request
+		return nil, fault{err} // whatever is wrong, it is not the request
 	}
 	return nil, nil
 }

@@ -97,7 +97,7 @@ func (a *API) agentService(r *http.Request) (any, error) {
 		shown := a.newAgentService(svc)
 		sum, err := hashstructure.Hash(shown, nil)
 		if err != nil {
-			return nil, fmt.Errorf("hash service %q: %w", id, err)
+			return nil, fault{fmt.Errorf("hash service %q: %w", id, err)}
 		}
 		shown.ContentHash = fmt.Sprintf("%x", sum)
 		if hash == shown.ContentHash {

@@ -103,6 +103,8 @@ type API struct {
 	waits     waits
 	desk      desk
 	room      room // for what large requests say
+	taking    *taking
+	faults    seldom
 	mux       *http.ServeMux
 
 	// open ends when the API closes. Requests do not descend from it: each
@@ -121,12 +123,14 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 	}
 	a := &API{
 		store: store, local: local, sessions: sessions, events: &event.Log{}, telemetry: telemetry.New(store, local.Node(), config.Telemetry),
-		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(warming(local)), mux: http.NewServeMux(),
+		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(warming(local)), taking: newTaking(roomForAnswers),
+		mux: http.NewServeMux(),
 	}
 	a.telemetry.Gauge("consul.rpc.queries_blocking", func() float64 { return float64(a.waits.now.Load()) })
 	a.telemetry.Gauge("muster.queries_woken", func() float64 { return float64(a.waits.woken.Load()) })
 	a.telemetry.Gauge("muster.checks_warming", func() float64 { return float64(local.WarmingChecks()) })
 	a.desk = newDesk(a.telemetry)
+	a.telemetry.Counter(exceededRequests, nil) // an alert finds it before the first
 	a.room.left.Store(roomForBodies)
 	a.open, a.close = context.WithCancel(context.Background())
 	a.Adjust(config.Settings)

@@ -60,6 +60,16 @@ func (b *body) Close() error {
 	return nil
 }
 
+// refusedBody is a body that says it is larger than any may be: nothing of it
+// is read.
+type refusedBody struct {
+	io.Closer
+	err error
+}
+
+// Read implements io.Reader.
+func (b refusedBody) Read([]byte) (int, error) { return 0, b.err }
+
 // hurry gives the body of a request so long to arrive from now on.
 func hurry(w http.ResponseWriter, within time.Duration) {
 	// Not every writer can say so: those of tests and of the page cannot.
@@ -80,6 +90,10 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, route route) (int
 	}
 	limits := a.settings.Load().Limits
 	most := max(maxBody, limits.valueBytes(), limits.transactionBytes()) + 1
+	if r.ContentLength >= int64(most) { // the one who reads it says what is too much for that
+		r.Body = refusedBody{r.Body, &http.MaxBytesError{Limit: int64(most) - 1}}
+		return 0, nil
+	}
 	b := &body{room: &a.room}
 	read := make([]byte, 0, min(smallBody, most, 1+int(min(max(511, r.ContentLength), int64(most)))))
 	for b.end == nil && len(read) < most {

@@ -3,11 +3,14 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/query"
@@ -42,14 +45,56 @@ func status(err error) int {
 	}
 }
 
+// fault is an error that is the registry's own, or its operator's. That a status
+// is 500 does not say so: Consul answers much that is wrong with a request like
+// that. Of a disk that takes nothing its keeper tells the log.
+type fault struct{ error }
+
+func (f fault) Unwrap() error { return f.error }
+
+// cut shortens what a caller said for the log.
+func cut(text string) string {
+	const most = 512
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + fmt.Sprintf("... (%d bytes)", len(text))
+}
+
+// seldom is for what is to be told at once, and then once in a while as long as
+// it goes on. It is safe for concurrent use.
+type seldom struct {
+	mu     sync.Mutex
+	told   time.Time
+	untold int
+}
+
+// faultPause is how long the log says nothing of faults after one.
+const faultPause = time.Minute
+
+// may reports whether to tell of what happens now, and of how many like it
+// nobody was told.
+func (s *seldom) may(now time.Time) (untold int, may bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.told.IsZero() && now.Sub(s.told) < faultPause {
+		s.untold++
+		return 0, false
+	}
+	untold, s.told, s.untold = s.untold, now, 0
+	return untold, true
+}
+
 // writeError writes an error as Consul does: plain text without a new line.
 func (a *API) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	code := status(err)
-	level := slog.LevelDebug // callers must not be able to fill the log
-	if code == http.StatusInternalServerError {
-		level = slog.LevelWarn
+	level, said := slog.LevelDebug, []any{"method", r.Method, "path", cut(r.URL.Path), "status", code, "error", cut(err.Error())}
+	if errors.As(err, new(fault)) { // callers must not be able to fill the log
+		if since, may := a.faults.may(time.Now()); may {
+			level, said = slog.LevelWarn, append(said, "others_since", since)
+		}
 	}
-	a.logger.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", code, "error", err)
+	a.logger.Log(r.Context(), level, "request failed", said...)
 	if errors.As(err, new(refusal)) {
 		maps.Copy(w.Header(), unanswered)
 	}

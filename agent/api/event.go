@@ -18,11 +18,13 @@ func (a *API) eventFire(r *http.Request) (any, error) {
 		return nil, err
 	}
 	payload, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
-	if err != nil && !isTooLarge(err) { // what came is already more than an event may have
+	switch {
+	case isTooLarge(err):
+		payload = make([]byte, maxBody) // how little of it came does not matter
+	case err != nil:
 		return nil, badRequest("Request read failed: " + err.Error())
-	}
-	if len(payload) == 0 {
-		payload = nil // and null in JSON
+	case len(payload) == 0:
+		payload = nil // null in JSON
 	}
 	fired, err := event.New(name, payload, query.Get("node"), query.Get("service"), query.Get("tag"))
 	if err != nil {

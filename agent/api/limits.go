@@ -156,6 +156,9 @@ func (a *API) admit(r *http.Request, c cost, path string) error {
 	return nil
 }
 
+// exceededRequests counts them, as Consul does.
+const exceededRequests = "consul.rpc.rate_limit.exceeded"
+
 // exceeded counts the requests that came too fast, by what they were.
 type exceeded struct {
 	mu    sync.Mutex
@@ -170,7 +173,7 @@ func (e *exceeded) count(t *telemetry.Telemetry, labels map[string]string) {
 		e.known = map[string]*telemetry.Series{}
 	}
 	if e.known[key] == nil {
-		e.known[key] = t.Counter("consul.rpc.rate_limit.exceeded", labels)
+		e.known[key] = t.Counter(exceededRequests, labels)
 	}
 	e.known[key].Add(1)
 }

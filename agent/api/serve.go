@@ -139,7 +139,7 @@ func (a *API) logFinished(r *http.Request, began time.Time) {
 	if !a.logger.Enabled(r.Context(), slog.LevelDebug) {
 		return
 	}
-	a.logger.Debug("request finished", "method", r.Method, "url", shown(r.URL), "from", r.RemoteAddr, "latency", time.Since(began))
+	a.logger.Debug("request finished", "method", r.Method, "url", cut(shown(r.URL)), "from", r.RemoteAddr, "latency", time.Since(began))
 }
 
 // made turns what a handler returned into a reply, unless it is a stream, for a
@@ -161,11 +161,20 @@ func (a *API) made(r *http.Request, answer any, arrived time.Time, mine *turn) (
 
 // write writes a reply or a stream.
 func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
-	w = inTime(w, r)
 	if s, ok := answer.(stream); ok {
-		return a.flow(w, r, s)
+		return a.flow(inTime(w, r, true), r, s)
 	}
-	out := answer.(*reply)
+	timed, out := inTime(w, r, false), answer.(*reply)
+	body, zipped := out.body, out.gzip != nil && takesGzip(r.Header.Get("Accept-Encoding"))
+	if zipped {
+		body = out.gzip()
+	}
+	var err error
+	if timed.reader, err = a.taking.begin(body, timed.out); err != nil {
+		a.desk.refused["answer"].Add(1)
+		return err
+	}
+	defer a.taking.end(timed.reader)
 	header := w.Header()
 	maps.Copy(header, out.header)
 	if value := consistencies[out.consistency]; value != nil {
@@ -176,23 +185,33 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 		header.Set(warmingHeader, strconv.Itoa(out.warming))
 	}
 	if out.copy != nil {
-		if err := out.copy(w); err != nil {
-			a.logger.Debug("answer broke off", "path", r.URL.Path, "error", err)
-			panic(http.ErrAbortHandler) // ends the connection: nobody takes a part for the whole
+		if err := out.copy(timed); err != nil {
+			a.breakOff(r, err)
 		}
 		return nil
 	}
-	body := out.body
-	if out.gzip != nil && takesGzip(r.Header.Get("Accept-Encoding")) {
-		body = out.gzip()
+	if zipped {
 		header.Set("Content-Encoding", "gzip")
 	}
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	if out.status != 0 {
 		w.WriteHeader(out.status)
 	}
-	_, _ = w.Write(body) // the one error is that the client is gone
-	return nil
+	switch _, err = timed.Write(body); err {
+	case errGaveWay:
+		a.desk.refused["answer"].Add(1)
+		a.breakOff(r, err)
+	case errTooSlow:
+		a.breakOff(r, err)
+	}
+	return nil // any other error is that the client is gone
+}
+
+// breakOff ends the connection of an answer, so that nobody takes a part of it
+// for the whole.
+func (a *API) breakOff(r *http.Request, err error) {
+	a.logger.Debug("answer broke off", "path", cut(r.URL.Path), "error", cut(err.Error()))
+	panic(http.ErrAbortHandler)
 }
 
 func jsonReply(body []byte) *reply {
@@ -223,7 +242,7 @@ func (a *API) encodeAfter(r *http.Request, value any, before *pieces) (body []by
 		body, err = json.Marshal(value)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode %s: %w", r.URL.Path, err)
+		return nil, nil, fault{fmt.Errorf("encode %s: %w", r.URL.Path, err)}
 	}
 	if asked {
 		body = append(body, '\n')

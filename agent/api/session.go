@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -75,7 +76,7 @@ func (a *API) sessionCreate(r *http.Request) (any, error) {
 	case errors.Is(err, state.ErrUnknownNode):
 		return nil, &failure{http.StatusInternalServerError, "apply failed: Missing node registration"}
 	case err != nil:
-		return nil, &failure{http.StatusInternalServerError, "apply failed: " + err.Error()}
+		return nil, fmt.Errorf("apply failed: %w", err)
 	}
 	return struct{ ID string }{id}, nil
 }

@@ -85,7 +85,7 @@ const (
 
 func newDesk(t *telemetry.Telemetry) desk {
 	d := desk{making: newTurns(runtime.GOMAXPROCS(0)), changing: newTurns(changesAtOnce), refused: map[string]*telemetry.Series{}}
-	for _, what := range []string{"read", "write", "body"} {
+	for _, what := range []string{"read", "write", "body", "answer"} {
 		d.refused[what] = t.Counter(refusedRequests, map[string]string{"what": what})
 	}
 	return d

@@ -213,3 +213,21 @@ func TestRoomForBodies(t *testing.T) {
 		t.Errorf("%d bytes are left, want 10", left)
 	}
 }
+
+// TestCountersAreThereFromTheStart: an alert on a metric that is not there is
+// none.
+func TestCountersAreThereFromTheStart(t *testing.T) {
+	d := open(t, Config{})
+	text := d.get("/v1/agent/metrics?format=prometheus").body
+	for _, want := range []string{
+		`muster_http_refused{what="answer"} 0`, `muster_http_refused{what="body"} 0`, `muster_http_refused{what="read"} 0`,
+		`muster_http_refused{what="write"} 0`, "consul_rpc_rate_limit_exceeded 0",
+	} {
+		if !strings.Contains(text, "\n"+want+"\n") {
+			t.Errorf("Prometheus is not told %q", want)
+		}
+	}
+	if text := d.get("/v1/agent/metrics").body; strings.Contains(text, "refused") {
+		t.Errorf("what was not seen is told: %s", text)
+	}
+}

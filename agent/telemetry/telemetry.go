@@ -235,9 +235,9 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	for _, s := range f.all() {
 		count, sum := s.total()
 		switch described := description(f.name(s.name), s.labels); {
-		case count == 0:
-		case s.counts:
+		case s.counts: // at 0 too: an alert on a metric that is not there is none
 			out <- prometheus.MustNewConstMetric(described, prometheus.CounterValue, sum, values(s.labels)...)
+		case count == 0:
 		default:
 			out <- prometheus.MustNewConstSummary(described, count, sum, nil, values(s.labels)...)
 		}
