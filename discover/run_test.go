@@ -73,9 +73,13 @@ func TestRun(t *testing.T) {
 	url := "http://" + l.Addr().String()
 	var events order
 	ctx, leave := context.WithCancel(t.Context())
+	registered := make(chan struct{})
 	r := discover.NewRegistrar(consul, web1, discover.RegistrarConfig{
 		OnStanding: func(_, now discover.Standing, _ error) {
 			events.note(string(now))
+			if now == discover.Registered {
+				close(registered)
+			}
 			if now == discover.Withdrawn { // readers may not know yet
 				events.note(fmt.Sprint("answered: ", ask(url) == nil))
 			}
@@ -94,6 +98,7 @@ func TestRun(t *testing.T) {
 	watcher := discover.Watch(consul, web, discover.WatchConfig{})
 	defer watcher.Close()
 	awaitStatus(t, watcher, "web-1", discover.Passing)
+	<-registered // readers may see it a moment before its owner knows
 	leave()
 	if err := <-ended; err != nil {
 		t.Errorf("run: %v", err)
