@@ -107,7 +107,13 @@ func (a *API) settle(r *http.Request, q *question, arrived time.Time) (*reply, e
 	q.zipped = takesGzip(r.Header.Get("Accept-Encoding"))
 	encode := func(value any, before *pieces) ([]byte, *pieces, error) { return a.encodeAfter(r, value, before) }
 	current := func(what work) (*answer, error) {
-		return a.answers.get(place, key, q, encode, func() (turn, error) { return a.desk.begin(r.Context(), what, 0, arrived) })
+		return a.answers.get(place, key, q, encode, func() (turn, error) {
+			if !a.taking.hasRoom(place.answer.Load().size()) { // it is about as large as the one before
+				a.desk.refused["answer"].Add(1)
+				return turn{}, errBusy
+			}
+			return a.desk.begin(r.Context(), what, 0, arrived)
+		})
 	}
 	answer, err := current(making)
 	if err != nil {

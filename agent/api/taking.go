@@ -97,23 +97,24 @@ func (t *taking) forget(answer *taken) {
 	}
 }
 
-// makeRoom has readers give way until there is room for so many bytes, or
-// nothing else is held, and reports whether there is. Nobody gives way in vain.
-// The caller holds the mutex.
+// hasRoom reports whether an answer of so many bytes could be taken now: one
+// that could not need not be made.
+func (t *taking) hasRoom(size int) bool {
+	if size <= largeAnswer {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, enough := t.giving(int64(size), time.Now())
+	return enough
+}
+
+// makeRoom has readers give way until there is room for so many bytes, and
+// reports whether there is. Nobody gives way in vain. The caller holds the mutex.
 func (t *taking) makeRoom(size int64, now time.Time) bool {
-	var giving []*taken
-	for left := t.bytes; left > 0 && left+size > t.most; {
-		slowest, least := (*taken)(nil), float64(keepsUp)
-		for _, answer := range t.taken {
-			if rate := answer.rate(now); rate < least && !slices.Contains(giving, answer) {
-				slowest, least = answer, rate
-			}
-		}
-		if slowest == nil {
-			return false
-		}
-		giving = append(giving, slowest)
-		left -= slowest.size
+	giving, enough := t.giving(size, now)
+	if !enough {
+		return false
 	}
 	for _, answer := range giving {
 		t.forget(answer)
@@ -122,6 +123,26 @@ func (t *taking) makeRoom(size int64, now time.Time) bool {
 		}
 	}
 	return true
+}
+
+// giving returns the answers that would have to give way to one of so many
+// bytes, and whether there is room then, or nothing else is held. The caller
+// holds the mutex.
+func (t *taking) giving(size int64, now time.Time) (giving []*taken, enough bool) {
+	for left := t.bytes; left > 0 && left+size > t.most; {
+		slowest, least := (*taken)(nil), float64(keepsUp)
+		for _, answer := range t.taken {
+			if rate := answer.rate(now); rate < least && !slices.Contains(giving, answer) {
+				slowest, least = answer, rate
+			}
+		}
+		if slowest == nil {
+			return nil, false
+		}
+		giving = append(giving, slowest)
+		left -= slowest.size
+	}
+	return giving, true
 }
 
 // rate is how fast the fastest reader of an answer takes it, in bytes a second;

@@ -134,6 +134,14 @@ func TestNoRoomForAnAnswer(t *testing.T) {
 	if got := d.get("/v1/catalog/datacenters"); got.status != http.StatusOK {
 		t.Errorf("a small answer: %d", got.status)
 	}
+	made := d.api.answers.slot("/v1/kv/large\x00raw=").answer.Load()
+	d.put("/v1/kv/large", string(make([]byte, 2*largeAnswer)))
+	if got := d.get("/v1/kv/large?raw"); got.status != http.StatusServiceUnavailable {
+		t.Errorf("of a change: got %d", got.status)
+	}
+	if made == nil || made != d.api.answers.slot("/v1/kv/large\x00raw=").answer.Load() {
+		t.Errorf("an answer that nobody could take was made")
+	}
 	d.api.taking.end(other)
 	if got := d.get("/v1/kv/large?raw"); got.status != http.StatusOK || len(got.body) != 2*largeAnswer {
 		t.Errorf("with room again: %d, %d bytes", got.status, len(got.body))
