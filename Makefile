@@ -30,8 +30,8 @@ fuzz: ## hostile input for every decoder, FUZZTIME (10m) each; FUZZ=NAME for som
 kills: ## kill a registry on disk while it is written, 1,000 times (KILLS=30 for fewer)
 	go test -count=1 -timeout 1h -v -run 'TestNothingAcknowledgedIsLost$$' ./test -kills $(KILLS)
 
-restarts: ## kill a registry on disk while 2,000 wait, and start it again, 5 times
-	go test -count=1 -timeout 1h -v -run 'TestRestartWithoutAnOutage$$' ./test -restarts 5 -restart-instances 1000 -restart-watchers 400 -restart-readers 1600 -restart-within 2s
+restarts: ## kill a registry on disk while 2,000 wait, and start it again, 10 times
+	go test -count=1 -timeout 1h -v -run 'TestRestartWithoutAnOutage$$' ./test -restarts 10 -restart-instances 1000 -restart-services 50 -restart-watchers 500 -restart-readers 1500 -restart-within 2s
 
 vuln: ## known faults of what is linked (asks vuln.go.dev)
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...

@@ -26,20 +26,21 @@ type fleet struct {
 	faults []string
 }
 
-// fleet registers that many instances, and waits until all of them pass.
-func (s *scene) fleet(size int) *fleet {
+// fleet registers that many instances of so many services, and waits until all
+// of them pass.
+func (s *scene) fleet(size, services int) *fleet {
 	s.Helper()
 	f := &fleet{living: map[string]map[string]bool{}, least: size}
 	server := httptest.NewServer(f)
 	s.Cleanup(server.Close)
 	f.url = server.URL
 	for n := range size {
-		service := fmt.Sprintf("service-%d", n%10)
-		if n < 10 {
+		service := fmt.Sprintf("service-%d", n%services)
+		if n < services {
 			f.services = append(f.services, service)
 			f.living[service] = map[string]bool{}
 		}
-		f.living[service][fmt.Sprintf("%s-%d", service, n/10)] = true
+		f.living[service][fmt.Sprintf("%s-%d", service, n/services)] = true
 	}
 	var group errgroup.Group
 	group.SetLimit(16)
@@ -70,10 +71,11 @@ func (s *scene) fleet(size int) *fleet {
 	return f
 }
 
-// register announces an instance as it is in a life of the registry.
+// register announces an instance as it is in a life of the registry. Its check
+// is patient: this process may be too busy to answer soon.
 func (f *fleet) register(s *scene, service, id string, life int) error {
 	return s.registry.Put(s.Context(), "/v1/agent/service/register", strings.NewReader(fmt.Sprintf(
-		`{"Name":%q,"ID":%q,"Port":80,"Meta":{"life":"%d"},"Check":{"HTTP":"%s/%s","Interval":"1h"}}`, service, id, life, f.url, id)))
+		`{"Name":%q,"ID":%q,"Port":80,"Meta":{"life":"%d"},"Check":{"HTTP":"%s/%s","Interval":"1h","Timeout":"5m"}}`, service, id, life, f.url, id)))
 }
 
 // ServeHTTP answers the checks.
@@ -111,13 +113,13 @@ func (s *scene) isOut(ctx context.Context, service, id string) error {
 }
 
 // mark has the first instance of each service tell the life.
-func (f *fleet) mark(s *scene, life int) {
-	s.Helper()
+func (f *fleet) mark(s *scene, life int) error {
+	var group errgroup.Group
+	group.SetLimit(16)
 	for _, service := range f.services {
-		if err := f.register(s, service, service+"-0", life); err != nil {
-			s.Fatal(err)
-		}
+		group.Go(func() error { return f.register(s, service, service+"-0", life) }) // ends by itself; awaited below
 	}
+	return group.Wait()
 }
 
 // judge finds fault with a list that lacks an instance that lives. None begins
@@ -139,6 +141,12 @@ func (f *fleet) fault(text string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = append(f.faults, text)
+}
+
+func (f *fleet) wrong() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.faults)
 }
 
 func (f *fleet) fewest() int {

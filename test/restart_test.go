@@ -10,13 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/realjf/muster/test/registry"
 )
 
 // The sizes of TestRestartWithoutAnOutage; "make restarts" has full ones.
 var (
 	restarts         = flag.Int("restarts", 2, "how often TestRestartWithoutAnOutage kills the registry and starts it again")
-	restartInstances = flag.Int("restart-instances", 100, "how many instances are registered meanwhile, of ten services")
+	restartInstances = flag.Int("restart-instances", 100, "how many instances are registered meanwhile")
+	restartServices  = flag.Int("restart-services", 10, "of how many services they are")
 	restartWatchers  = flag.Int("restart-watchers", 50, "how many watches of the library read")
 	restartReaders   = flag.Int("restart-readers", 50, "how many plain readers do")
 	restartWithin    = flag.Duration("restart-within", 0, "how long after the registry answers all must know what was changed after that, with no read broken; 0 for any time")
@@ -34,7 +37,7 @@ func TestRestartWithoutAnOutage(t *testing.T) {
 	// With no limit on the connections of one client, by default 200: all
 	// readers are one here.
 	s := newScene(t, registry.Durable(muster, filepath.Join(t.TempDir(), "data")))
-	f := s.fleet(*restartInstances)
+	f := s.fleet(*restartInstances, *restartServices)
 	h := s.herd(f, *restartWatchers, *restartReaders)
 	defer h.end()
 	blocked := *restartWatchers + *restartReaders
@@ -49,19 +52,23 @@ func TestRestartWithoutAnOutage(t *testing.T) {
 		s.startRegistry()
 		answered := time.Now()
 		h.back()
-		f.mark(s, life)
+		var marking errgroup.Group
+		marking.Go(func() error { return f.mark(s, life) }) // ends by itself; awaited below
 		s.eventually(herdLimit, died+" is out", func(ctx context.Context) error { return s.isOut(ctx, service, died) })
 		out := time.Since(answered)
 		s.settles("muster.checks_warming", 0)
 		looked := time.Since(answered)
+		if err := marking.Wait(); err != nil {
+			s.Fatal(err)
+		}
 		s.eventually(herdLimit, "all are current", func(context.Context) error { return h.current(life) })
 		s.eventually(herdLimit, "all know that "+died+" is out", func(context.Context) error { return h.without(service, died) })
 		median, slowest := h.delays(answered)
 		s.Logf("restart %d: it answered after %s; readers current after that: median %s, slowest %s; what died was out after %s, all checks had looked after %s; "+
-			"connects: %d in the fullest second (%d of watches), %d in the fullest tenth; %d reads broke; never fewer healthy than lived, at least %d of a service",
+			"connects: %d in the fullest second (%d of watches), %d in the fullest tenth; %d reads broke; %d answers with fewer healthy than lived, at least %d of a service",
 			life, answered.Sub(began).Round(time.Millisecond), median.Round(time.Millisecond), slowest.Round(time.Millisecond), out.Round(time.Millisecond), looked.Round(time.Millisecond),
 			fullest(killed, time.Second, h.byWatch, h.byHand), fullest(killed, time.Second, h.byWatch), fullest(killed, time.Second/10, h.byWatch, h.byHand),
-			h.cut.Load(), f.fewest())
+			h.cut.Load(), f.wrong(), f.fewest())
 		if *restartWithin > 0 && (slowest > *restartWithin || h.cut.Load() > 0) {
 			s.Errorf("restart %d: the slowest reader was current after %s, and %d reads broke; want %s, and none",
 				life, slowest, h.cut.Load(), *restartWithin)
