@@ -92,6 +92,9 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 		select {
 		case <-enough:
 		case <-ended:
+			for _, w := range writers {
+				t.Logf("%s: %v", w.name, w.failure)
+			}
 			t.Fatalf("after %d kills: no writer is answered any more\n%s", life, kept.Program().Output())
 		}
 		<-time.After(time.Duration(rand.IntN(20_000)) * time.Microsecond) // any moment will do
@@ -136,6 +139,7 @@ type writer struct {
 	stored        int // the last that was
 	services      map[string]fate
 	session, lock string // of a lock that it holds; empty for none
+	failure       error  // of the last write, which ended it
 }
 
 // write writes until the registry does not answer any more, and tells of each
@@ -143,7 +147,7 @@ type writer struct {
 func (w *writer) write(acknowledged func()) {
 	for {
 		asked, err := w.next()
-		if err != nil {
+		if w.failure = err; err != nil {
 			return
 		}
 		if asked {
