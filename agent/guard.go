@@ -71,7 +71,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 const (
 	noToken = "Permission denied: this registry demands a token, and the request carries none. " +
 		"It belongs into X-Consul-Token or Authorization: Bearer; command lines take it from CONSUL_HTTP_TOKEN."
-	wrongToken = "ACL not found"
+	wrongToken = "ACL not found" // #nosec G101 -- it speaks of tokens and is none
 )
 
 // refusal returns why a request is not let in; "" when it is.

@@ -71,7 +71,8 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 		return err
 	}
 	if cfg.PIDFile != "" {
-		if err := os.WriteFile(cfg.PIDFile, []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
+		err := os.WriteFile(cfg.PIDFile, []byte(strconv.Itoa(os.Getpid())), 0o644) // #nosec G306 -- a process id is no secret
+		if err != nil {
 			return errors.Join(fmt.Errorf("write the process id: %w", err), r.agent.Close())
 		}
 		defer func() { err = errors.Join(err, os.Remove(cfg.PIDFile)) }()

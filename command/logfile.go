@@ -43,7 +43,7 @@ func openLogFile(cfg config.LogFile) (*logFile, error) {
 }
 
 func (l *logFile) open() error {
-	file, err := os.OpenFile(l.stem+l.ext, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	file, err := os.OpenFile(l.stem+l.ext, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) // #nosec G302 -- its group may read a log
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -97,7 +98,9 @@ func planEntries(ctx context.Context, to *registry, _ Choice, contents *Contents
 			if reflect.DeepEqual(essence(entryBody(old)), essence(entryBody(entry))) {
 				item.Fate = Same
 			}
-			fmt.Sscan(fmt.Sprint(old["ModifyIndex"]), &index)
+			if index, err = strconv.ParseUint(fmt.Sprint(old["ModifyIndex"]), 10, 64); err != nil {
+				return nil, fmt.Errorf("%s: the index that it is at: %w", item.Name, err)
+			}
 		}
 		item.entry = typed
 		item.write = func(ctx context.Context) error {

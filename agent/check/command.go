@@ -18,7 +18,7 @@ const leftover = time.Second
 // command that is cut off takes all of its process group along, as do children
 // that write on after it.
 func run(ctx context.Context, args []string, output io.Writer) (code int, err error) {
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) // #nosec G204 -- only where script checks are allowed
 	cmd.WaitDelay = leftover
 	asGroup(cmd)
 	// A pipe of our own, since Cmd would not say who keeps it open.
@@ -29,7 +29,7 @@ func run(ctx context.Context, args []string, output io.Writer) (code int, err er
 	defer reader.Close()
 	cmd.Stdout, cmd.Stderr = writer, writer
 	err = cmd.Start()
-	writer.Close()
+	_ = writer.Close() // the command has its own end of it
 	if err != nil {
 		return 0, err
 	}

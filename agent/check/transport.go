@@ -18,7 +18,7 @@ const buffer = 1 << 10
 
 // certificates returns which certificates the check takes.
 func (d Definition) certificates() *tls.Config {
-	return &tls.Config{ServerName: d.TLSServerName, InsecureSkipVerify: d.TLSSkipVerify}
+	return &tls.Config{MinVersion: tls.VersionTLS12, ServerName: d.TLSServerName, InsecureSkipVerify: d.TLSSkipVerify} // #nosec G402 -- who registered it may say so of each check
 }
 
 // protocol is what a transport speaks.

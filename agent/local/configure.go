@@ -206,7 +206,6 @@ func (l *Local) gone(services []Definition, checks []Check) (goneServices, goneC
 func (l *Local) SetNodeMeta(meta map[string]string) error {
 	return l.change(func(w *state.Writer) error {
 		l.node.Meta = meta
-		w.PutNode(l.node)
-		return nil
+		return w.PutNode(l.node)
 	})
 }

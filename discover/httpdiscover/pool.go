@@ -21,7 +21,7 @@ func newPool(base *http.Transport, where endpoint) *pool {
 	p := &pool{transport: base.Clone(), host: net.JoinHostPort(where.address, strconv.Itoa(where.port))}
 	if where.serverName != "" {
 		if p.transport.TLSClientConfig == nil {
-			p.transport.TLSClientConfig = &tls.Config{}
+			p.transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		}
 		if p.transport.TLSClientConfig.ServerName == "" {
 			p.transport.TLSClientConfig.ServerName = where.serverName
