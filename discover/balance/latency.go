@@ -7,11 +7,9 @@ import (
 )
 
 // latency is how long calls take: a moving average that follows a rise at once
-// and a fall slowly, as Finagle's Peak EWMA does.
-type latency struct {
-	average atomic.Int64 // in nanoseconds; 0 when nothing is known
-	at      atomic.Int64 // of the latest observation, on the load's clock
-}
+// and a fall slowly, as Finagle's Peak EWMA does. The average and when it was
+// made are one word, so that nobody sees one without the other.
+type latency struct{ word atomic.Uint64 }
 
 const (
 	// latencyMemory is after how long an observation counts a third.
@@ -20,45 +18,74 @@ const (
 	latencyLimit = time.Minute
 	// latencyForgotten is below what the average of an idle target means nothing.
 	latencyForgotten = time.Microsecond
+	// latencyTick is how finely it is known when an average was made: about a
+	// millisecond.
+	latencyTick time.Duration = 1 << 20
 )
+
+// average returns how long calls took lately, in nanoseconds; 0 when nothing is
+// known.
+func (l *latency) average() float64 {
+	average, _ := unpack(l.word.Load())
+	return average
+}
 
 // observe takes over that a call took so long, and reports whether it was the
 // first that is known of. A failed call counts as twice as slow as usual at the
-// least: failing fast must not attract. Observations that come at the same
-// instant may be lost, for the sake of speed.
+// least: failing fast must not attract. What is known weighs the more against a
+// faster call the less time has passed; so of the faster ones within a tick only
+// the first counts, and the others write nothing. Observations that come at
+// the same instant may be lost, for the sake of speed.
 func (l *latency) observe(took, now time.Duration, failed bool) (first bool) {
-	was := time.Duration(l.average.Load())
+	was, at := unpack(l.word.Load())
+	is := max(1, float64(took))
 	if failed {
-		took = max(took, min(2*max(was, time.Millisecond), latencyLimit))
+		is = max(is, min(2*max(was, float64(time.Millisecond)), float64(latencyLimit)))
 	}
-	took = max(took, 1)
-	if took < was {
-		keep := fade(now - time.Duration(l.at.Load()))
-		took = max(1, time.Duration(keep*float64(was)+(1-keep)*float64(took)))
+	if is < was {
+		age := since(at, now)
+		if age == 0 {
+			return false
+		}
+		keep := fade(age)
+		is = keep*was + (1-keep)*is
 	}
-	l.at.Store(int64(now))
-	l.average.Store(int64(took))
+	l.word.Store(pack(is, now))
 	return was == 0
 }
 
 // rest lets the average of a target that is not called sink, so that it is
 // tried again, and reports whether anything is known still.
 func (l *latency) rest(now time.Duration) (known bool) {
-	was, at := l.average.Load(), l.at.Load()
+	word := l.word.Load()
+	was, at := unpack(word)
 	if was == 0 {
 		return false
 	}
-	sunk := int64(fade(now-time.Duration(at)) * float64(was))
-	if sunk < int64(latencyForgotten) {
+	sunk := fade(since(at, now)) * was
+	if sunk < float64(latencyForgotten) {
 		sunk = 0
 	}
-	if l.average.CompareAndSwap(was, sunk) {
-		l.at.CompareAndSwap(at, int64(now))
-	}
+	l.word.CompareAndSwap(word, pack(sunk, now))
 	return sunk > 0
 }
 
-// fade is what remains of the weight of what was known so long ago.
-func fade(age time.Duration) float64 {
-	return math.Exp(-float64(max(age, 0)) / float64(latencyMemory))
+// pack makes a word of an average in nanoseconds and of the tick that it was
+// made in, on the load's clock.
+func pack(average float64, now time.Duration) uint64 {
+	return uint64(math.Float32bits(float32(average)))<<32 | uint64(uint32(now/latencyTick))
 }
+
+func unpack(word uint64) (average float64, at uint32) {
+	return float64(math.Float32frombits(uint32(word >> 32))), uint32(word)
+}
+
+// since returns how long before now a tick was; 0 if it was the present one, or
+// somebody was here with a later time. Ticks begin anew after 52 days, of which
+// half can be told; by then nothing is known of a target that is not called.
+func since(at uint32, now time.Duration) time.Duration {
+	return time.Duration(max(0, int32(uint32(now/latencyTick)-at))) * latencyTick
+}
+
+// fade is what remains of the weight of what was known so long ago.
+func fade(age time.Duration) float64 { return math.Exp(-float64(age) / float64(latencyMemory)) }

@@ -25,10 +25,11 @@ func (p *leastRequestPicker) Pick(r Request) *Target { return p.choose(r, rand.U
 
 func (p *leastRequestPicker) choose(r Request, chance uint64) *Target {
 	a, b := p.two(r, chance)
+	chosen, other := a.target, b.target // both, so that the processor need not guess which
 	if b.busy() < a.busy() {
-		a = b
+		chosen = other
 	}
-	return a.target
+	return chosen
 }
 
 // busy returns how many calls are under way for what the target's weight is.
@@ -36,12 +37,9 @@ func (s *slot) busy() float64 { return float64(s.load.running.Load()) / s.weight
 
 // two draws two slots by their weights, which differ if they can.
 func (w *wheel) two(r Request, chance uint64) (a, b *slot) {
-	first := w.pick(r, chance)
-	var second int
-	if chance = mix(chance); len(r.Tried) == 0 {
-		second = w.other(first, chance)
-	} else {
-		second = w.pick(r, chance)
+	if len(r.Tried) > 0 {
+		return w.untried(r, chance), w.untried(r, mix(chance))
 	}
-	return &w.slots[first], &w.slots[second]
+	first := w.at(chance)
+	return &w.slots[first], &w.slots[w.other(first, mix(chance))]
 }

@@ -59,27 +59,70 @@ func TestPeakEWMAFollowsARiseAtOnceAndAFallSlowly(t *testing.T) {
 		t.Error("the first observation was not told")
 	}
 	l.observe(time.Second, now, false)
-	if got := time.Duration(l.average.Load()); got != time.Second {
+	if got := time.Duration(l.average()); got != time.Second {
 		t.Errorf("after a call of 1s the average is %s", got)
 	}
 	now += latencyMemory
 	l.observe(10*time.Millisecond, now, false)
-	if got, want := time.Duration(l.average.Load()), 374*time.Millisecond; (got - want).Abs() > time.Millisecond {
+	if got, want := time.Duration(l.average()), 374*time.Millisecond; (got - want).Abs() > time.Millisecond {
 		t.Errorf("ten seconds later, and one of 10ms: got %s, want %s", got, want)
 	}
-	before := l.average.Load()
+	before := time.Duration(l.average())
 	l.observe(time.Microsecond, now, true)
-	if got := l.average.Load(); got != 2*before {
-		t.Errorf("after one that failed fast: got %s, want twice %s", time.Duration(got), time.Duration(before))
+	if got := time.Duration(l.average()); got != 2*before {
+		t.Errorf("after one that failed fast: got %s, want twice %s", time.Duration(got), before)
 	}
 	for range 100 {
 		l.observe(time.Microsecond, now, true)
 	}
-	if got := time.Duration(l.average.Load()); got != latencyLimit {
+	if got := time.Duration(l.average()).Round(time.Millisecond); got != latencyLimit {
 		t.Errorf("after a hundred more: got %s, want no more than %s", got, latencyLimit)
 	}
-	if known := l.rest(now + 10*time.Minute); known || l.average.Load() != 0 {
+	if known := l.rest(now + 10*time.Minute); known || time.Duration(l.average()) != 0 {
 		t.Error("ten minutes later it is still known")
+	}
+}
+
+func TestOfFasterCallsWithinATickTheFirstCounts(t *testing.T) {
+	var l latency
+	l.observe(time.Second, 0, false)
+	now := 1000 * latencyTick
+	l.observe(time.Millisecond, now, false)
+	once := l.average()
+	for range 100 {
+		l.observe(time.Millisecond, now+latencyTick-1, false)
+	}
+	if got := l.average(); got != once {
+		t.Errorf("a hundred more made %s of %s", time.Duration(got), time.Duration(once))
+	}
+	if l.observe(2*time.Second, now, false); time.Duration(l.average()) != 2*time.Second {
+		t.Errorf("one of 2s in the same tick made %s", time.Duration(l.average()))
+	}
+	l.observe(time.Millisecond, now-5*latencyTick, false) // somebody was here with a later time
+	if got := time.Duration(l.average()); got != 2*time.Second {
+		t.Errorf("one that ended earlier made %s of 2s", got)
+	}
+	const turnOfTicks = latencyTick << 32
+	l.observe(2*time.Second, turnOfTicks-1, false)
+	l.observe(time.Millisecond, turnOfTicks+latencyMemory-1, false)
+	if got, want := time.Duration(l.average()), 736*time.Millisecond; (got - want).Abs() > time.Millisecond {
+		t.Errorf("over the turn of the ticks: got %s, want %s", got, want)
+	}
+}
+
+func TestATimeThatIsHandedInIsTaken(t *testing.T) {
+	s := newScene()
+	targets := s.Update(some(2, nil), s.now)
+	s.Plan(PeakEWMA(), targets, s.now)
+	call := targets[0].StartAt(s.now.Add(time.Second))
+	call.DoneAt(s.now.Add(3*time.Second), nil)
+	if got := time.Duration(targets[0].load.latency.average()); got != 2*time.Second || targets[0].Running() != 0 {
+		t.Errorf("a call of 2s was taken for one of %s, %d are under way", got, targets[0].Running())
+	}
+	s.Plan(LeastRequest(), targets, s.now)
+	targets[1].StartAt(s.now).DoneAt(s.now.Add(time.Second), nil)
+	if got := targets[1].load.latency.average(); got != 0 || targets[1].Running() != 0 {
+		t.Errorf("a policy that asks for no latency was told %v, %d are under way", got, targets[1].Running())
 	}
 }
 

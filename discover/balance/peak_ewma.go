@@ -35,10 +35,11 @@ func (p *peakEWMAPicker) Pick(r Request) *Target { return p.choose(r, rand.Uint6
 
 func (p *peakEWMAPicker) choose(r Request, chance uint64) *Target {
 	a, b := p.two(r, chance)
+	chosen, other := a.target, b.target // both, so that the processor need not guess which
 	if b.wait() < a.wait() {
-		a = b
+		chosen = other
 	}
-	return a.target
+	return chosen
 }
 
 // unknownWait is what a target with calls under way, none of which has ended
@@ -47,7 +48,7 @@ const unknownWait = float64(time.Second)
 
 // wait returns how long a call is expected to take, in nanoseconds.
 func (s *slot) wait() float64 {
-	average := float64(s.load.latency.average.Load())
+	average := s.load.latency.average()
 	running := s.load.running.Load()
 	if average == 0 && running > 0 {
 		average = unknownWait

@@ -19,5 +19,9 @@ type randomPicker struct{ wheel }
 
 // Pick implements [Picker].
 func (p *randomPicker) Pick(r Request) *Target {
-	return p.slots[p.pick(r, rand.Uint64())].target
+	chance := rand.Uint64()
+	if len(r.Tried) > 0 {
+		return p.untried(r, chance).target
+	}
+	return p.slots[p.at(chance)].target
 }

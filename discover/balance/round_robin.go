@@ -49,5 +49,13 @@ func newRoundRobinPicker(candidates []Candidate, start uint64) *roundRobinPicker
 
 // Pick implements [Picker].
 func (p *roundRobinPicker) Pick(r Request) *Target {
-	return p.slots[p.pick(r, p.begin+p.turns.next()*p.step)].target
+	n, sure := p.turns.next()
+	if !sure {
+		n = p.turns.settle(n)
+	}
+	point := p.begin + n*p.step
+	if len(r.Tried) > 0 {
+		return p.untried(r, point).target
+	}
+	return p.slots[p.at(point)].target
 }

@@ -18,14 +18,30 @@ type Target struct {
 // Start notes that a call to the target begins. Its end must be told with
 // [Call.Done]. It does not allocate.
 func (t *Target) Start() Call {
+	c := t.start()
+	if c.asked&Latency != 0 {
+		c.began = t.load.clock()
+	}
+	return c
+}
+
+// StartAt is Start for callers that know the time, from [time.Now], because
+// they tell others too how long their calls take. Under policies that look at
+// that most of Start and Done is reading the clock.
+func (t *Target) StartAt(now time.Time) Call {
+	c := t.start()
+	if c.asked&Latency != 0 {
+		c.began = now.Sub(t.load.born)
+	}
+	return c
+}
+
+func (t *Target) start() Call {
 	l := t.load
 	l.running.Add(1)
 	c := Call{load: l, asked: Feedback(l.crowd.asked.Load())}
 	if c.asked&Total != 0 {
 		l.crowd.running.Add(1)
-	}
-	if c.asked&Latency != 0 {
-		c.began = l.clock()
 	}
 	return c
 }
@@ -46,6 +62,24 @@ type Call struct {
 // wraps [ErrUnreachable] says that the call did not even begin. It is called
 // once. It does not allocate.
 func (c Call) Done(err error) {
+	var since time.Duration
+	if c.asked&Latency != 0 {
+		since = c.load.clock()
+	}
+	c.end(since, err)
+}
+
+// DoneAt is Done for callers that know the time, from [time.Now].
+func (c Call) DoneAt(now time.Time, err error) {
+	var since time.Duration
+	if c.asked&Latency != 0 {
+		since = now.Sub(c.load.born)
+	}
+	c.end(since, err)
+}
+
+// end is Done with the time on the load's clock, if that was asked for.
+func (c Call) end(now time.Duration, err error) {
 	l := c.load
 	l.running.Add(-1)
 	if c.asked == 0 {
@@ -55,7 +89,6 @@ func (c Call) Done(err error) {
 		l.crowd.running.Add(-1)
 	}
 	if c.asked&Latency != 0 {
-		now := l.clock()
 		if news := l.latency.observe(now-c.began, now, err != nil); news {
 			l.crowd.wake()
 		}

@@ -13,6 +13,7 @@ type wheel struct {
 	ends  []uint64 // where each part ends; nil when all are 1 wide
 	guide []int32  // by the highest bits of a point: the first part that may hold it
 	shift int      // of a point, to those bits
+	unit  uint64   // points to a position, rounded down
 }
 
 // slot is a candidate, laid out for picking.
@@ -40,6 +41,7 @@ func newWheel(candidates []Candidate) wheel {
 		return w
 	}
 	w.ends = ends
+	w.unit = math.MaxUint64 / w.total
 	size := bits.Len(uint(2*len(candidates) - 1)) // at most one part begins in a stretch, on average
 	w.shift = 64 - size
 	w.guide = make([]int32, 1<<size)
@@ -54,7 +56,8 @@ func newWheel(candidates []Candidate) wheel {
 	return w
 }
 
-// at returns the number of the slot at a point of the rim.
+// at returns the number of the slot at a point of the rim. It and what it calls
+// are short enough to cost no call.
 func (w *wheel) at(point uint64) int {
 	position, _ := bits.Mul64(point, w.total)
 	if w.ends == nil {
@@ -63,6 +66,8 @@ func (w *wheel) at(point uint64) int {
 	return w.search(point, position)
 }
 
+// search looks for a position from where the guide has it for a point, which is
+// in that position or before it.
 func (w *wheel) search(point, position uint64) int {
 	part := w.guide[point>>w.shift]
 	for w.ends[part] <= position {
@@ -71,16 +76,9 @@ func (w *wheel) search(point, position uint64) int {
 	return int(part)
 }
 
-// pick returns the number of the slot at a point of the rim of those that the
-// request did not try; of all, if it tried all.
-func (w *wheel) pick(r Request, point uint64) int {
-	if len(r.Tried) == 0 {
-		return w.at(point)
-	}
-	return w.pickUntried(r, point)
-}
-
-func (w *wheel) pickUntried(r Request, point uint64) int {
+// untried returns the slot at a point of the rim of those that the request did
+// not try; of all, if it tried all.
+func (w *wheel) untried(r Request, point uint64) *slot {
 	var total uint64
 	for i := range w.slots {
 		if !r.tried(w.slots[i].target) {
@@ -96,9 +94,9 @@ func (w *wheel) pickUntried(r Request, point uint64) int {
 			position -= width
 			continue
 		}
-		return i
+		return &w.slots[i]
 	}
-	return w.at(point)
+	return &w.slots[w.at(point)]
 }
 
 // other returns the number of the slot at a point of the rim without the slot
@@ -118,13 +116,7 @@ func (w *wheel) other(i int, point uint64) int {
 	if position >= w.ends[i]-width {
 		position += width
 	}
-	return w.at(w.point(position))
-}
-
-// point returns a point within a position of the rim.
-func (w *wheel) point(position uint64) uint64 {
-	begin, _ := bits.Div64(position, 0, w.total)
-	return begin + 1
+	return w.search(position*w.unit, position)
 }
 
 // rim is the length of a rim whose parts are not in a ratio of small whole

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"math/bits"
 	"testing"
 
 	"github.com/realjf/muster/discover"
@@ -29,7 +30,14 @@ func TestWheelGivesEachItsPart(t *testing.T) {
 				t.Fatalf("slot %d has %d of %d, want %v of it", i, width, w.total, want)
 			}
 			for _, position := range []uint64{begin, begin + width - 1} {
-				if got := w.at(w.point(position)); got != i {
+				point, _ := bits.Div64(position, 0, w.total)
+				if got := w.at(point + 1); got != i {
+					t.Fatalf("a point in position %d is in slot %d, want %d", position, got, i)
+				}
+				if w.ends == nil {
+					continue
+				}
+				if got := w.search(position*w.unit, position); got != i {
 					t.Fatalf("position %d is in slot %d, want %d", position, got, i)
 				}
 			}
@@ -76,7 +84,7 @@ func TestWhoIsTriedAgainIsDrawnByWeight(t *testing.T) {
 	count := make([]float64, 4)
 	const draws = 80_000
 	for chance, n := evenly(), 0; n < draws; n++ {
-		count[w.pick(r, chance())]++
+		count[w.untried(r, chance()).target.Port-8000]++
 	}
 	within(t, "weight 1 of 8", count[0], draws/8, 0.01)
 	within(t, "weight 3 of 8", count[2], draws*3/8, 0.01)
