@@ -37,18 +37,24 @@ type result struct {
 	response *http.Response
 	err      error
 	outcome  outcome
+	failure  error     // the target's; nil if there is none
 	open     *exchange // whose end is that of the response; nil if it has ended
 }
 
-// try sends a request to target.
-func (t *Transport) try(s *service, r *http.Request, body *requestBody, target *balance.Target, number int) result {
+// try sends a request to target. The attempt ends with ctx, which is the request's
+// or made of it. It is the number-th of the request, because of cause.
+func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *requestBody, target *balance.Target, number int, cause error) result {
 	x := &exchange{pool: s.pool(target, r.URL.Scheme, r.URL.Hostname())}
-	limit, err := x.prepare(r, body, number, t.cfg.Retry.Timeout)
+	limit, err := x.prepare(ctx, r, body, number, t.cfg.Retry.Timeout)
 	if err != nil {
 		return result{err: err}
 	}
+	a := Attempt{Request: r, Context: x.request.Context(), Service: s.query.Service, Target: target, Number: number, Cause: cause}
+	if t.cfg.Begin != nil {
+		x.begin(t.cfg.Begin, &a)
+	}
 	var began time.Time
-	if t.cfg.Observe != nil {
+	if t.cfg.Observe != nil || s.pace != nil {
 		began = time.Now()
 	}
 	x.call = target.Start()
@@ -64,9 +70,20 @@ func (t *Transport) try(s *service, r *http.Request, body *requestBody, target *
 	}
 
 	got := result{response: response, err: err}
-	got.outcome, x.failure = t.judge(r, body, response, err)
+	if a.Lost = lost(ctx); a.Lost && err != nil {
+		got.outcome = final // and says nothing of the target
+	} else {
+		got.outcome, got.failure = t.judge(r, body, response, err)
+	}
+	x.failure = got.failure
+	if !began.IsZero() {
+		a.Took = time.Since(began)
+	}
+	if s.pace != nil && (err == nil || a.Lost) {
+		s.pace.Observe(a.Took)
+	}
 	if t.cfg.Observe != nil {
-		a := Attempt{Request: r, Service: s.query.Service, Target: target, Number: number, Took: time.Since(began), Err: err, Failed: x.failure != nil}
+		a.Err, a.Failed = err, got.failure != nil
 		if response != nil {
 			a.Status = response.StatusCode
 		}
@@ -90,15 +107,16 @@ func (t *Transport) try(s *service, r *http.Request, body *requestBody, target *
 }
 
 // prepare makes of a request the one that is sent.
-func (x *exchange) prepare(r *http.Request, body *requestBody, number int, timeout time.Duration) (*limit, error) {
+func (x *exchange) prepare(ctx context.Context, r *http.Request, body *requestBody, number int, timeout time.Duration) (*limit, error) {
 	var bound *limit
 	if timeout > 0 {
-		ctx, cancel := context.WithCancel(r.Context())
-		x.cancel = cancel
-		x.request = *r.WithContext(ctx)
-		bound = newLimit(timeout, cancel)
-	} else {
+		ctx, x.cancel = context.WithCancel(ctx)
+		bound = newLimit(timeout, x.cancel)
+	}
+	if ctx == r.Context() {
 		x.request = *r
+	} else {
+		x.request = *r.WithContext(ctx)
 	}
 	if r.Host == "" {
 		x.request.Host = r.URL.Host // what a server would see of a plain client
@@ -118,6 +136,20 @@ func (x *exchange) prepare(r *http.Request, body *requestBody, number int, timeo
 		x.request.Body = again
 	}
 	return bound, nil
+}
+
+// begin has a hook see the attempt before it is sent, and change its headers and
+// its context.
+func (x *exchange) begin(hook func(Attempt, http.Header) context.Context, a *Attempt) {
+	header := x.request.Header.Clone()
+	if header == nil {
+		header = make(http.Header)
+	}
+	if ctx := hook(*a, header); ctx != a.Context {
+		a.Context = ctx
+		x.request = *x.request.WithContext(ctx)
+	}
+	x.request.Header = header
 }
 
 func (x *exchange) unprepare(bound *limit) {

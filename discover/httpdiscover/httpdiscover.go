@@ -54,6 +54,8 @@ type Config struct {
 	Key func(*http.Request) string
 	// Retry says when a request is sent again.
 	Retry Retry
+	// Hedge says when a request is sent to a second instance beside the first.
+	Hedge Hedge
 	// Base is what the transport of each instance is a copy of. Nil means
 	// http.DefaultTransport's settings, but no proxy of the environment, two
 	// seconds to connect, and up to 64 idle connections to an instance.
@@ -69,6 +71,11 @@ type Config struct {
 	// Idle is how long a service that nobody calls is kept, at least; 0 means ten
 	// minutes. It is closed within twice that.
 	Idle time.Duration
+	// Begin is called before each attempt, with what is known of it by then and
+	// the headers that are going to be sent, which it may change. What it returns,
+	// a.Context or a context made of it, is the attempt's from then on, and
+	// Observe's. It is for tracing; nil means that nobody is called.
+	Begin func(a Attempt, header http.Header) context.Context
 	// Observe is told of each attempt, when its headers came or it failed. Nil
 	// means nobody is.
 	Observe func(Attempt)
@@ -77,13 +84,16 @@ type Config struct {
 // Attempt is one sending of a request, to one instance.
 type Attempt struct {
 	Request *http.Request   // the caller's
+	Context context.Context // the attempt's own: it ends when the attempt lost
 	Service string          // the service's name
 	Target  *balance.Target // where it was sent
 	Number  int             // 1 for the first of the request
+	Cause   error           // why there is another one: how the one before failed, or ErrSlow; nil for the first
 	Took    time.Duration   // until the headers came, or it failed
 	Status  int             // of the response; 0 without one
 	Err     error           // why there is no response
 	Failed  bool            // it is the target's failure, and counts against it
+	Lost    bool            // another attempt of the request was answered before
 }
 
 // Transport is an http.RoundTripper for services. Its methods may be called
@@ -111,6 +121,7 @@ func New(cache *discover.Cache, cfg Config) *Transport {
 		cfg.Query = QueryOf
 	}
 	cfg.Retry = cfg.Retry.settled()
+	cfg.Hedge = cfg.Hedge.settled()
 	cfg.Limit = cmp.Or(cfg.Limit, 100)
 	cfg.Idle = cmp.Or(cfg.Idle, 10*time.Minute)
 	ctx, stop := context.WithCancel(context.Background())
@@ -173,35 +184,44 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return got.response, got.err
 }
 
+// sending is a request on its way, with what was tried already. It belongs to one
+// goroutine.
+type sending struct {
+	*service
+	request *http.Request
+	body    *requestBody
+	wish    balance.Request
+	made    int   // attempts
+	cause   error // why the next one is made
+}
+
 // send tries until an attempt is one to return.
 func (t *Transport) send(s *service, r *http.Request) result {
-	body := newRequestBody(r)
-	defer body.finish()
+	on := sending{service: s, request: r, body: newRequestBody(r)}
+	defer on.body.finish()
 	ctx := r.Context()
-	wish := balance.Request{}
 	if t.cfg.Key != nil {
 		if key := t.cfg.Key(r); key != "" {
-			wish.Key = balance.Key(key)
+			on.wish.Key = balance.Key(key)
 		}
 	}
 	s.budget.Call()
-	target, err := s.balancer.Pick(ctx, wish)
+	target, err := s.balancer.Pick(ctx, on.wish)
 	if err != nil {
 		closeBody(r)
 		return result{err: fmt.Errorf("call service %q: %w", s.query.Service, err)}
 	}
-	for number := 1; ; number++ {
-		got := t.try(s, r, body, target, number)
-		if number == t.cfg.Retry.Attempts || !got.outcome.again(r) || ctx.Err() != nil {
+	for {
+		got := t.attempt(&on, target)
+		if on.made >= t.cfg.Retry.Attempts || !got.outcome.again(r) || ctx.Err() != nil {
 			return got
 		}
-		wish.Tried = append(wish.Tried, target)
-		if target, err = s.balancer.Pick(ctx, wish); err != nil {
+		if target, err = s.balancer.Pick(ctx, on.wish); err != nil {
 			return got
 		}
 		wait := time.Duration(0)
-		if contains(wish.Tried, target) { // there is no other
-			wait = pause(number, got.response, time.Now())
+		if contains(on.wish.Tried, target) { // there is no other
+			wait = pause(on.made, got.response, time.Now())
 		}
 		if wait > maxWait || !endsBefore(ctx, wait) {
 			return got
@@ -214,7 +234,24 @@ func (t *Transport) send(s *service, r *http.Request) result {
 			return result{err: err}
 		}
 		got.discard()
+		on.cause = got.failure
 	}
+}
+
+// attempt sends the request to target, and to another instance too where that
+// takes long and is wanted.
+func (t *Transport) attempt(on *sending, target *balance.Target) result {
+	on.made++
+	var got result
+	if t.hedges(on) {
+		got = t.race(on, target)
+	} else {
+		got = t.try(on.request.Context(), on.service, on.request, on.body, target, on.made, on.cause)
+	}
+	if got.outcome != final && !slices.Contains(on.wish.Tried, target) {
+		on.wish.Tried = append(on.wish.Tried, target)
+	}
+	return got
 }
 
 // contains reports whether a target of the same address is among tried.

@@ -18,6 +18,8 @@ type service struct {
 	follower *discover.Follower
 	balancer *balance.Balancer
 	budget   *balance.Budget
+	pace     *balance.Percentile // of attempts until their headers; nil where nobody asks
+	losers   sync.WaitGroup      // attempts that lost and have not ended yet
 
 	users atomic.Int64 // requests under way, until the end of their response
 	used  atomic.Bool  // since the sweeper came by
@@ -39,7 +41,7 @@ type endpoint struct {
 
 // newService begins to follow a service. It does not block. The caller closes
 // it. The errors are those of [discover.Cache.Follow].
-func newService(cache *discover.Cache, q discover.Query, policy balance.Policy, budget balance.BudgetConfig, base *http.Transport) (*service, error) {
+func newService(cache *discover.Cache, q discover.Query, policy balance.Policy, cfg Config, base *http.Transport) (*service, error) {
 	follower, err := cache.Follow(q)
 	if err != nil {
 		return nil, err
@@ -50,7 +52,8 @@ func newService(cache *discover.Cache, q discover.Query, policy balance.Policy, 
 		base:     base,
 		follower: follower,
 		balancer: balance.New(follower, policy),
-		budget:   balance.NewBudget(budget),
+		budget:   balance.NewBudget(cfg.Retry.Budget),
+		pace:     cfg.Hedge.pace(),
 		stop:     stop,
 		done:     make(chan struct{}),
 		pools:    make(map[endpoint]*pool),
@@ -129,9 +132,10 @@ func (s *service) pool(target *balance.Target, scheme, host string) *pool {
 // release says that a request has ended.
 func (s *service) release() { s.users.Add(-1) }
 
-// close ends what follows the service and waits for it. Requests under way
-// finish, and their connections are closed then.
+// close ends what follows the service, and waits for it and for attempts that
+// lost. Requests under way finish, and their connections are closed then.
 func (s *service) close() {
+	defer s.losers.Wait()
 	s.stop()
 	<-s.done
 	_ = s.balancer.Close() // it has no error to give, and neither has the follower

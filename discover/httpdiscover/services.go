@@ -45,7 +45,7 @@ func (t *Transport) begin(q discover.Query) (*service, error) {
 			return nil, fmt.Errorf("call service %q: %w", q.Service, err)
 		}
 		var err error
-		if s, err = newService(t.cache, q, t.policyFor(q.Service), t.cfg.Retry.Budget, t.base); err != nil {
+		if s, err = newService(t.cache, q, t.policyFor(q.Service), t.cfg, t.base); err != nil {
 			return nil, err
 		}
 		t.services[q] = s

@@ -1,0 +1,170 @@
+package httpdiscover
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/realjf/muster/discover/balance"
+)
+
+// ErrSlow is the Cause of an attempt that was made because the one before had
+// no response yet.
+var ErrSlow = errors.New("no response yet")
+
+// Hedge says when a request is sent to a second instance while the first one
+// has not answered: the response that comes first is the caller's, the other
+// attempt is cancelled (Dean and Barroso, The Tail at Scale, 2013). The zero value
+// means never.
+//
+// Only what [Retry] would send again after a failure is, for both instances may
+// do what is asked: it is idempotent, and has no body or a GetBody. The
+// second attempt counts among Retry.Attempts, is taken from Retry.Budget,
+// and is made only where there is another instance. A failure is no answer: then
+// the other attempt is waited for.
+//
+// An attempt that lost says nothing of its instance but how long it took at
+// least: a policy that looks at time, such as [balance.PeakEWMA], sees who loses.
+type Hedge struct {
+	// Percentile is the share of attempts, below 1 and such as 0.95, whose headers
+	// come before a second one is made. The time is that of the service as it is
+	// called at present.
+	Percentile float64
+	// Delay is the time until a second attempt is made. With a Percentile it is
+	// the least, and until 32 attempts were seen the time itself, or a second
+	// where it is 0.
+	Delay time.Duration
+}
+
+// settled returns h with its defaults.
+func (h Hedge) settled() Hedge {
+	h.Percentile, h.Delay = max(0, h.Percentile), max(0, h.Delay)
+	return h
+}
+
+// pace returns what follows how long attempts take; nil if nobody asks.
+func (h Hedge) pace() *balance.Percentile {
+	if h.Percentile == 0 {
+		return nil
+	}
+	return balance.NewPercentile(h.Percentile, cmp.Or(h.Delay, time.Second))
+}
+
+// hedges reports whether the next attempt may have another beside it.
+func (t *Transport) hedges(on *sending) bool {
+	return (t.cfg.Hedge.Delay > 0 || on.pace != nil) && on.made < t.cfg.Retry.Attempts && ambiguous.again(on.request)
+}
+
+// patience returns how long an attempt has before another one is made.
+func (t *Transport) patience(s *service) time.Duration {
+	if s.pace == nil {
+		return t.cfg.Hedge.Delay
+	}
+	return max(t.cfg.Hedge.Delay, s.pace.Value())
+}
+
+// errLost is why the context of an attempt ended that another one came before.
+var errLost = errors.New("another attempt was answered before")
+
+// lost reports whether an attempt with the context ctx has lost.
+func lost(ctx context.Context) bool { return ctx.Err() != nil && context.Cause(ctx) == errLost }
+
+// racer is one of the attempts of a race.
+type racer struct {
+	cancel context.CancelCauseFunc
+	ended  chan result // has room for its one result
+}
+
+// start makes an attempt aside.
+func (t *Transport) start(on *sending, target *balance.Target) racer {
+	ctx, cancel := context.WithCancelCause(on.request.Context())
+	one := racer{cancel, make(chan result, 1)}
+	// One that lost may look at its request after the caller has it back.
+	r := on.request.Clone(on.request.Context())
+	s, body, number, cause := on.service, on.body, on.made, on.cause
+	go func() { // ends soon after its context, which the race ends; see lose for who waits
+		one.ended <- t.try(ctx, s, r, body, target, number, cause)
+	}()
+	return one
+}
+
+// race makes an attempt at target and, when that takes long, one at another
+// instance. It returns the first response to be content with, or else the last
+// result, whose context lives until it ends.
+func (t *Transport) race(on *sending, target *balance.Target) result {
+	first := t.start(on, target)
+	timer := time.NewTimer(t.patience(on.service))
+	defer timer.Stop()
+	select {
+	case got := <-first.ended:
+		return got.keep(on, first)
+	case <-timer.C:
+	}
+	other, ok := t.other(on, target)
+	if !ok {
+		return (<-first.ended).keep(on, first)
+	}
+	on.made++
+	on.cause = ErrSlow
+	on.wish.Tried = append(on.wish.Tried, other)
+	second := t.start(on, other)
+	var got result
+	winner, loser := first, second
+	select {
+	case got = <-first.ended:
+	case got = <-second.ended:
+		winner, loser = second, first
+	}
+	if (got.err != nil || got.outcome != final) && on.request.Context().Err() == nil {
+		got.discard()
+		winner.cancel(nil)
+		return (<-loser.ended).keep(on, loser)
+	}
+	on.lose(loser)
+	return got.keep(on, winner)
+}
+
+// other returns another instance than target, if there is one and the budget
+// allows to send the request there too.
+func (t *Transport) other(on *sending, target *balance.Target) (*balance.Target, bool) {
+	on.wish.Tried = append(on.wish.Tried, target)
+	other, err := on.balancer.Pick(on.request.Context(), on.wish)
+	if err != nil || contains(on.wish.Tried, other) {
+		return nil, false
+	}
+	return other, on.budget.Retry()
+}
+
+// keep makes the result of a racer the request's. The racer's context ends with it.
+func (got result) keep(on *sending, one racer) result {
+	end := func() { one.cancel(nil) }
+	if got.response != nil {
+		got.response.Request = on.request
+	}
+	if got.open == nil {
+		end()
+		return got
+	}
+	if limit := got.open.cancel; limit != nil {
+		got.open.cancel = func() { limit(); end() }
+	} else {
+		got.open.cancel = end
+	}
+	return got
+}
+
+// lose ends an attempt that nobody waits for any more. It does not block: the
+// attempt is over soon, and who closes the service waits for it, unless that has been closed
+// under the request.
+func (s *service) lose(one racer) {
+	one.cancel(errLost)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	end := func() { (<-one.ended).discard() }
+	if s.closed {
+		go end() // as the request itself, which Close does not wait for either
+		return
+	}
+	s.losers.Go(end)
+}
