@@ -41,6 +41,7 @@ var house = map[string]struct {
 	"endpoint":              {3, library},
 	"discover/discovertest": {3, library},
 	"discover/kitdiscover":  {3, library},
+	"discover/oteldiscover": {4, library},
 	"discover/promdiscover": {3, library},
 	"discover/grpcdiscover": {3, library},
 	"discover/httpdiscover": {3, library},
@@ -71,7 +72,7 @@ var house = map[string]struct {
 
 // apart are packages that bring much along, for programs that have it already:
 // nothing of the house links them.
-var apart = map[string]bool{"discover/grpcdiscover": true}
+var apart = map[string]bool{"discover/grpcdiscover": true, "discover/oteldiscover": true}
 
 // outside are folders that are not part of the house: they look at it from
 // without.

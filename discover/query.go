@@ -80,6 +80,25 @@ func (q Query) Healthy(s Status) bool {
 // TagList returns the tags that an instance must have.
 func (q Query) TagList() []string { return list(q.Tags) }
 
+// Detail returns what q asks beside the service, such as "tags=v2&datacenter=eu";
+// it is empty where that is nothing. It tells the questions about one service
+// apart.
+func (q Query) Detail() string {
+	var parts []string
+	for _, part := range []struct{ name, text string }{
+		{"tags", q.Tags}, {"filter", q.Filter}, {"datacenter", q.Datacenter}, {"failover", q.Failover}, {"near", q.Near},
+		{"consistency", string(q.Consistency)},
+	} {
+		if part.text != "" {
+			parts = append(parts, part.name+"="+part.text)
+		}
+	}
+	if q.Warning {
+		parts = append(parts, "warning=true")
+	}
+	return strings.Join(parts, "&")
+}
+
 // Asks reports whether q asks for i, as far as q can tell without a registry:
 // by service, tags and datacenter.
 func (q Query) Asks(i Instance) bool {

@@ -45,6 +45,15 @@ const (
 	Panicking State = "panicking"
 )
 
+// States yields every state of a snapshot that is an answer: all but Pending.
+func States(yield func(State) bool) {
+	for _, s := range []State{Current, Empty, AllOut, Degraded, Warming, Held, Panicking} {
+		if !yield(s) {
+			return
+		}
+	}
+}
+
 // State returns what the snapshot is worth.
 func (s Snapshot) State() State {
 	switch {

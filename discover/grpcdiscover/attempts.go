@@ -27,14 +27,15 @@ func remember(ctx context.Context) context.Context {
 	return context.WithValue(ctx, attemptsKey{}, a)
 }
 
-// choose has picker choose an instance that the call was not sent to.
-func (a *attempts) choose(picker balance.Picker, r balance.Request) *balance.Target {
+// choose has picker choose an instance that the call was not sent to, and returns
+// which attempt it is for, from 1 on.
+func (a *attempts) choose(picker balance.Picker, r balance.Request) (*balance.Target, int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r.Tried = a.tried
 	t := picker.Pick(r)
 	a.tried = append(a.tried, t)
-	return t
+	return t, len(a.tried)
 }
 
 func rememberUnary(ctx context.Context, method string, request, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {

@@ -255,7 +255,7 @@ func (m *muster) state(now time.Time) (state balancer.State, again time.Time) {
 		}
 		return balancer.State{
 			ConnectivityState: connectivity.Ready,
-			Picker:            &picker{plan.Picker, conns, m.config.RequestHashHeader, failed},
+			Picker:            &picker{plan.Picker, conns, m.config.RequestHashHeader, failed, m.settings.Observe},
 		}, plan.Again
 	case len(m.order) == 0:
 		return nobody(m.whyNone()), time.Time{}

@@ -73,6 +73,9 @@ type Config struct {
 	// Failed reports whether the error of a call is the failure of the instance
 	// that it was sent to. Nil means [Failed].
 	Failed func(error) bool
+	// Observe is told of each attempt when it has ended, with its number where
+	// [DialOptions] are used. Nil means nobody is.
+	Observe func(balance.Attempt)
 }
 
 // NewResolver returns a builder of resolvers, for grpc.WithResolvers, that

@@ -246,6 +246,49 @@ func TestRetryGoesElsewhere(t *testing.T) {
 	}
 }
 
+// TestObserve: who observes is told of each attempt, with its number.
+func TestObserve(t *testing.T) {
+	w := newWorld(t)
+	busy := func(context.Context) error { return status.Error(codes.Unavailable, "busy") }
+	bad, good := serveAt(t, "bad", "127.0.0.1:0", busy), serve(t, "good")
+	w.Set("web", instances(bad, good)...)
+	type key struct{}
+	told := make(chan balance.Attempt, 1000)
+	conn := w.dial(t, "muster:///web", grpcdiscover.Config{
+		Policy: balance.RoundRobin(),
+		ServiceConfig: `{"methodConfig": [{"name": [{}], "retryPolicy": {
+			"maxAttempts": 2, "initialBackoff": "0.001s", "maxBackoff": "0.001s", "backoffMultiplier": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}`,
+		Observe: func(a balance.Attempt) {
+			if a.Context.Value(key{}) != nil {
+				told <- a
+			}
+		},
+	})
+	until(t, "both are connected to", func() bool {
+		_, _ = call(t.Context(), conn)
+		return bad.calls.Load() > 0 && good.calls.Load() > 0
+	})
+	ctx := context.WithValue(t.Context(), key{}, true)
+	for range 20 { // round robin comes to the bad one within two
+		if _, err := call(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		a := <-told
+		if a.Target.ID == good.id {
+			if a.Number != 1 || a.Failed || a.Err != nil || a.Took <= 0 {
+				t.Errorf("got %+v", a)
+			}
+			continue
+		}
+		again := <-told
+		if a.Number != 1 || !a.Failed || status.Code(a.Err) != codes.Unavailable || again.Number != 2 || again.Failed || again.Target.ID != good.id {
+			t.Errorf("got %+v and %+v", a, again)
+		}
+		return
+	}
+	t.Error("the bad one was never called")
+}
+
 // TestFailuresAreTold: what fails its calls is kept out, and what only says no is not.
 func TestFailuresAreTold(t *testing.T) {
 	for _, test := range []struct {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-kit/kit/endpoint"
 	"github.com/go-kit/kit/sd"
@@ -31,6 +32,9 @@ type BalancerConfig struct {
 	// Failure returns why the instance failed a call that ended so, and nil if
 	// it did not; it counts against the instance. Nil means [Failure].
 	Failure func(ctx context.Context, response any, err error) error
+	// Observe is told of each call of an instance's endpoint when it has ended.
+	// It has no number: what is a retry lb.Retry knows alone. Nil means nobody is.
+	Observe func(balance.Attempt)
 	// Logger is told when no endpoint can be made for an instance, when it can
 	// again, and what its closer says. Nil means silence.
 	Logger *slog.Logger
@@ -152,8 +156,12 @@ func (b *Balancer) callTo(ctx context.Context, target *balance.Target, request a
 		return nil, false, err
 	}
 	defer b.lines.release(l)
+	began := time.Now()
 	response, err = l.endpoint(ctx, request)
 	failure = b.cfg.Failure(ctx, response, err)
+	if b.cfg.Observe != nil {
+		b.cfg.Observe(balance.Attempt{Context: ctx, Target: target, Took: time.Since(began), Err: err, Failed: failure != nil})
+	}
 	return response, true, err
 }
 

@@ -341,6 +341,25 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
+// TestObserve: who observes is told of each call, and how it counts.
+func TestObserve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hand, p := discovertest.NewHand(), newPlant()
+		hand.Set("web", at("10.0.0.1"))
+		var told []balance.Attempt
+		b := kitdiscover.NewBalancer(watch(hand), p.make, kitdiscover.BalancerConfig{Observe: func(a balance.Attempt) { told = append(told, a) }})
+		defer b.Close()
+		settle()
+		broken := errors.New("broken")
+		for _, answer := range []error{nil, broken} {
+			_, _ = ask(t.Context(), b, func(context.Context, string) (any, error) { time.Sleep(time.Second); return nil, answer })
+		}
+		if len(told) != 2 || told[0].Failed || told[0].Err != nil || told[0].Took != time.Second || !told[1].Failed || told[1].Err != broken || told[1].Target.Address != "10.0.0.1" {
+			t.Errorf("got %+v", told)
+		}
+	})
+}
+
 func TestFailureToConnect(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	err := kitdiscover.Failure(t.Context(), nil, fmt.Errorf("call: %w", refused))

@@ -1,6 +1,8 @@
 // Package promdiscover tells Prometheus what a discover.Cache knows and how
 // registrars fare. It reads both when it is scraped and keeps nothing itself;
-// the caller registers the collector, for there is no global one.
+// the caller registers the collector, for there is no global one. The label
+// "query" is what a question asks beside the service; it is empty where that is
+// nothing.
 package promdiscover
 
 import (
@@ -14,10 +16,10 @@ import (
 var (
 	instances = prometheus.NewDesc("muster_discover_instances",
 		"Instances of a watched service in the registry's latest good answer, by status.",
-		[]string{"service", "status"}, nil)
+		[]string{"service", "query", "status"}, nil)
 	listAge = prometheus.NewDesc("muster_discover_list_age_seconds",
 		"Time since the registry last gave the list of a watched service. It stays below the wait time of a blocking query, about a minute, while the registry answers.",
-		[]string{"service"}, nil)
+		[]string{"service", "query"}, nil)
 	healed = prometheus.NewDesc("muster_discover_registrations_healed_total",
 		"Registrations of this process that were put back after the registry lost them or somebody altered them.",
 		nil, nil)
@@ -53,9 +55,9 @@ func (c *Collector) Describe(descriptions chan<- *prometheus.Desc) {
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	for q, s := range c.cache.Each {
 		for _, status := range statuses {
-			metrics <- gauge(instances, float64(count(s, status)), q.Service, string(status))
+			metrics <- gauge(instances, float64(count(s, status)), q.Service, q.Detail(), string(status))
 		}
-		metrics <- gauge(listAge, time.Since(s.Confirmed).Seconds(), q.Service)
+		metrics <- gauge(listAge, time.Since(s.Confirmed).Seconds(), q.Service, q.Detail())
 	}
 	var total uint64
 	standing := make(map[discover.Standing]int)

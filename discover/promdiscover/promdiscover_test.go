@@ -28,8 +28,10 @@ func TestCollector(t *testing.T) {
 		)
 		cache := discover.NewCache(src, discover.CacheConfig{})
 		defer cache.Close()
-		if _, err := cache.Get(t.Context(), discover.Query{Service: "web"}); err != nil {
-			t.Fatal(err)
+		for _, q := range []discover.Query{{Service: "web"}, {Service: "web", Tags: "v2", Warning: true}} {
+			if _, err := cache.Get(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
 		}
 		registrar := discover.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, discover.RegistrarConfig{})
 		if err := registrar.Announce(t.Context()); err != nil {
@@ -43,13 +45,18 @@ func TestCollector(t *testing.T) {
 		want := `
 # HELP muster_discover_instances Instances of a watched service in the registry's latest good answer, by status.
 # TYPE muster_discover_instances gauge
-muster_discover_instances{service="web",status="critical"} 1
-muster_discover_instances{service="web",status="maintenance"} 0
-muster_discover_instances{service="web",status="passing"} 2
-muster_discover_instances{service="web",status="warning"} 0
+muster_discover_instances{query="",service="web",status="critical"} 1
+muster_discover_instances{query="tags=v2&warning=true",service="web",status="critical"} 0
+muster_discover_instances{query="",service="web",status="maintenance"} 0
+muster_discover_instances{query="tags=v2&warning=true",service="web",status="maintenance"} 0
+muster_discover_instances{query="",service="web",status="passing"} 2
+muster_discover_instances{query="tags=v2&warning=true",service="web",status="passing"} 0
+muster_discover_instances{query="",service="web",status="warning"} 0
+muster_discover_instances{query="tags=v2&warning=true",service="web",status="warning"} 0
 # HELP muster_discover_list_age_seconds Time since the registry last gave the list of a watched service. It stays below the wait time of a blocking query, about a minute, while the registry answers.
 # TYPE muster_discover_list_age_seconds gauge
-muster_discover_list_age_seconds{service="web"} 30
+muster_discover_list_age_seconds{query="",service="web"} 30
+muster_discover_list_age_seconds{query="tags=v2&warning=true",service="web"} 30
 # HELP muster_discover_registrations_healed_total Registrations of this process that were put back after the registry lost them or somebody altered them.
 # TYPE muster_discover_registrations_healed_total counter
 muster_discover_registrations_healed_total 1
