@@ -54,7 +54,7 @@ func Example() {
 	for _, s := range spans.Ended() {
 		for _, a := range s.Attributes() {
 			if a.Key == "muster.instance.id" || a.Key == "muster.attempt.cause" || a.Key == "http.response.status_code" {
-				fmt.Println(s.Name(), a.Key, a.Value.Emit())
+				fmt.Println(s.Name(), a.Key, a.Value.String())
 			}
 		}
 	}
