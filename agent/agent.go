@@ -164,18 +164,20 @@ func (a *Agent) listen() (doors listeners, err error) {
 		https = a.https.Server("h2", "http/1.1")
 	}
 	if doors, err = listen(c, https, newCrowd(a.logger)); err != nil {
-		return nil, fmt.Errorf("listen for the API: %w", err)
+		return nil, err
 	}
+	door := "dns"
 	err = listenDNS(c.DNSAddr, a.dns.Listen)
 	if c.DNSIfFree && errors.Is(err, syscall.EADDRINUSE) {
 		a.logger.Warn("DNS is not served: its address is in use", "at", c.DNSAddr)
 		err = nil
 	}
 	if err == nil && a.dot != nil {
+		door = "dns_tls"
 		err = listenDNS(c.DNSTLSAddr, func(address string) error { return a.dns.ListenTLS(address, a.dot.Server("dot")) })
 	}
 	if err != nil {
-		return nil, errors.Join(&DNSError{err}, doors.close(), a.dns.Close())
+		return nil, errors.Join(&DoorError{door, err}, doors.close(), a.dns.Close())
 	}
 	return doors, nil
 }
@@ -232,14 +234,6 @@ func (a *Agent) DNSAddrs() []string { return a.dns.Addrs() }
 
 // DNSTLSAddrs returns where DNS over TLS is served.
 func (a *Agent) DNSTLSAddrs() []string { return a.dns.TLSAddrs() }
-
-// DNSError is why an address of DNS cannot be listened on.
-type DNSError struct{ err error }
-
-func (e *DNSError) Error() string { return "listen for DNS: " + e.err.Error() }
-
-// Unwrap returns the error of package net.
-func (e *DNSError) Unwrap() error { return e.err }
 
 // Close releases the addresses of an agent that was never run.
 func (a *Agent) Close() error { return errors.Join(a.doors.close(), a.dns.Close(), a.kept.Close()) }

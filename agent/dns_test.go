@@ -18,7 +18,8 @@ import (
 func TestDNSAddressInUse(t *testing.T) {
 	config := quiet()
 	config.DNSAddr = agenttest.Start(t).DNSAddr
-	if _, err := agent.New(config); !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, new(*agent.DNSError)) {
+	var door *agent.DoorError
+	if _, err := agent.New(config); !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &door) || door.Door != "dns" {
 		t.Errorf("got %v, want that the address of DNS is in use", err)
 	}
 	config.DNSIfFree = true

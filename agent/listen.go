@@ -79,6 +79,19 @@ type listener struct {
 	scheme string
 }
 
+// DoorError is why an address cannot be listened on. Door is what is served
+// there, as the configuration's "ports" and "addresses" name it: http, https,
+// dns or dns_tls.
+type DoorError struct {
+	Door string
+	err  error
+}
+
+func (e *DoorError) Error() string { return "listen for " + e.Door + ": " + e.err.Error() }
+
+// Unwrap returns what the system said.
+func (e *DoorError) Unwrap() error { return e.err }
+
 // listen binds all addresses of the API, or none. Over HTTPS, https says how to
 // speak TLS with who connects.
 func listen(config Config, https *tls.Config, crowd *crowd) (bound listeners, err error) {
@@ -93,12 +106,12 @@ func listen(config Config, https *tls.Config, crowd *crowd) (bound listeners, er
 	}{{"http", config.HTTPAddr}, {"https", config.HTTPSAddr}} {
 		addresses, err := doors(side.addresses)
 		if err != nil {
-			return bound, err
+			return bound, &DoorError{side.scheme, err}
 		}
 		for _, a := range addresses {
 			l, err := config.UnixSockets.listen(a)
 			if err != nil {
-				return bound, err
+				return bound, &DoorError{side.scheme, err}
 			}
 			l = counted{l, crowd}
 			if side.scheme == "https" {

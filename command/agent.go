@@ -91,14 +91,18 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 // otherDoor says how to choose another address than one that is in use.
 func otherDoor(err error) string {
 	var bind *net.OpError
-	switch {
-	case errors.As(err, new(*agent.DNSError)):
-		return "port with -dns-port (-1 for none)"
-	case errors.As(err, &bind) && bind.Net == "unix":
+	if errors.As(err, &bind) && bind.Net == "unix" {
 		return "path for the socket (addresses.http or addresses.https), or end the program that listens there"
-	default:
-		return "port with -http-port"
 	}
+	var door *agent.DoorError
+	if !errors.As(err, &door) {
+		return "address"
+	}
+	option := "port with -" + strings.ReplaceAll(door.Door, "_", "-") + "-port"
+	if door.Door == "dns" {
+		option += " (-1 for none)"
+	}
+	return option
 }
 
 // here returns an address that can be called from this machine in place of one

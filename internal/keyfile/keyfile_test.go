@@ -103,6 +103,8 @@ func TestFaultsSayWhere(t *testing.T) {
 		{"an end too early", JSON, "{\n\"on\":", []string{"f.json:2: the file ends within a value"}},
 		{"more than one", JSON, "{}\n{}", []string{"f.json:2: there is more after the object"}},
 		{"no end of a block", HCL, "ports {\n  http = 1\n", []string{"f.hcl:3: object expected closing RBRACE got: EOF"}},
+		{"no value at the end", HCL, "on = true\nname =\n# none\n", []string{"f.hcl:2: name: the file ends before its value"}},
+		{"no value after a block", HCL, "ports { http = 1 }, on =", []string{"f.hcl:1: on: the file ends before its value"}},
 		{"a number too large", HCL, "many = 99999999999999999999", []string{"f.hcl:1: 99999999999999999999 is no number"}},
 		{"an unknown format", "yaml", "a: b", []string{`f.yaml: unknown format "yaml": want json or hcl`}},
 		{"too deep", JSON, strings.Repeat(`{"a":`, 200) + "1", []string{"f.json:1: more than 100 values lie in one another"}},

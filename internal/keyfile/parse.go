@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/hcl/ast"
 	"github.com/hashicorp/hcl/hcl/parser"
+	"github.com/hashicorp/hcl/hcl/scanner"
 	"github.com/hashicorp/hcl/hcl/token"
 )
 
@@ -155,6 +156,9 @@ func parseHCL(file string, text []byte) (node *Node, err error) {
 	if !ok {
 		return nil, fault(Place{File: file}, "want keys and values")
 	}
+	if err := r.unfinished(root, text); err != nil {
+		return nil, err
+	}
 	object, err := r.object(root, 0)
 	return &Node{Place: Place{file, 1}, Value: object}, err
 }
@@ -163,6 +167,36 @@ func parseHCL(file string, text []byte) (node *Node, err error) {
 type hclReader struct{ file string }
 
 func (r hclReader) place(pos token.Pos) Place { return Place{r.file, pos.Line} }
+
+// unfinished returns an error if there is more in the text than there is in its
+// tree: the parser passes over a key whose value is missing when the file ends
+// there.
+func (r hclReader) unfinished(root *ast.ObjectList, text []byte) error {
+	read := -1 // the last byte that is in the tree
+	if items := root.Items; len(items) > 0 {
+		read = lastOf(items[len(items)-1].Val).Offset
+	}
+	for words := scanner.New(text); ; {
+		switch word := words.Scan(); {
+		case word.Type == token.EOF:
+			return nil
+		case word.Type != token.COMMENT && word.Type != token.COMMA && word.Pos.Offset > read:
+			return fault(r.place(word.Pos), "%s: the file ends before its value", word.Text)
+		}
+	}
+}
+
+// lastOf returns where the last token of a value begins.
+func lastOf(value ast.Node) token.Pos {
+	switch value := value.(type) {
+	case *ast.ObjectType:
+		return value.Rbrace
+	case *ast.ListType:
+		return value.Rbrack
+	default:
+		return value.Pos()
+	}
+}
 
 func (r hclReader) object(list *ast.ObjectList, depth int) (Object, error) {
 	object := Object{}
