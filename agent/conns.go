@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"log/slog"
 	"net"
 	"sync"
@@ -34,8 +33,8 @@ type crowd struct {
 // DNS and files, as far as their number is known.
 func newCrowd(logger *slog.Logger) *crowd {
 	c := &crowd{logger: logger}
-	if files, err := host.OwnFiles(context.Background()); err == nil {
-		c.most = int64(files.Total - min(files.Total/4, 8192))
+	if most, err := host.MostFiles(); err == nil {
+		c.most = int64(most - min(most/4, 8192))
 	}
 	return c
 }

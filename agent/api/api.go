@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -105,7 +106,8 @@ type API struct {
 	room      room // for what large requests say
 	taking    *taking
 	faults    seldom
-	mux       *http.ServeMux
+	rooms     map[string]http.Handler // by the pattern of their path
+	mux       *http.ServeMux          // the ways to them
 
 	// open ends when the API closes. Requests do not descend from it: each
 	// would have a place in it, and all would wait for its lock.
@@ -124,7 +126,7 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 	a := &API{
 		store: store, local: local, sessions: sessions, events: &event.Log{}, telemetry: telemetry.New(store, local.Node(), config.Telemetry),
 		began: time.Now().UTC(), config: config, logger: config.Log.Logger("http"), answers: newAnswers(warming(local)), taking: newTaking(roomForAnswers),
-		mux: http.NewServeMux(),
+		rooms: map[string]http.Handler{},
 	}
 	a.telemetry.Gauge("consul.rpc.queries_blocking", func() float64 { return float64(a.waits.now.Load()) })
 	a.telemetry.Gauge("muster.queries_woken", func() float64 { return float64(a.waits.woken.Load()) })
@@ -136,17 +138,20 @@ func New(store *state.Store, local *local.Local, sessions *session.Keeper, confi
 	a.Adjust(config.Settings)
 	routes := a.routes()
 	for _, route := range routes {
-		a.mux.Handle(route.path, a.serve(route))
+		a.rooms[route.path] = a.serve(route)
 	}
 	a.leadBelow(routes)
 	for _, path := range unserved {
-		a.mux.HandleFunc(path, notServed)
+		a.rooms[path] = http.HandlerFunc(notServed)
 	}
 	for path, profile := range profiles {
-		a.mux.HandleFunc(path, a.debug(path, profile))
+		a.rooms[path] = a.debug(path, profile)
 	}
-	a.mux.Handle("/debug/pprof", http.RedirectHandler("/debug/pprof/", http.StatusMovedPermanently))
-	a.mux.HandleFunc("/", notFound)
+	a.rooms["/debug/pprof"] = http.RedirectHandler("/debug/pprof/", http.StatusMovedPermanently)
+	for _, path := range append(pages, "/") {
+		a.rooms[path] = http.HandlerFunc(notFound)
+	}
+	a.mux = waysTo(a.rooms)
 	return a
 }
 
@@ -157,9 +162,14 @@ func (a *API) Adjust(settings Settings) {
 	a.setLimits(settings.Limits)
 }
 
-// Handle serves a path beside those of the API, as http.ServeMux takes it. It is
-// to be called before the first request.
-func (a *API) Handle(path string, handler http.Handler) { a.mux.Handle(path, handler) }
+// Handle serves a path beside those of the API: "/{$}", "/ui" or "/ui/", as
+// http.ServeMux takes it. It is to be called before the first request.
+func (a *API) Handle(path string, handler http.Handler) {
+	if !slices.Contains(pages, path) {
+		panic("api: no place for a page at " + path)
+	}
+	a.rooms[path] = handler
+}
 
 // Close answers every read that waits, or comes to wait, and ends every stream.
 // Whoever stops the server calls it first. It may be called more than once.

@@ -1,6 +1,9 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // Endpoint is a path of the API, as http.ServeMux takes it, and the methods
 // that it has.
@@ -21,13 +24,30 @@ func Endpoints() []Endpoint {
 // allowed returns the methods that a route has.
 func (r route) allowed() []string {
 	var methods []string
-	for _, m := range []struct {
-		name   string
-		handle handler
-	}{{http.MethodGet, r.get}, {http.MethodPost, r.post}, {http.MethodPut, r.put}, {http.MethodDelete, r.del}} {
-		if m.handle != nil {
-			methods = append(methods, m.name)
-		}
+	for _, o := range r.deeds() {
+		methods = append(methods, o.method)
 	}
 	return methods
+}
+
+// deed is what a route does for one method.
+type deed struct {
+	method string
+	handle handler
+	cost   cost
+	work   work
+}
+
+// deeds returns those of a route.
+func (r route) deeds() []deed {
+	var all []deed
+	for _, o := range []deed{
+		{method: http.MethodGet, handle: r.get}, {method: http.MethodPost, handle: r.post}, {method: http.MethodPut, handle: r.put}, {method: http.MethodDelete, handle: r.del},
+	} {
+		if o.handle != nil {
+			o.cost, o.work = costOf(o.method, r.path), workOf(o.method, r.path)
+			all = append(all, o)
+		}
+	}
+	return slices.Clip(all)
 }

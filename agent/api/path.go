@@ -28,7 +28,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		redirect(w, r, clean)
 		return
 	}
-	a.mux.ServeHTTP(w, r)
+	a.mux.ServeHTTP(&visit{w, a.rooms}, r)
 }
 
 // leadsAway reports whether a path is that of a key with "." or ".." for an
@@ -80,7 +80,7 @@ func (a *API) leadBelow(routes []route) {
 		below, _, named := strings.Cut(route.path, "{")
 		if base := strings.TrimSuffix(below, "/"); named && !served[base] {
 			served[base] = true
-			a.mux.HandleFunc(base, func(w http.ResponseWriter, r *http.Request) { redirect(w, r, below) })
+			a.rooms[base] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { redirect(w, r, below) })
 		}
 	}
 }

@@ -8,11 +8,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/realjf/muster/agent/state"
-	"github.com/realjf/muster/agent/telemetry"
 )
 
 // reply is an answer that is more than a JSON value.
@@ -40,25 +41,14 @@ var (
 // serve returns the handler of a route: it picks the method's, and writes
 // what that returns.
 func (a *API) serve(route route) http.Handler {
-	methods := map[string]handler{
-		http.MethodGet: route.get, http.MethodPost: route.post, http.MethodPut: route.put, http.MethodDelete: route.del,
-	}
-	allow, costs, works := http.MethodOptions, map[string]cost{}, map[string]work{}
-	for _, method := range route.allowed() {
-		allow += "," + method
-		costs[method], works[method] = costOf(method, route.path), workOf(method, route.path)
-	}
-	series := map[string]*telemetry.Series{}
-	for _, method := range counted {
-		series[method] = a.telemetry.Series("consul.api.http", map[string]string{"method": method, "path": seriesPath(route.path)})
-	}
+	allow := strings.Join(append([]string{http.MethodOptions}, route.allowed()...), ",")
+	deeds := route.deeds()
+	series := &series{telemetry: a.telemetry, path: seriesPath(route.path)}
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		defer func() {
-			if seen := series[r.Method]; seen != nil {
-				seen.Since(began)
-			}
+			series.since(r.Method, began)
 			a.logFinished(r, began)
 		}()
 		header := w.Header()
@@ -77,15 +67,16 @@ func (a *API) serve(route route) http.Handler {
 			w.WriteHeader(http.StatusInternalServerError) // and no word, as from Consul
 			return
 		}
-		handle := methods[r.Method]
-		if handle == nil {
+		at := slices.IndexFunc(deeds, func(o deed) bool { return o.method == r.Method })
+		if at < 0 {
 			header.Set("Allow", allow)
 			if r.Method != http.MethodOptions {
 				a.writeError(w, r, &failure{http.StatusMethodNotAllowed, "method " + r.Method + " not allowed"})
 			}
 			return
 		}
-		if err := a.refused(r, settings, route, costs[r.Method]); err != nil {
+		deed := &deeds[at]
+		if err := a.refused(r, settings, route, deed.cost); err != nil {
 			a.writeError(w, r, err)
 			return
 		}
@@ -96,13 +87,13 @@ func (a *API) serve(route route) http.Handler {
 			return
 		}
 		defer r.Body.Close()
-		mine, err := a.desk.begin(r.Context(), works[r.Method], size, began)
+		mine, err := a.desk.begin(r.Context(), deed.work, size, began)
 		if err != nil {
 			a.writeError(w, r, err)
 			return
 		}
 		defer mine.give() // though a handler panics
-		answer, err := handle(r)
+		answer, err := deed.handle(r)
 		if err == nil {
 			answer, err = a.made(r, answer, began, &mine)
 		}
@@ -126,12 +117,6 @@ func (a *API) refused(r *http.Request, settings *Settings, route route, c cost) 
 		return err
 	}
 	return a.admit(r, c, route.path)
-}
-
-// counted are the methods that are told apart in the metrics, whether a route
-// allows them or not. Others are a client's own.
-var counted = []string{
-	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodPatch, http.MethodOptions,
 }
 
 // logFinished tells those who debug of a request, without the secret in it.

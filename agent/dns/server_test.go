@@ -3,6 +3,7 @@ package dns_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"syscall"
@@ -106,6 +107,36 @@ func TestServes(t *testing.T) {
 	if got := ask(t, "udp", at, question("example.org.", miekg.TypeA)); got.Rcode != miekg.RcodeRefused || got.Authoritative {
 		t.Errorf("elsewhere: got %v", got)
 	}
+}
+
+// TestLargeQuestion: readers have room for usual questions at first. One that
+// has none is lost, and answered when it is asked again, by whichever reader.
+func TestLargeQuestion(t *testing.T) {
+	_, at := serve(t, holding(t, instances(3)), dns.Defaults())
+	large := question("web.service.consul.", miekg.TypeA).SetEdns0(4096, false)
+	large.IsEdns0().Option = append(large.IsEdns0().Option, &miekg.EDNS0_PADDING{Padding: make([]byte, 10_000)})
+	packed, err := large.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("udp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answer := make([]byte, 4096)
+	for range 100 {
+		if _, err := conn.Write(packed); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = conn.Read(answer); err == nil {
+			return
+		}
+	}
+	t.Errorf("a question of %d bytes was never answered: %v", len(packed), err)
 }
 
 // TestSeesChanges: what is kept holds no longer than what it is about.

@@ -10,11 +10,16 @@ import (
 	"time"
 )
 
-// mostDatagram is how large a datagram can be.
-const mostDatagram = 1 << 16
+// A datagram can be as large as mostDatagram, and a question hardly ever is
+// larger than usualDatagram.
+const (
+	usualDatagram = 4 << 10
+	mostDatagram  = 1 << 16
+)
 
 // serveUDP answers datagrams until ctx ends, with as many readers as there are
-// processors: one answers at once what it read, and reads again.
+// processors: one answers at once what it read, and reads again. Until the first
+// datagram there is one reader, for many a registry is never asked.
 func (s *Server) serveUDP(ctx, patience context.Context, conn *net.UDPConn) error {
 	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })() // ends every read
 	_ = conn.SetReadBuffer(1 << 20)                                                      // as much as the system allows
@@ -24,24 +29,32 @@ func (s *Server) serveUDP(ctx, patience context.Context, conn *net.UDPConn) erro
 	}
 	var readers, waiters sync.WaitGroup
 	errs := make(chan error, runtime.GOMAXPROCS(0))
-	for range cap(errs) {
+	var asked func()
+	begin := func() {
 		readers.Go(func() { // ends with ctx; awaited below
-			errs <- s.readUDP(ctx, patience, conn, source, &waiters)
+			errs <- s.readUDP(ctx, patience, conn, source, &waiters, asked)
 		})
 	}
+	asked = sync.OnceFunc(func() {
+		for range cap(errs) - 1 {
+			begin()
+		}
+	})
+	begin()
 	readers.Wait()
 	waiters.Wait() // they end with patience
-	for range cap(errs) {
-		err = errors.Join(err, <-errs)
+	close(errs)
+	for one := range errs {
+		err = errors.Join(err, one)
 	}
 	return err
 }
 
-// readUDP answers datagrams until ctx ends. Those whose answer waits for others
-// are answered aside.
-func (s *Server) readUDP(ctx, patience context.Context, conn *net.UDPConn, source bool, waiters *sync.WaitGroup) error {
+// readUDP answers datagrams until ctx ends, and says when it is asked. Those
+// whose answer waits for others are answered aside.
+func (s *Server) readUDP(ctx, patience context.Context, conn *net.UDPConn, source bool, waiters *sync.WaitGroup, asked func()) error {
 	var w writer
-	buffer := make([]byte, mostDatagram)
+	buffer := make([]byte, usualDatagram)
 	var control []byte
 	if source {
 		control = make([]byte, controlSize)
@@ -55,7 +68,11 @@ func (s *Server) readUDP(ctx, patience context.Context, conn *net.UDPConn, sourc
 			return err
 		case err != nil:
 			continue // it is about one datagram
+		case n == len(buffer) && n < mostDatagram: // it is cut
+			buffer = make([]byte, mostDatagram)
+			continue // who asked will ask again
 		}
+		asked()
 		by := caller{from: from.Addr().Unmap()}
 		answer, err := s.reply(ctx, &w, buffer[:n], by)
 		if errors.Is(err, errBlocks) {

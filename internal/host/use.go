@@ -94,6 +94,10 @@ func OpenFiles(context.Context) (Use, error) { return openFiles() }
 // them, and how many it may have: [ErrUnknown] where the system does not say.
 func OwnFiles(context.Context) (Use, error) { return ownFiles() }
 
+// MostFiles returns how many files this process may have open: [ErrUnknown] where
+// the system does not say. Unlike [OwnFiles] it counts none, and is quick.
+func MostFiles() (uint64, error) { return mostFiles() }
+
 // ClockError returns by how much the clock may be wrong at most, as the system
 // reckons: [ErrUnknown] where nothing sets it by a better one, or the system
 // does not say.

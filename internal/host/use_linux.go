@@ -27,11 +27,16 @@ func ownFiles() (Use, error) {
 	if err != nil {
 		return Use{}, err
 	}
+	most, err := mostFiles()
+	return Use{uint64(len(files)) - 1, most}, err // but for that folder
+}
+
+func mostFiles() (uint64, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return Use{}, fmt.Errorf("getrlimit: %w", err)
+		return 0, fmt.Errorf("getrlimit: %w", err)
 	}
-	return Use{uint64(len(files)) - 1, limit.Cur}, nil // but for that folder
+	return limit.Cur, nil
 }
 
 // unsynchronized is STA_UNSYNC of adjtimex(2).

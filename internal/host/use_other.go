@@ -10,4 +10,6 @@ func openFiles() (Use, error) { return Use{}, unknown(notLinux) }
 
 func ownFiles() (Use, error) { return Use{}, unknown(notLinux) }
 
+func mostFiles() (uint64, error) { return 0, unknown(notLinux) }
+
 func clockError() (time.Duration, error) { return 0, unknown(notLinux) }
