@@ -141,6 +141,9 @@ func New(config Config) (_ *Agent, err error) {
 	a := &Agent{logger: logger, store: store, kept: kept, api: v1, local: announced, sessions: sessions,
 		limit: connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: config.MaxConnsPerClient}),
 		door:  &door{rooms: guard}, guard: guard, left: left, config: config}
+	if config.Front != nil {
+		a.door.rooms = config.Front(guard)
+	}
 	a.door.headers.Store(headers(config))
 	if err := a.takeCredentials(); err != nil {
 		return nil, err

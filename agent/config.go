@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"strings"
@@ -26,6 +28,12 @@ type Config struct {
 	// an IP address; anything but a loopback address lets other machines read
 	// and write the registry. Empty is none.
 	HTTPAddr string
+	// Listeners are what the API listens on beside HTTPAddr, over HTTP: bound by
+	// the caller, and closed by the agent. They may be of any network.
+	Listeners []net.Listener
+	// Front puts something before all rooms that speak HTTP: it is given their
+	// handler and returns the one that is asked in its place. Nil puts nothing.
+	Front func(rooms http.Handler) http.Handler
 	// HTTPSAddr is the same for the API over TLS, for which TLS says how.
 	HTTPSAddr string
 	// TLS has the files of the certificate, and of those who sign the clients'.

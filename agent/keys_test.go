@@ -9,7 +9,7 @@ import (
 // TestEverySettingHasItsKeys: whoever is told of a setting can find it in the
 // files. What no key sets, or definitions set, has none.
 func TestEverySettingHasItsKeys(t *testing.T) {
-	none := []string{"Services", "Checks", "ConfigEntries", "Logger", "Reload", "Stay", "DNSIfFree", "Version"}
+	none := []string{"Services", "Checks", "ConfigEntries", "Logger", "Reload", "Listeners", "Front", "Stay", "DNSIfFree", "Version"}
 	reloaded := []string{"ResponseHeaders", "BlockEndpoints", "AllowWriteFrom", "DiscoveryMaxStale", "EnableDebug", "DefaultWait", "LongestWait",
 		"RemoteScripts", "LocalScripts", "DiscardCheckOutput"}
 	fields := reflect.TypeFor[Config]()

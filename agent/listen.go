@@ -92,7 +92,8 @@ func (e *DoorError) Error() string { return "listen for " + e.Door + ": " + e.er
 // Unwrap returns what the system said.
 func (e *DoorError) Unwrap() error { return e.err }
 
-// listen binds all addresses of the API, or none. Over HTTPS, https says how to
+// listen binds all addresses of the API, or none; what is bound already comes
+// first. Over HTTPS, https says how to
 // speak TLS with who connects.
 func listen(config Config, https *tls.Config, crowd *crowd) (bound listeners, err error) {
 	defer func() {
@@ -100,6 +101,9 @@ func listen(config Config, https *tls.Config, crowd *crowd) (bound listeners, er
 			err = errors.Join(err, bound.close())
 		}
 	}()
+	for _, l := range config.Listeners {
+		bound = append(bound, listener{counted{l, crowd}, "http"})
+	}
 	for _, side := range []struct {
 		scheme    string
 		addresses string

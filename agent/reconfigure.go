@@ -157,7 +157,7 @@ func (c Config) fixed(next Config) []string {
 	now, then := reflect.ValueOf(c.with(next)), reflect.ValueOf(next)
 	for i := range now.NumField() {
 		switch name := now.Type().Field(i).Name; name {
-		case "Logger", "Reload", "TLS", "DNSTLS", "Version": // not settings, or not to be compared
+		case "Logger", "Reload", "Listeners", "Front", "TLS", "DNSTLS", "Version": // not settings, or not to be compared
 		default:
 			if !reflect.DeepEqual(now.Field(i).Interface(), then.Field(i).Interface()) {
 				names = append(names, called(name))
