@@ -93,8 +93,7 @@ func (e *DoorError) Error() string { return "listen for " + e.Door + ": " + e.er
 func (e *DoorError) Unwrap() error { return e.err }
 
 // listen binds all addresses of the API, or none; what is bound already comes
-// first. Over HTTPS, https says how to
-// speak TLS with who connects.
+// first. Over HTTPS, https says how to speak TLS with who connects.
 func listen(config Config, https *tls.Config, crowd *crowd) (bound listeners, err error) {
 	defer func() {
 		if err != nil {
