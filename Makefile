@@ -3,7 +3,7 @@ TOOL := go tool -modfile .ci/tools.mod
 KILLS := 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz vuln kills restarts overload soak consul conformance bench bench-peers ci
+.PHONY: help build test race lint fuzz vuln kills restarts rolling overload soak consul conformance bench bench-peers ci
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -57,6 +57,9 @@ bench: consul ## measure against Consul, write docs/benchmarks.md
 
 bench-peers: ## measure choosing an instance against other libraries, write docs/benchmarks.md
 	go -C test/peers run . -document ../../docs/benchmarks.md
+
+rolling: ## restart 20 instances one after the other under 2,000 requests a second
+	go test -count=1 -timeout 10m -v -run 'TestBusyMuster/all_are_restarted' ./test -rolling-instances 20 -rolling-rate 2000
 
 overload: ## ask a registry for ten times what it can do for a minute, with figures
 	go test ./test -v -timeout 10m -run 'TestOverload' -overload 60s

@@ -18,6 +18,7 @@ type story struct {
 // is a function and a line here.
 var stories = []story{
 	{name: "nobody waits for one that leaves", tell: leaveUnderLoad, busy: true},
+	{name: "all are restarted one after the other", tell: rollingRestart, busy: true},
 	{name: "many ask while instances come and go", tell: comeAndGo, busy: true},
 	{name: "two find each other", tell: twoFindEachOther},
 	{name: "one is killed", tell: oneIsKilled},

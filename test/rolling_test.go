@@ -1,0 +1,148 @@
+package test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	consul "github.com/hashicorp/consul/api"
+
+	library "github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/httpdiscover"
+)
+
+// The sizes of rollingRestart; "make rolling" has full ones.
+var (
+	rollingInstances = flag.Int("rolling-instances", 5, "how many instances are restarted one after the other")
+	rollingRate      = flag.Int("rolling-rate", 100, "how many requests a second are sent meanwhile")
+)
+
+// rollingRestart: all instances are restarted one after the other, each a
+// process of its own, while requests come at a steady rate, however long they
+// take. No caller sees a failure.
+func rollingRestart(s *scene) {
+	instances := make([]*service, *rollingInstances)
+	for n := range instances {
+		// Checked so rarely that no check takes it out before it says so itself.
+		instances[n] = s.launch(append(s.registryFlags(), "-check.interval", "1m")...)
+	}
+	for _, v := range instances {
+		s.ready(v)
+	}
+	l := s.load(len(instances))
+	began := time.Now()
+	var stops []time.Duration
+	for n, old := range instances {
+		asked := time.Now()
+		if err := old.Signal(syscall.SIGTERM); err != nil {
+			s.Fatal(err)
+		}
+		s.left(old)
+		stops = append(stops, time.Since(asked))
+		instances[n] = s.launch(append(s.registryFlags(), "-check.interval", "1m")...)
+		s.ready(instances[n])
+	}
+	took := time.Since(began)
+	l.end()
+	slices.Sort(stops)
+	s.Logf("%d instances restarted in %s: %d requests, %.0f a second; callers saw %d failures; first attempts: %d failed, %d of them unsent; attempts at all: %d; stops: median %s, slowest %s",
+		len(stops), took.Round(time.Millisecond), l.asked.Load(), float64(l.asked.Load())/took.Seconds(), l.failed.Load(), l.first.Load(), l.unsent.Load(), l.attempts.Load(),
+		stops[len(stops)/2].Round(time.Millisecond), stops[len(stops)-1].Round(time.Millisecond))
+	if l.failed.Load() > 0 {
+		s.Errorf("%d of %d requests failed, want none; the first: %v", l.failed.Load(), l.asked.Load(), *l.why.Load())
+	}
+}
+
+// load is requests that come at a steady rate through the library's transport.
+type load struct {
+	asked, failed atomic.Int64 // requests, as their callers see them
+	attempts      atomic.Int64
+	first, unsent atomic.Int64          // first attempts that failed, and those of them that no instance saw
+	why           atomic.Pointer[error] // the first failure
+	end           func()                // sends no more, and waits for all answers
+}
+
+// load begins to send requests, once so many instances are known.
+func (s *scene) load(instances int) *load {
+	s.Helper()
+	client, err := consul.NewClient(&consul.Config{Address: s.registry.Address()})
+	if err != nil {
+		s.Fatal(err)
+	}
+	l := &load{}
+	cache := library.NewCache(library.NewConsul(client, library.ConsulConfig{}), library.CacheConfig{})
+	transport := httpdiscover.New(cache, httpdiscover.Config{Observe: l.observe})
+	s.eventually(startLimit, "all are known", func(ctx context.Context) error {
+		known, err := cache.Get(ctx, library.Query{Service: serviceName})
+		if err == nil && len(known.Instances) != instances {
+			err = fmt.Errorf("%d instances are known", len(known.Instances))
+		}
+		return err
+	})
+	ctx, stop := context.WithCancel(s.Context())
+	var running sync.WaitGroup
+	running.Go(func() { // ends with stop; awaited in end
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for began, sent := time.Now(), 0; ; {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			for due := int(time.Since(began).Seconds() * float64(*rollingRate)); sent < due; sent++ {
+				running.Go(func() { l.ask(&http.Client{Transport: transport}) }) // ends with its answer; awaited in end
+			}
+		}
+	})
+	l.end = sync.OnceFunc(func() {
+		stop()
+		running.Wait()
+		if err := errors.Join(transport.Close(), cache.Close()); err != nil {
+			s.Error(err)
+		}
+	})
+	s.Cleanup(l.end)
+	return l
+}
+
+// observe counts attempts.
+func (l *load) observe(a httpdiscover.Attempt) {
+	l.attempts.Add(1)
+	if a.Number == 1 && a.Failed {
+		l.first.Add(1)
+		if errors.Is(a.Err, syscall.ECONNREFUSED) {
+			l.unsent.Add(1)
+		}
+	}
+}
+
+// ask sends one request and counts what became of it.
+func (l *load) ask(client *http.Client) {
+	l.asked.Add(1)
+	if err := hello(client); err != nil {
+		l.failed.Add(1)
+		l.why.CompareAndSwap(nil, &err)
+	}
+}
+
+func hello(client *http.Client) error {
+	response, err := client.Get("http://" + serviceName + "/say-hello")
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", response.StatusCode, body)
+	}
+	return err
+}
