@@ -10,6 +10,18 @@ import (
 // withdrew may stop serving then. It goes on over failed attempts. The error
 // wraps ErrInvalid, or ctx's error when ctx ends first.
 func AwaitAbsence(ctx context.Context, src Source, q Query, id string) error {
+	return awaitAnswer(ctx, src, q, id, func(s Snapshot) bool { return !s.has(id) })
+}
+
+// awaitPause is AwaitAbsence for an instance in maintenance: it is still seen, and
+// not among the healthy ones.
+func awaitPause(ctx context.Context, src Source, q Query, id string) error {
+	return awaitAnswer(ctx, src, q, id, func(s Snapshot) bool { return !contains(s.Instances, Instance{ID: id}) })
+}
+
+// awaitAnswer returns when a reader of src has an answer to q without id, as
+// without says.
+func awaitAnswer(ctx context.Context, src Source, q Query, id string, without func(Snapshot) bool) error {
 	if err := q.Validate(); err != nil {
 		return fmt.Errorf("await absence of %q: %w", id, err)
 	}
@@ -18,7 +30,7 @@ func AwaitAbsence(ctx context.Context, src Source, q Query, id string) error {
 	for {
 		changed := w.Changed()
 		s, ok := w.Snapshot()
-		if ok && !s.has(id) {
+		if ok && without(s) {
 			return nil
 		}
 		select {

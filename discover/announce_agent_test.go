@@ -47,6 +47,71 @@ func TestVerdictOnAnAgent(t *testing.T) {
 	verdict(t, agenttest.Start(t).Client(), 300*time.Millisecond)
 }
 
+func TestLostCheckOnAnAgent(t *testing.T) {
+	client := agenttest.Start(t).Client()
+	for _, id := range []string{`web "1"`, "web `\\\""} {
+		lostCheck(t, client, id)
+	}
+}
+
+// lostCheck is a registration whose check somebody takes away, and nothing else:
+// while it serves, and while it is in maintenance.
+func lostCheck(t *testing.T, client *api.Client, id string) {
+	consul := discover.NewConsul(client, discover.ConsulConfig{Wait: 100 * time.Millisecond})
+	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	defer watcher.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	healed := make(chan error, 10)
+	r := discover.NewRegistrar(consul, discover.Registration{
+		ID: id, Service: "web", Check: discover.HealthCheck{TCP: listener.Addr().String(), Interval: 50 * time.Millisecond},
+	}, discover.RegistrarConfig{OnHeal: func(cause error) { healed <- cause }})
+	if err := r.Pause(t.Context(), "early"); !errors.Is(err, discover.ErrNotRegistered) {
+		t.Errorf("pause before the announcement: got error %v", err)
+	}
+	if err := r.Announce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	takeCheck := func() {
+		t.Helper()
+		if err := consul.Examine(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Agent().CheckDeregister("service:" + id); err != nil {
+			t.Fatal(err)
+		}
+		if cause := <-healed; !errors.Is(cause, discover.ErrNotRegistered) {
+			t.Errorf("healed because of %v", cause)
+		}
+		if err := consul.Examine(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+	takeCheck()
+	awaitStatus(t, watcher, id, discover.Passing)
+	if err := r.Pause(t.Context(), "being mended"); err != nil {
+		t.Fatal(err)
+	}
+	if reason := awaitStatus(t, watcher, id, discover.Maintenance); !strings.Contains(reason, "being mended") {
+		t.Errorf("in maintenance because of %q", reason)
+	}
+	takeCheck()
+	if held, err := consul.Inspect(t.Context(), id); err != nil || held.Status != discover.Maintenance {
+		t.Errorf("put back, it is %s, %v; want it in maintenance still", held.Status, err)
+	}
+	if err := r.Withdraw(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{consul.Examine(t.Context(), id), consul.Maintain(t.Context(), id, "late")} {
+		if !errors.Is(err, discover.ErrNotRegistered) {
+			t.Errorf("after the end: got error %v", err)
+		}
+	}
+}
+
 // heartbeats is health of one's own on a real registry: told, changed, healed,
 // killed.
 func heartbeats(t *testing.T, client *api.Client) {

@@ -44,4 +44,8 @@ func TestHeartbeatsOnConsul(t *testing.T) { heartbeats(t, realConsul(t)) }
 
 func TestIDThatIsTakenOnConsul(t *testing.T) { takenID(t, realConsul(t)) }
 
+func TestLostCheckOnConsul(t *testing.T) { lostCheck(t, realConsul(t), `web "1"`) }
+
+func TestMaintenanceOnConsul(t *testing.T) { maintenance(t, realConsul(t)) }
+
 func TestVerdictOnConsul(t *testing.T) { verdict(t, realConsul(t), 5*time.Second) }

@@ -16,8 +16,10 @@ import (
 )
 
 var (
-	_ Reporter  = (*Consul)(nil)
-	_ Inspector = (*Consul)(nil)
+	_ Reporter   = (*Consul)(nil)
+	_ Inspector  = (*Consul)(nil)
+	_ Examiner   = (*Consul)(nil)
+	_ Maintainer = (*Consul)(nil)
 )
 
 // Register announces r to the agent, as [Registry] says. The instance starts
@@ -55,8 +57,7 @@ func (c *Consul) Deregister(ctx context.Context, id string) error {
 }
 
 // Await watches the agent's definition of id, as [Registry] says. The hash
-// covers the service and neither its checks nor its health: checks that
-// somebody took away are not noticed.
+// covers the service and neither its checks nor its health; see Examine.
 func (c *Consul) Await(ctx context.Context, id, hash string) (string, error) {
 	if err := validName("service id", id); err != nil {
 		return "", fmt.Errorf("await: %w", err)
@@ -87,7 +88,7 @@ func (c *Consul) Report(ctx context.Context, id string, status Status, text stri
 		return fmt.Errorf("report: %w", err)
 	}
 	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
-		return c.client.Agent().UpdateTTLOpts("service:"+id, text, string(status), options)
+		return c.client.Agent().UpdateTTLOpts(checkID(id), text, string(status), options)
 	})
 	if isNotFound(err) || isNoTTL(err) {
 		return fmt.Errorf("report on %q: its check: %w", id, ErrNotRegistered)
@@ -136,6 +137,49 @@ func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
 		node.Node = found.Checks[0].Node
 	}
 	return instanceOf(&api.ServiceEntry{Node: &node, Service: found.Service, Checks: found.Checks}), nil
+}
+
+// Examine asks the agent for the check of id, as [Examiner] says.
+func (c *Consul) Examine(ctx context.Context, id string) error {
+	if err := validName("service id", id); err != nil {
+		return fmt.Errorf("examine: %w", err)
+	}
+	filter := "CheckID == `" + checkID(id) + "`"
+	if strings.Contains(id, "`") { // there is no other way to write it
+		filter = ""
+	}
+	var checks map[string]*api.AgentCheck
+	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) (err error) {
+		checks, err = c.client.Agent().ChecksWithFilterOpts(filter, options)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("examine %q: %w", id, err)
+	}
+	if checks[checkID(id)] == nil {
+		return fmt.Errorf("examine %q: its check: %w", id, ErrNotRegistered)
+	}
+	return nil
+}
+
+// checkID is what an agent calls the one check of a registration.
+func checkID(id string) string { return "service:" + id }
+
+// Maintain has the agent put id into maintenance, as [Maintainer] says.
+func (c *Consul) Maintain(ctx context.Context, id, reason string) error {
+	if err := validName("service id", id); err != nil {
+		return fmt.Errorf("maintain: %w", err)
+	}
+	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
+		return c.client.Agent().EnableServiceMaintenanceOpts(id, reason, options)
+	})
+	if isNotFound(err) {
+		return fmt.Errorf("maintain %q: %w", id, ErrNotRegistered)
+	}
+	if err != nil {
+		return fmt.Errorf("maintain %q: %w", id, err)
+	}
+	return nil
 }
 
 // AgentAddress returns the address under which the agent is known to others.

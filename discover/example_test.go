@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+	"google.golang.org/grpc"
 
 	"github.com/realjf/muster/discover"
 )
@@ -150,6 +151,36 @@ func ExampleRun() {
 
 	server := &http.Server{Handler: http.NotFoundHandler()}
 	if err := discover.Run(ctx, registrar, server, listener, discover.RunConfig{Source: consul}); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// A process that serves HTTP and gRPC, each with a registration of its own. When
+// it leaves, others see both in maintenance until they have drained.
+func ExampleRunAll() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	client, err := api.NewClient(api.DefaultConfig())
+	if err != nil {
+		log.Fatal(err)
+	}
+	consul := discover.NewConsul(client, discover.ConsulConfig{})
+	part := func(service string, server discover.Server) discover.Part {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			log.Fatal(err)
+		}
+		registrar := discover.NewRegistrar(consul, discover.Registration{
+			ID: service + "-1", Service: service, Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
+			Check: discover.HealthCheck{TCP: listener.Addr().String()},
+		}, discover.RegistrarConfig{})
+		return discover.Part{Server: server, Listener: listener, Registrar: registrar}
+	}
+	err = discover.RunAll(ctx, []discover.Part{
+		part("web", &http.Server{Handler: http.NotFoundHandler()}),
+		part("web-grpc", discover.Graceful(grpc.NewServer())),
+	}, discover.RunConfig{Source: consul, Maintenance: "leaving"})
+	if err != nil {
 		log.Fatal(err)
 	}
 }

@@ -98,7 +98,16 @@ func (r *Registrar) compare(ctx context.Context, k *keeper) error {
 	if k.hash != "" && hash != k.hash {
 		return ErrAltered
 	}
+	first := k.hash == ""
 	k.hash = hash
+	if r.examiner == nil || first || !r.hasCheck() {
+		return nil
+	}
+	// The hash does not cover the check. Who may not ask for it, or got no answer,
+	// knows nothing of it.
+	if err := r.examiner.Examine(ctx, r.registration.ID); errors.Is(err, ErrNotRegistered) {
+		return err
+	}
 	return nil
 }
 
@@ -157,6 +166,10 @@ func (r *Registrar) heal(ctx context.Context, k *keeper, cause error) error {
 		return err
 	}
 	r.nudge.forget() // what the heartbeats missed is there again
+	if err := r.pauseAgain(context.WithoutCancel(ctx)); err != nil {
+		r.nudge.give(fmt.Errorf("its maintenance: %w", ErrNotRegistered)) // so that all of it is done anew
+		return err
+	}
 	r.healed.Add(1)
 	r.stand.become(Registered, nil)
 	r.Refresh()

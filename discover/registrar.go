@@ -48,7 +48,8 @@ type RegistrarConfig struct {
 // Registrar announces an instance, keeps the announcement true and withdraws
 // it. A registration is a wish rather than a call: the registrar watches what
 // the registry holds, and puts it back when the registry lost it, when
-// somebody deregistered it and when somebody altered it.
+// somebody deregistered it and when somebody altered it; when it lost only the
+// check of it, within the wait time of a question, or a heartbeat.
 //
 // An id belongs to one living process. Announce refuses an id that another
 // living one has announced with a Registrar, and takes over that of a dead one: of
@@ -66,6 +67,7 @@ type Registrar struct {
 	registry     Registry
 	reporter     Reporter  // the registry, if it takes reports
 	inspector    Inspector // the registry, if it can be asked
+	examiner     Examiner  // the registry, if it tells of checks
 	registration Registration
 	owner        string
 	logger       *slog.Logger
@@ -77,6 +79,7 @@ type Registrar struct {
 	stand  stand
 	healed atomic.Uint64
 	felt   atomic.Pointer[feeling] // the latest, for a registration that is put back
+	paused atomic.Pointer[string]  // why the instance is in maintenance; nil while it is not
 	poke   chan struct{}           // a heartbeat is due at once
 	nudge  nudge                   // the registry lost our check
 
@@ -87,10 +90,12 @@ type Registrar struct {
 
 // NewRegistrar returns a registrar of r in reg. Nothing is sent before
 // Announce. What it can do depends on reg: heartbeats need a [Reporter], and to
-// tell whose an id is, or what a check found, needs an [Inspector].
+// tell whose an id is, or what a check found, needs an [Inspector]; that a check was
+// lost is seen of an [Examiner], and [Registrar.Pause] needs a [Maintainer].
 func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar {
 	reporter, _ := reg.(Reporter)
 	inspector, _ := reg.(Inspector)
+	examiner, _ := reg.(Examiner)
 	if len(r.Check.kinds()) == 0 && reporter != nil {
 		r.Check.TTL = DefaultTTL
 	}
@@ -102,6 +107,7 @@ func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar 
 		registry:     reg,
 		reporter:     reporter,
 		inspector:    inspector,
+		examiner:     examiner,
 		registration: r,
 		owner:        owner,
 		logger:       loggerOrSilence(cfg.Logger).With("id", r.ID),
@@ -155,7 +161,7 @@ func (r *Registrar) announce(ctx context.Context) error {
 		r.felt.Store(&felt)
 		first = r.wish()
 	}
-	judged := r.verdict > 0 && r.inspector != nil && len(first.Check.kinds()) > 0 && !first.Check.Unchecked
+	judged := r.verdict > 0 && r.inspector != nil && r.hasCheck()
 	if judged && r.checked() {
 		first.Check.Status = Critical // until a check has looked
 	}
@@ -227,7 +233,15 @@ func (r *Registrar) wish() Registration {
 	if felt := r.felt.Load(); felt != nil && wish.Check.TTL > 0 {
 		wish.Check.Status = felt.status
 	}
+	if r.paused.Load() != nil && r.hasCheck() {
+		wish.Check.Status = Critical // until it is in maintenance again
+	}
 	return wish
+}
+
+// hasCheck reports whether the registration is looked at, or told of.
+func (r *Registrar) hasCheck() bool {
+	return len(r.registration.Check.kinds()) > 0 && !r.registration.Check.Unchecked
 }
 
 // Withdraw ends the keeping, waits for it and deregisters the instance, again
@@ -247,6 +261,7 @@ func (r *Registrar) Withdraw(ctx context.Context) error {
 		r.stop = nil
 	}
 	r.stand.become(Leaving, nil)
+	r.paused.Store(nil)
 	if err := r.withdraw(ctx); err != nil {
 		r.stand.suffer(err)
 		return fmt.Errorf("withdraw %q: %w", r.registration.ID, err)

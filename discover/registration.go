@@ -62,6 +62,23 @@ type Inspector interface {
 	Inspect(ctx context.Context, id string) (Instance, error)
 }
 
+// Examiner is a [Registry] that tells whether it still looks at an instance, so
+// that a [Registrar] notices when it lost the check and nothing else.
+type Examiner interface {
+	// Examine returns nil if the registry has the check that id was registered
+	// with. The error wraps ErrNotRegistered when it does not.
+	Examine(ctx context.Context, id string) error
+}
+
+// Maintainer is a [Registry] that can have an instance pause: it stays
+// registered, and nobody is sent to it.
+type Maintainer interface {
+	// Maintain puts id into maintenance, with the reason why. It lasts until id
+	// is registered anew or deregistered. The error wraps ErrNotRegistered when
+	// the registry does not know id.
+	Maintain(ctx context.Context, id, reason string) error
+}
+
 // Validate returns an error that wraps ErrInvalid if no registry could take
 // r.
 func (r Registration) Validate() error {

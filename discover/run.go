@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -34,6 +35,11 @@ type RunConfig struct {
 	// Ended is closed when the server ended by itself: there is nothing left to
 	// reach then, and nobody is waited for. Run knows; it is for Leave.
 	Ended <-chan struct{}
+	// Maintenance is why an instance that leaves is put into maintenance and
+	// deregistered last, when it has ended, rather than deregistered first:
+	// others see that it is on its way out, and why. Where the registry has no
+	// maintenance, and where it is empty, the instance is deregistered first.
+	Maintenance string
 	// Logger is told of each step. Nil means silence.
 	Logger *slog.Logger
 
@@ -52,52 +58,83 @@ type RunConfig struct {
 	Drain time.Duration
 }
 
+// Part is one server of a process that has several, such as HTTP and gRPC, or
+// one with the metrics.
+type Part struct {
+	Server   Server
+	Listener net.Listener
+	// Registrar announces what the server serves. Nil means that nobody is
+	// sent to it by the registry, or that another part's registration tells of it.
+	Registrar *Registrar
+}
+
 // Run serves s on l, announces r and, when ctx ends, takes the instance away so
 // that no request to it fails: that order, and its end, is what it is for. It
 // blocks until all has ended. Nil means that ctx ended and the leave was clean; the
 // error says what was not, why it could not be announced, or why the server
 // ended by itself. It closes l.
 func Run(ctx context.Context, r *Registrar, s Server, l net.Listener, cfg RunConfig) error {
+	return RunAll(ctx, []Part{{s, l, r}}, cfg)
+}
+
+// RunAll is [Run] for several servers, which live and leave together: all serve
+// before the first is announced, in the order of parts; all registrations are
+// withdrawn at the same time, and all servers go on serving until the readers
+// of each can know; then all drain, within one time. When one server ends by
+// itself, so do the others.
+func RunAll(ctx context.Context, parts []Part, cfg RunConfig) error {
 	ended := make(chan struct{})
-	var served error
-	go func() { // ends with the server, which every way out of here ends; awaited
-		defer close(ended)
-		served = s.Serve(l)
-	}()
+	var first sync.Once
+	var why error // set before ended is closed
+	var serving sync.WaitGroup
+	for _, p := range parts {
+		serving.Go(func() { // ends with the server, which every way out of here ends; awaited
+			err := p.Server.Serve(p.Listener)
+			first.Do(func() { why = err; close(ended) })
+		})
+	}
 	cfg.Ended = ended
-	switch err := cfg.begin(ctx, r); {
+	switch err := cfg.begin(ctx, parts); {
 	case ctx.Err() != nil:
 		// The registration may have arrived: it leaves as if it had.
 	case err != nil:
-		return cfg.fail(r, s, err)
+		return cfg.fail(parts, &serving, err)
 	}
 	select {
 	case <-ctx.Done():
-		err := Leave(r, s, cfg)
-		<-ended
+		err := cfg.leave(parts)
+		serving.Wait()
 		return err
 	case <-ended:
-		return cfg.fail(r, s, fmt.Errorf("the server ended by itself: %w", served))
+		return cfg.fail(parts, &serving, fmt.Errorf("the server ended by itself: %w", why))
 	}
 }
 
-func (cfg RunConfig) begin(ctx context.Context, r *Registrar) error {
+func (cfg RunConfig) begin(ctx context.Context, parts []Part) error {
 	if cfg.Ready != nil {
 		if err := cfg.Ready(ctx); err != nil {
 			return fmt.Errorf("not ready: %w", err)
 		}
 	}
-	return r.Announce(ctx)
+	for _, p := range parts {
+		if p.Registrar == nil {
+			continue
+		}
+		if err := p.Registrar.Announce(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fail takes away what cannot serve or never came to it, and returns cause.
 // There is nobody to wait for.
-func (cfg RunConfig) fail(r *Registrar, s Server, cause error) error {
+func (cfg RunConfig) fail(parts []Part, serving *sync.WaitGroup, cause error) error {
 	if cfg.Leaving != nil {
 		cfg.Leaving()
 	}
-	err := errors.Join(cfg.withdraw(r), cfg.shutDown(s))
-	<-cfg.Ended
+	err := errors.Join(each(parts, cfg.withdraw), each(parts, cfg.shutDown))
+	serving.Wait()
 	if err != nil {
 		return fmt.Errorf("%w; and not everything could be taken back: %w", cause, err)
 	}
@@ -110,34 +147,105 @@ func (cfg RunConfig) fail(r *Registrar, s Server, cause error) error {
 // starts the server and announces otherwise. The error says what was not clean;
 // whatever fails, the later steps are taken.
 func Leave(r *Registrar, s interface{ Shutdown(context.Context) error }, cfg RunConfig) error {
+	return cfg.leave([]Part{{shutter{s}, nil, r}})
+}
+
+// shutter is a server that somebody else serves.
+type shutter struct {
+	Shutter interface{ Shutdown(context.Context) error }
+}
+
+func (s shutter) Serve(net.Listener) error           { return nil }
+func (s shutter) Shutdown(ctx context.Context) error { return s.Shutter.Shutdown(ctx) }
+
+// Close implements io.Closer, as far as the server does.
+func (s shutter) Close() error {
+	if c, ok := s.Shutter.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+func (cfg RunConfig) leave(parts []Part) error {
 	if cfg.Leaving != nil {
 		cfg.Leaving()
 	}
-	err := cfg.withdraw(r)
+	paused := cfg.Maintenance != "" && cfg.pauseAll(parts)
+	var err error
+	if !paused {
+		err = each(parts, cfg.withdraw)
+	}
 	if err == nil {
-		cfg.awaitReaders(r)
+		cfg.awaitReaders(parts, paused)
 	}
 	loggerOrSilence(cfg.Logger).Info("draining")
-	return errors.Join(err, cfg.shutDown(s))
+	err = errors.Join(err, each(parts, cfg.shutDown))
+	if paused {
+		err = errors.Join(err, each(parts, cfg.withdraw))
+	}
+	return err
 }
 
-func (cfg RunConfig) withdraw(r *Registrar) error {
-	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(cfg.Withdraw, 10*time.Second))
+// each does something with all parts at the same time, and returns all errors.
+func each(parts []Part, do func(Part) error) error {
+	errs := make([]error, len(parts))
+	var all sync.WaitGroup
+	for n, p := range parts {
+		all.Go(func() { errs[n] = do(p) }) // ends by itself; awaited
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// pauseAll puts all into maintenance, and reports whether it could.
+func (cfg RunConfig) pauseAll(parts []Part) bool {
+	err := each(parts, func(p Part) error {
+		if p.Registrar == nil {
+			return nil
+		}
+		ctx, cancel := cfg.withdrawal()
+		defer cancel()
+		return p.Registrar.Pause(ctx, cfg.Maintenance)
+	})
+	if err != nil {
+		loggerOrSilence(cfg.Logger).Warn("no maintenance, deregistering first", "error", err)
+	}
+	return err == nil
+}
+
+func (cfg RunConfig) withdrawal() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), cmp.Or(cfg.Withdraw, 10*time.Second))
+}
+
+func (cfg RunConfig) withdraw(p Part) error {
+	if p.Registrar == nil {
+		return nil
+	}
+	ctx, cancel := cfg.withdrawal()
 	defer cancel()
-	return r.Withdraw(ctx)
+	return p.Registrar.Withdraw(ctx)
 }
 
-// awaitReaders waits until the registry's readers can know that the instance is
-// gone. It is no failure when they cannot be asked: the time has passed.
-func (cfg RunConfig) awaitReaders(r *Registrar) {
-	if cfg.Source != nil {
+// awaitReaders waits until the registry's readers can know that the instances are
+// gone, or paused. It is no failure when they cannot be asked: the time has
+// passed.
+func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
+	err := each(parts, func(p Part) error {
+		if p.Registrar == nil || cfg.Source == nil {
+			return nil
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(cfg.Absence, 3*time.Second))
 		defer cancel()
-		q := Query{Service: r.registration.Service}
-		if err := AwaitAbsence(ctx, cfg.Source, q, r.registration.ID); err != nil {
-			loggerOrSilence(cfg.Logger).Warn("leaving before readers are known to know", "error", err)
-			return
+		await := AwaitAbsence
+		if paused {
+			await = awaitPause
 		}
+		q := Query{Service: p.Registrar.registration.Service}
+		return await(ctx, cfg.Source, q, p.Registrar.registration.ID)
+	})
+	if err != nil {
+		loggerOrSilence(cfg.Logger).Warn("leaving before readers are known to know", "error", err)
+		return
 	}
 	select {
 	case <-time.After(cmp.Or(cfg.Settle, time.Second)):
@@ -146,16 +254,16 @@ func (cfg RunConfig) awaitReaders(r *Registrar) {
 }
 
 // shutDown ends the server, by force when its time is over.
-func (cfg RunConfig) shutDown(s interface{ Shutdown(context.Context) error }) error {
+func (cfg RunConfig) shutDown(p Part) error {
 	drain := cmp.Or(cfg.Drain, 10*time.Second)
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
-	err := s.Shutdown(ctx)
+	err := p.Server.Shutdown(ctx)
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("requests were cut off after %v: %w", drain, err)
-	if server, ok := s.(io.Closer); ok {
+	if server, ok := p.Server.(io.Closer); ok {
 		err = errors.Join(err, server.Close())
 	}
 	return err

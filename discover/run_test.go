@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/consul/api"
 	"google.golang.org/grpc"
 
 	"github.com/realjf/muster/agent/agenttest"
@@ -217,6 +218,148 @@ func TestGraceful(t *testing.T) {
 	cancel()
 	if err := discover.Graceful(stuck).Shutdown(over); !errors.Is(err, context.Canceled) {
 		t.Errorf("a stream that does not end: got error %v, want the context's", err)
+	}
+}
+
+// Two servers of one process, HTTP and gRPC, with a registration each: both serve
+// before the first is announced, and both are withdrawn before one drains.
+func TestRunAll(t *testing.T) {
+	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	var events order
+	part := func(id string, s discover.Server) discover.Part {
+		l, about := listening(t)
+		about.ID = id
+		return discover.Part{Server: s, Listener: l, Registrar: discover.NewRegistrar(consul, about, discover.RegistrarConfig{
+			OnStanding: func(_, now discover.Standing, _ error) {
+				if now == discover.Registered || now == discover.Withdrawn {
+					events.note(string(now))
+				}
+			},
+		})}
+	}
+	http, grpcs := part("http-1", counter{&events, page(nil)}), part("grpc-1", counter{&events, discover.Graceful(grpc.NewServer())})
+	metrics := part("", counter{&events, page(nil)})
+	metrics.Registrar = nil
+	parts := []discover.Part{http, grpcs, metrics}
+	ctx, leave := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	cfg := discover.RunConfig{Source: consul, Settle: time.Millisecond, Ready: func(context.Context) error {
+		for _, p := range parts {
+			conn, err := net.Dial("tcp", p.Listener.Addr().String())
+			if err != nil {
+				return err
+			}
+			conn.Close()
+		}
+		events.note("ready")
+		return nil
+	}}
+	go func() { ended <- discover.RunAll(ctx, parts, cfg) }() // awaited below
+	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	defer watcher.Close()
+	awaitStatus(t, watcher, "http-1", discover.Passing)
+	awaitStatus(t, watcher, "grpc-1", discover.Passing)
+	leave()
+	if err := <-ended; err != nil {
+		t.Errorf("run: %v", err)
+	}
+	want := []string{"ready", "registered", "registered", "withdrawn", "withdrawn", "shut down", "shut down", "shut down"}
+	if !slices.Equal(events.what, want) {
+		t.Errorf("got %q, want %q", events.what, want)
+	}
+}
+
+// When one server ends by itself, the others leave too.
+func TestRunAllFails(t *testing.T) {
+	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	one, web1 := listening(t)
+	two, _ := listening(t)
+	broken := page(nil)
+	err := discover.RunAll(t.Context(), []discover.Part{
+		{Server: page(nil), Listener: one, Registrar: discover.NewRegistrar(consul, web1, discover.RegistrarConfig{})},
+		{Server: broken, Listener: two},
+	}, discover.RunConfig{Ready: func(context.Context) error { return broken.Close() }})
+	if err == nil || !strings.Contains(err.Error(), "ended by itself: http: Server closed") {
+		t.Errorf("got error %v", err)
+	}
+	for _, l := range []net.Listener{one, two} {
+		if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			conn.Close()
+			t.Errorf("%s still listens", l.Addr())
+		}
+	}
+	if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) {
+		t.Errorf("it is still registered: %v", err)
+	}
+}
+
+func TestMaintenanceOnAnAgent(t *testing.T) { maintenance(t, agenttest.Start(t).Client()) }
+
+// maintenance is a leave by way of maintenance: while the instance drains, others
+// see that it is there and why nobody is sent to it; then it is gone.
+func maintenance(t *testing.T, client *api.Client) {
+	consul := discover.NewConsul(client, discover.ConsulConfig{})
+	l, web1 := listening(t)
+	url := "http://" + l.Addr().String()
+	var drained discover.Instance
+	var inspected, asked error
+	server := page(nil)
+	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	defer watcher.Close()
+	ctx, leave := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	r := discover.NewRegistrar(consul, web1, discover.RegistrarConfig{})
+	drains := shutting{server, func() {
+		drained, inspected = consul.Inspect(t.Context(), "web-1")
+		asked = ask(url)
+	}}
+	go func() { // awaited below
+		ended <- discover.Run(ctx, r, drains, l, discover.RunConfig{Source: consul, Settle: time.Millisecond, Maintenance: "version 2 comes"})
+	}()
+	awaitStatus(t, watcher, "web-1", discover.Passing)
+	leave()
+	if err := <-ended; err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if inspected != nil || drained.Status != discover.Maintenance || !strings.Contains(drained.Reason, "version 2 comes") {
+		t.Errorf("when it drained: got %s because of %q, %v", drained.Status, drained.Reason, inspected)
+	}
+	if asked != nil {
+		t.Errorf("before it drained it did not answer: %v", asked)
+	}
+	if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) || r.Standing() != discover.Withdrawn {
+		t.Errorf("after the end: %v, it stands %s", err, r.Standing())
+	}
+}
+
+// shutting is a server before whose end something is looked at.
+type shutting struct {
+	discover.Server
+	look func()
+}
+
+func (s shutting) Shutdown(ctx context.Context) error {
+	s.look()
+	return s.Server.Shutdown(ctx)
+}
+
+// A registry without maintenance is left as if none was asked for.
+func TestNoMaintenance(t *testing.T) {
+	l, web1 := listening(t)
+	reg := newLedger()
+	r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+	ctx, leave := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	cfg := discover.RunConfig{Settle: -1, Maintenance: "version 2 comes", Ready: func(context.Context) error { leave(); return nil }}
+	go func() { ended <- discover.Run(ctx, r, page(nil), l, cfg) }() // awaited at once
+	if err := <-ended; err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if err := r.Pause(t.Context(), "no"); !errors.Is(err, discover.ErrInvalid) {
+		t.Errorf("pause: got error %v", err)
+	}
+	if r.Standing() != discover.Withdrawn {
+		t.Errorf("it stands %s", r.Standing())
 	}
 }
 
