@@ -159,8 +159,8 @@ func FuzzRead(f *testing.F) {
 // behind it.
 func whole(t *testing.T, meta, text, name, behind string) []byte {
 	t.Helper()
-	if strings.ContainsRune(name, 0) {
-		t.Skip("no archive has such a name")
+	if strings.ContainsRune(name, 0) || strings.HasSuffix(name, "/") {
+		t.Skip("no file in an archive has such a name")
 	}
 	sums := sumOf(metaFile, meta) + sumOf(stateFile, text)
 	in := packed(t, metaFile, meta, name, text, sumsFile, sums)
