@@ -40,7 +40,9 @@ var (
 
 // returning is how long what a registry forgot while it was away is kept. One
 // that restarts without its data knows nobody at first, and instances that
-// are kept announced return to it within two seconds, one after the other.
+// are kept announced return to it within two seconds, one after the other. One
+// that could not be reached for longer than a TTL has all of them as failing at
+// first, and hears of them within the same time; so many at once are kept, too.
 const returning = 3 * time.Second
 
 // doubt is what a watch holds against the answers of its source.
@@ -48,15 +50,19 @@ type doubt struct {
 	guard Guard
 
 	heard   Snapshot   // the latest answer as it was settled, without panic; index 0 before the first one
-	away    bool       // the source failed since
+	away    bool       // the source failed since, or gave way to another
 	missing []Instance // kept although the source does not have them healthy
 	why     error      // they are kept
+	silent  bool       // the source knows them, and has them as failing
 	until   time.Time  // when they are given up; zero while none are
 }
 
 // next asks src for an answer, but while instances are kept no longer than
 // that lasts: what is true then is asked for anew.
 func (d *doubt) next(ctx context.Context, src Source, q Query, after uint64) (Snapshot, error) {
+	var severed severed
+	ctx = severed.watch(ctx)
+	defer func() { d.away = d.away || severed.is.Load() }()
 	if d.until.IsZero() {
 		return src.Next(ctx, q, after)
 	}
@@ -72,12 +78,16 @@ func (d *doubt) next(ctx context.Context, src Source, q Query, after uint64) (Sn
 // failed notes that the source gave no answer.
 func (d *doubt) failed() {
 	d.away = true
-	d.missing, d.until = nil, time.Time{}
+	d.trust()
 }
+
+// trust gives up what is kept.
+func (d *doubt) trust() { d.missing, d.silent, d.until = nil, false, time.Time{} }
 
 // settle returns the snapshot that is made of answer, the next one after those
 // settled before. Its Err says what of it the source did not say.
 func (d *doubt) settle(q Query, answer Snapshot) Snapshot {
+	d.away = d.away || answer.Index < d.heard.Index // it lost what it knew
 	d.keep(answer, time.Now())
 	if len(d.missing) > 0 {
 		answer.Instances = slices.Concat(answer.Instances, d.missing)
@@ -95,7 +105,7 @@ func (d *doubt) keep(answer Snapshot, now time.Time) {
 	out := func(i Instance) bool { return lost(answer, i) }
 	if !d.until.IsZero() {
 		still := gone
-		if d.why == errHeld {
+		if d.why == errHeld || d.silent {
 			still = out
 		}
 		d.missing = filter(d.missing, still)
@@ -103,6 +113,9 @@ func (d *doubt) keep(answer Snapshot, now time.Time) {
 	switch {
 	case d.until.IsZero() && d.away:
 		d.missing, d.why, d.until = filter(d.heard.Instances, gone), errReturning, now.Add(returning)
+		if all := filter(d.heard.Instances, out); d.guard.many(len(all), len(d.heard.Instances)) {
+			d.missing, d.silent = all, true
+		}
 	case d.guard.Hold > 0:
 		news := filter(d.heard.Instances, func(i Instance) bool { return out(i) && !contains(d.missing, i) })
 		if len(news) == 0 || !d.guard.many(len(d.missing)+len(news), len(d.heard.Instances)) {
@@ -114,7 +127,7 @@ func (d *doubt) keep(answer Snapshot, now time.Time) {
 		d.missing = append(d.missing, news...)
 	}
 	if len(d.missing) == 0 || !now.Before(d.until) {
-		d.missing, d.until = nil, time.Time{}
+		d.trust()
 	}
 }
 

@@ -28,7 +28,11 @@ type WatchConfig struct {
 // fails, the last good answer stays, with the reason in its Err. An instance
 // that the source does not know when it is back after a failure stays for
 // three seconds more, with the reason in Err too: a registry that lost its
-// data gets that time to hear of everybody again.
+// data gets that time to hear of everybody again. So do those that it has as
+// failing then, if they are more than half of the healthy ones (Guard.Loss says
+// otherwise) or the last one: it could not be told for longer than their TTL. An
+// index that fell, and a connection that broke on which an answer was waited
+// for, count as a failure in this.
 // Its methods may be called concurrently.
 type Watcher struct {
 	source Source
