@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -10,6 +11,10 @@ import (
 // goneFor is how long a registry gets to come back that nothing listens for any
 // more.
 const goneFor = 3 * time.Second
+
+// listsUsed is how long programs that had a list from us, or from one like us, get
+// to use it: no registry knows of them.
+const listsUsed = time.Second
 
 // leave takes the instance away so that no request to it fails, and stops the
 // embedded registry last. The context that has ended by then is no part of it.
@@ -25,7 +30,7 @@ func (i *instance) leave() error {
 
 // leaving is how patient the instance is when it leaves.
 func (i *instance) leaving() discover.RunConfig {
-	cfg := discover.RunConfig{Source: i.consul, Ended: i.server.done, Logger: i.logger, Settle: i.settle}
+	cfg := discover.RunConfig{Source: i.consul, Ended: i.server.done, Logger: i.logger, Settle: cmp.Or(i.settle, listsUsed)}
 	if i.registry.gone() {
 		cfg.Withdraw = goneFor
 		i.logger.Warn("the registry does not answer, giving it a moment to come back", "patience", goneFor)

@@ -3,12 +3,14 @@
 package discover_test
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/test/registry"
 )
 
@@ -45,6 +47,14 @@ func TestHeartbeatsOnConsul(t *testing.T) { heartbeats(t, realConsul(t)) }
 func TestIDThatIsTakenOnConsul(t *testing.T) { takenID(t, realConsul(t)) }
 
 func TestLostCheckOnConsul(t *testing.T) { lostCheck(t, realConsul(t), `web "1"`) }
+
+// A Consul does not know its readers, and says so.
+func TestToldOnConsul(t *testing.T) {
+	consul := discover.NewConsul(realConsul(t), discover.ConsulConfig{})
+	if told, err := consul.Told(t.Context(), "web", time.Second); told || !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("got %v, %v", told, err)
+	}
+}
 
 func TestMaintenanceOnConsul(t *testing.T) { maintenance(t, realConsul(t)) }
 

@@ -182,6 +182,28 @@ func (c *Consul) Maintain(ctx context.Context, id, reason string) error {
 	return nil
 }
 
+// Told waits until all who follow a service with blocking questions to this agent
+// were told of its latest change, for patience at most, and reports whether they
+// were. Muster's agent knows; the error wraps errors.ErrUnsupported where the
+// registry does not, as a Consul.
+func (c *Consul) Told(ctx context.Context, service string, patience time.Duration) (bool, error) {
+	if err := validName("service name", service); err != nil {
+		return false, fmt.Errorf("told: %w", err)
+	}
+	var told bool
+	err := c.ask(ctx, api.QueryOptions{WaitTime: patience}, func(options *api.QueryOptions) error {
+		_, err := c.client.Raw().Query("/v1/agent/followers/"+service, &told, options)
+		return err
+	})
+	if isNotFound(err) {
+		return false, fmt.Errorf("told of %q: %w", service, errors.ErrUnsupported)
+	}
+	if err != nil {
+		return false, fmt.Errorf("told of %q: %w", service, err)
+	}
+	return told, nil
+}
+
 // AgentAddress returns the address under which the agent is known to others.
 // It blocks for one request.
 func (c *Consul) AgentAddress(ctx context.Context) (netip.Addr, error) {

@@ -52,7 +52,10 @@ type RunConfig struct {
 	// 0 means 3 s.
 	Absence time.Duration
 	// Settle is for the other readers, who are woken at the same moment and may
-	// need a little longer; 0 means a second, and less that they get none.
+	// need a little longer; less than 0 means that they get none. 0 means a second,
+	// or where the registry knows them, as muster's agent does, until all who
+	// follow the service were told, and a tenth of a second for what is under way. Who
+	// hands lists on to others, which follow nothing, says how long these use one.
 	Settle time.Duration
 	// Drain is for open requests to end; 0 means 10 s.
 	Drain time.Duration
@@ -247,10 +250,49 @@ func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
 		loggerOrSilence(cfg.Logger).Warn("leaving before readers are known to know", "error", err)
 		return
 	}
+	settle := cfg.Settle
+	if settle == 0 {
+		settle = cfg.settling(parts)
+	}
 	select {
-	case <-time.After(cmp.Or(cfg.Settle, time.Second)):
+	case <-time.After(settle):
 	case <-cfg.Ended:
 	}
+}
+
+// What the readers of a registry get when nobody says: where it does not know
+// them, and where it told them all.
+const (
+	settleUnknown = time.Second
+	settleTold    = 100 * time.Millisecond
+)
+
+// settling returns how much longer the other readers get, and waits until a
+// registry that knows them has told them.
+func (cfg RunConfig) settling(parts []Part) time.Duration {
+	source, ok := cfg.Source.(interface {
+		Told(ctx context.Context, service string, patience time.Duration) (bool, error)
+	})
+	if !ok {
+		return settleUnknown
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), settleUnknown)
+	defer cancel()
+	err := each(parts, func(p Part) error {
+		if p.Registrar == nil {
+			return nil
+		}
+		told, err := source.Told(ctx, p.Registrar.registration.Service, settleUnknown)
+		if err == nil && !told {
+			err = context.DeadlineExceeded
+		}
+		return err
+	})
+	if err != nil {
+		return settleUnknown - time.Since(began)
+	}
+	return settleTold
 }
 
 // shutDown ends the server, by force when its time is over.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/discovertest"
 )
 
 // order notes what happened in which order.
@@ -294,6 +296,68 @@ func TestRunAllFails(t *testing.T) {
 }
 
 func TestMaintenanceOnAnAgent(t *testing.T) { maintenance(t, agenttest.Start(t).Client()) }
+
+// A registry that knows its readers is asked whether it told them; another one is
+// given a second.
+func TestSettle(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer func(context.Context) (bool, error)
+		want   time.Duration
+	}{
+		"told":     {func(context.Context) (bool, error) { time.Sleep(30 * time.Millisecond); return true, nil }, 130 * time.Millisecond},
+		"not told": {func(ctx context.Context) (bool, error) { time.Sleep(time.Second); return false, nil }, time.Second},
+		"unknown":  {func(context.Context) (bool, error) { return false, errors.ErrUnsupported }, time.Second},
+		"hangs":    {func(ctx context.Context) (bool, error) { <-ctx.Done(); return false, ctx.Err() }, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := discovertest.NewHand()
+				src.Set("web", discover.Instance{ID: "another"})
+				r := discover.NewRegistrar(newLedger(), discover.Registration{ID: "web-1", Service: "web"}, discover.RegistrarConfig{})
+				if err := r.Announce(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				if err := discover.Leave(r, page(nil), discover.RunConfig{Source: knowing{src, tc.answer}}); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(began); took != tc.want {
+					t.Errorf("it left after %s, want %s", took, tc.want)
+				}
+			})
+		})
+	}
+}
+
+// knowing is a source that knows its readers.
+type knowing struct {
+	discover.Source
+	answer func(context.Context) (bool, error)
+}
+
+func (k knowing) Told(ctx context.Context, service string, patience time.Duration) (bool, error) {
+	if service != "web" || patience != time.Second {
+		return false, errors.New("asked for something else")
+	}
+	return k.answer(ctx)
+}
+
+// Muster's agent knows its readers.
+func TestToldOnAnAgent(t *testing.T) {
+	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	if err := consul.Register(t.Context(), discover.Registration{ID: "web-1", Service: "web"}); err != nil {
+		t.Fatal(err)
+	}
+	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	defer watcher.Close()
+	awaitStatus(t, watcher, "web-1", discover.Passing)
+	if err := consul.Deregister(t.Context(), "web-1"); err != nil {
+		t.Fatal(err)
+	}
+	if told, err := consul.Told(t.Context(), "web", time.Minute); !told || err != nil {
+		t.Errorf("got %v, %v", told, err)
+	}
+}
 
 // maintenance is a leave by way of maintenance: while the instance drains, others
 // see that it is there and why nobody is sent to it; then it is gone.

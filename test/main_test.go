@@ -25,6 +25,13 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == systemctl {
 		beSystemctl()
 	}
+	if registry := os.Getenv(instanceVariable); registry != "" {
+		if err := beInstance(registry); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

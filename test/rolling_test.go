@@ -6,8 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,6 +21,7 @@ import (
 
 	library "github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/httpdiscover"
+	"github.com/realjf/muster/test/program"
 )
 
 // The sizes of rollingRestart; "make rolling" has full ones.
@@ -29,10 +34,69 @@ var (
 // process of its own, while requests come at a steady rate, however long they
 // take. No caller sees a failure.
 func rollingRestart(s *scene) {
+	s.roll(func() *service {
+		// Checked so rarely that no check takes it out before it says so itself.
+		return s.launch(append(s.registryFlags(), "-check.interval", "1m")...)
+	})
+}
+
+// rollingRestartOfRun is the same for programs made with the library's Run.
+func rollingRestartOfRun(s *scene) {
+	itself, err := os.Executable()
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.roll(func() *service {
+		port := s.freePort()
+		p, err := program.Start(program.Spec{
+			Name: fmt.Sprintf("instance-%d", port), Path: itself,
+			Env: []string{instanceVariable + "=" + s.registry.Address(), instanceVariable + "_PORT=" + strconv.Itoa(port)},
+		})
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.keep(p)
+		return &service{Program: p, port: port}
+	})
+}
+
+// instanceVariable tells this program to be an instance of a service, and with
+// which registry.
+const instanceVariable = "MUSTER_TEST_INSTANCE"
+
+// beInstance is a program as those who use the library write it.
+func beInstance(address string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", os.Getenv(instanceVariable+"_PORT")))
+	if err != nil {
+		return err
+	}
+	client, err := consul.NewClient(&consul.Config{Address: address})
+	if err != nil {
+		return err
+	}
+	registry := library.NewConsul(client, library.ConsulConfig{})
+	registrar := library.NewRegistrar(registry, library.Registration{
+		ID: fmt.Sprint(serviceName, "-", os.Getpid()), Service: serviceName, Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
+		Check: library.HealthCheck{TCP: listener.Addr().String(), Interval: time.Minute},
+	}, library.RegistrarConfig{})
+	routes := http.NewServeMux()
+	routes.HandleFunc("/say-hello", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
+	routes.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		if registrar.Standing() != library.Registered {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	return library.Run(ctx, registrar, &http.Server{Handler: routes}, listener, library.RunConfig{Source: registry})
+}
+
+// roll restarts instances, which launch starts.
+func (s *scene) roll(launch func() *service) {
+	s.Helper()
 	instances := make([]*service, *rollingInstances)
 	for n := range instances {
-		// Checked so rarely that no check takes it out before it says so itself.
-		instances[n] = s.launch(append(s.registryFlags(), "-check.interval", "1m")...)
+		instances[n] = launch()
 	}
 	for _, v := range instances {
 		s.ready(v)
@@ -47,7 +111,7 @@ func rollingRestart(s *scene) {
 		}
 		s.left(old)
 		stops = append(stops, time.Since(asked))
-		instances[n] = s.launch(append(s.registryFlags(), "-check.interval", "1m")...)
+		instances[n] = launch()
 		s.ready(instances[n])
 	}
 	took := time.Since(began)

@@ -19,6 +19,7 @@ type story struct {
 var stories = []story{
 	{name: "nobody waits for one that leaves", tell: leaveUnderLoad, busy: true},
 	{name: "all are restarted one after the other", tell: rollingRestart, busy: true},
+	{name: "all of one's own are restarted", tell: rollingRestartOfRun, busy: true},
 	{name: "many ask while instances come and go", tell: comeAndGo, busy: true},
 	{name: "two find each other", tell: twoFindEachOther},
 	{name: "one is killed", tell: oneIsKilled},

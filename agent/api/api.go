@@ -102,6 +102,7 @@ type API struct {
 	logger    *slog.Logger
 	answers   *answers
 	waits     waits
+	followers followers
 	desk      desk
 	room      room // for what large requests say
 	taking    *taking

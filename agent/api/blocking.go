@@ -115,12 +115,16 @@ func (a *API) settle(r *http.Request, q *question, arrived time.Time) (*reply, e
 			return a.desk.begin(r.Context(), what, 0, arrived)
 		})
 	}
+	following := a.followers.enter(r, key, q.options.index)
+	var given *answer // nil when there is none
+	defer func() { following.leave(given) }()
 	answer, err := current(making)
 	if err != nil {
 		return nil, q.refused(err)
 	}
 	deadline := arrived.Add(q.options.wait)
 	for known := answer; q.indexed && known.index == q.options.index && answer.content == known.content; {
+		following.waits(answer.changed)
 		changed, err := a.blocked(r.Context(), answer.changed, time.Until(deadline))
 		if err != nil {
 			return nil, err
@@ -132,6 +136,7 @@ func (a *API) settle(r *http.Request, q *question, arrived time.Time) (*reply, e
 			return nil, q.refused(err)
 		}
 	}
+	given = answer
 	return &reply{
 		status: answer.status, header: answer.headers, consistency: q.consistency, cache: q.fromCache(place), body: answer.body, gzip: answer.gzip, warming: answer.warming.Count(),
 	}, nil

@@ -36,6 +36,7 @@ func (a *API) routes() []route {
 		{path: "/v1/agent/metrics", get: a.agentMetrics, place: anywhere},
 		{path: "/v1/agent/metrics/stream", get: a.agentMetricsStream, place: anywhere},
 		{path: "/v1/agent/monitor", get: a.agentMonitor, place: anywhere},
+		{path: "/v1/agent/followers/{service...}", get: a.agentFollowers}, // muster's own
 		{path: "/v1/agent/maintenance", put: a.agentMaintenance, place: anywhere},
 
 		{path: "/v1/agent/version", get: a.agentVersion, place: anywhere},
