@@ -34,19 +34,20 @@ var (
 // process of its own, while requests come at a steady rate, however long they
 // take. No caller sees a failure.
 func rollingRestart(s *scene) {
-	s.roll(func() *service {
+	s.roll(http.MethodGet, func() *service {
 		// Checked so rarely that no check takes it out before it says so itself.
 		return s.launch(append(s.registryFlags(), "-check.interval", "1m")...)
 	})
 }
 
-// rollingRestartOfRun is the same for programs made with the library's Run.
+// rollingRestartOfRun is the same for programs made with the library's Run, whose
+// requests are under way for a while and cannot be sent again.
 func rollingRestartOfRun(s *scene) {
 	itself, err := os.Executable()
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.roll(func() *service {
+	s.roll(http.MethodPost, func() *service {
 		port := s.freePort()
 		p, err := program.Start(program.Spec{
 			Name: fmt.Sprintf("instance-%d", port), Path: itself,
@@ -82,7 +83,10 @@ func beInstance(address string) error {
 		Check: library.HealthCheck{TCP: listener.Addr().String(), Interval: time.Minute},
 	}, library.RegistrarConfig{})
 	routes := http.NewServeMux()
-	routes.HandleFunc("/say-hello", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
+	routes.HandleFunc("/say-hello", func(w http.ResponseWriter, r *http.Request) {
+		rest(r.Context(), 20*time.Millisecond) // so that some are always under way
+		_, _ = io.WriteString(w, "hello")
+	})
 	routes.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
 		if registrar.Standing() != library.Registered {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -91,8 +95,8 @@ func beInstance(address string) error {
 	return library.Run(ctx, registrar, &http.Server{Handler: routes}, listener, library.RunConfig{Source: registry})
 }
 
-// roll restarts instances, which launch starts.
-func (s *scene) roll(launch func() *service) {
+// roll restarts instances, which launch starts, under requests of a method.
+func (s *scene) roll(method string, launch func() *service) {
 	s.Helper()
 	instances := make([]*service, *rollingInstances)
 	for n := range instances {
@@ -101,7 +105,7 @@ func (s *scene) roll(launch func() *service) {
 	for _, v := range instances {
 		s.ready(v)
 	}
-	l := s.load(len(instances))
+	l := s.load(method, len(instances))
 	began := time.Now()
 	var stops []time.Duration
 	for n, old := range instances {
@@ -127,6 +131,7 @@ func (s *scene) roll(launch func() *service) {
 
 // load is requests that come at a steady rate through the library's transport.
 type load struct {
+	method        string
 	asked, failed atomic.Int64 // requests, as their callers see them
 	attempts      atomic.Int64
 	first, unsent atomic.Int64          // first attempts that failed, and those of them that no instance saw
@@ -135,13 +140,13 @@ type load struct {
 }
 
 // load begins to send requests, once so many instances are known.
-func (s *scene) load(instances int) *load {
+func (s *scene) load(method string, instances int) *load {
 	s.Helper()
 	client, err := consul.NewClient(&consul.Config{Address: s.registry.Address()})
 	if err != nil {
 		s.Fatal(err)
 	}
-	l := &load{}
+	l := &load{method: method}
 	cache := library.NewCache(library.NewConsul(client, library.ConsulConfig{}), library.CacheConfig{})
 	transport := httpdiscover.New(cache, httpdiscover.Config{Observe: l.observe})
 	s.eventually(startLimit, "all are known", func(ctx context.Context) error {
@@ -192,14 +197,18 @@ func (l *load) observe(a httpdiscover.Attempt) {
 // ask sends one request and counts what became of it.
 func (l *load) ask(client *http.Client) {
 	l.asked.Add(1)
-	if err := hello(client); err != nil {
+	if err := hello(client, l.method); err != nil {
 		l.failed.Add(1)
 		l.why.CompareAndSwap(nil, &err)
 	}
 }
 
-func hello(client *http.Client) error {
-	response, err := client.Get("http://" + serviceName + "/say-hello")
+func hello(client *http.Client, method string) error {
+	request, err := http.NewRequest(method, "http://"+serviceName+"/say-hello", nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
