@@ -3,7 +3,7 @@ TOOL := go tool -modfile .ci/tools.mod
 KILLS := 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz vuln kills restarts rolling overload soak consul conformance bench bench-peers ci
+.PHONY: help build test race lint fuzz vuln kills restarts rolling overload soak consul conformance bench bench-discovery bench-peers ci
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -54,6 +54,10 @@ conformance: consul ## the stories of test/ on muster and on the real Consul
 
 bench: consul ## measure against Consul, write docs/benchmarks.md
 	go run ./test/bench
+
+bench-discovery: consul ## measure following services beside other libraries, write docs/benchmarks.md
+	go -C test/peers build -o ../../.bin/changes ./changes
+	.bin/changes -document docs/benchmarks.md
 
 bench-peers: ## measure choosing an instance against other libraries, write docs/benchmarks.md
 	go -C test/peers run . -document ../../docs/benchmarks.md

@@ -4,11 +4,11 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/realjf/muster/test/table"
 )
 
 func TestConnectionReadsAnswerAfterAnswer(t *testing.T) {
@@ -54,9 +54,9 @@ func TestCompareSaysHowMuchBetter(t *testing.T) {
 		{more: false, muster: 20, other: 10, want: "0.50 ×"},
 		{more: true, muster: 20_000, other: 800, want: "25.0 ×"},
 		{more: true, muster: 20_000, other: 80_000, want: "0.25 ×"},
-		{more: false, muster: 0, other: 80_000, want: none},
-		{more: false, muster: 0, other: 0, want: none},
-		{more: false, muster: 1, other: math.NaN(), want: none},
+		{more: false, muster: 0, other: 80_000, want: table.None},
+		{more: false, muster: 0, other: 0, want: table.None},
+		{more: false, muster: 1, other: math.NaN(), want: table.None},
 	} {
 		if got := (figure{more: test.more}).compare(test.muster, test.other); got != test.want {
 			t.Errorf("compare(%v, %v) with more=%t = %q, want %q", test.muster, test.other, test.more, got, test.want)
@@ -65,12 +65,12 @@ func TestCompareSaysHowMuchBetter(t *testing.T) {
 }
 
 func TestNotesAreGivenOnceForWhatIsAlike(t *testing.T) {
-	table := []row{
+	rows := []row{
 		{figure: figure{name: "start", exact: "once"}},
 		{figure: figure{name: "one", exact: "over 2s"}}, {figure: figure{name: "two", exact: "over 2s"}}, {figure: figure{name: "three", exact: "over 2s"}},
 		{figure: figure{name: "end", exact: "once"}},
 	}
-	if got, want := notes(table), "- *start*: once.\n- *one* to *three*: over 2s.\n- *end*: once.\n"; got != want {
+	if got, want := notes(rows), "- *start*: once.\n- *one* to *three*: over 2s.\n- *end*: once.\n"; got != want {
 		t.Errorf("notes() = %q, want %q", got, want)
 	}
 }
@@ -158,57 +158,5 @@ func TestTargetNotesWhoLooks(t *testing.T) {
 	}
 	if later := target.since(time.Now()); len(later[17]) != 0 {
 		t.Errorf("got looks from now on: %v", later[17])
-	}
-}
-
-func TestMedian(t *testing.T) {
-	for _, test := range []struct {
-		values []float64
-		want   float64
-	}{
-		{[]float64{3}, 3},
-		{[]float64{9, 1, 2}, 2},
-		{[]float64{4, 1, 2, 9}, 3},
-	} {
-		if got := median(test.values); got != test.want {
-			t.Errorf("median(%v) = %v, want %v", test.values, got, test.want)
-		}
-	}
-}
-
-func TestShort(t *testing.T) {
-	for value, want := range map[float64]string{0.254: "0.25", 12.34: "12.3", 123.4: "123", 1234: "1,234", 91_000: "91,000", 1_234_567: "1,234,567"} {
-		if got := short(value); got != want {
-			t.Errorf("short(%v) = %q, want %q", value, got, want)
-		}
-	}
-}
-
-func TestInsertReplacesWhatStandsBetweenTheMarkers(t *testing.T) {
-	document := filepath.Join(t.TempDir(), "page.md")
-	if err := os.WriteFile(document, []byte("head\n"+begin+"old\n"+end+"foot\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := insert(document, "new\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "head\n" + begin + "new\n" + end + "foot\n"; string(got) != want {
-		t.Errorf("insert() left %q, want %q", got, want)
-	}
-}
-
-func TestInsertNeedsTheMarkers(t *testing.T) {
-	document := filepath.Join(t.TempDir(), "page.md")
-	if err := os.WriteFile(document, []byte("head\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := insert(document, "new\n"); err == nil {
-		t.Error("insert() gave no error for a page without markers")
 	}
 }

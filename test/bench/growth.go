@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/test/registry"
+	"github.com/realjf/muster/test/table"
 )
 
 // crowds are the numbers of instances between which growth is measured.
@@ -88,5 +89,5 @@ func medianTime(conn *connection, before, request func(n uint64) []byte) (time.D
 		}
 		took = append(took, float64(time.Since(start)))
 	}
-	return time.Duration(median(took)), nil
+	return time.Duration(table.Median(took)), nil
 }

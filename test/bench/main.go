@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/realjf/muster/test/registry"
+	"github.com/realjf/muster/test/table"
 )
 
 func main() {
@@ -57,14 +58,14 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var table []row
+	var rows []row
 	for _, f := range figures {
 		if strings.Contains(f.name, *only) {
-			table = append(table, row{figure: f, values: map[string][]float64{}})
+			rows = append(rows, row{figure: f, values: map[string][]float64{}})
 		}
 	}
 	for round := range *rounds {
-		for _, row := range table {
+		for _, row := range rows {
 			for _, kind := range contenders {
 				if !row.who.takes(kind.Name, round) {
 					continue
@@ -75,13 +76,13 @@ func run(ctx context.Context) error {
 						return fmt.Errorf("%s of %s: %w", row.name, kind.Name, err)
 					}
 					row.values[kind.Name] = append(row.values[kind.Name], value)
-					fmt.Fprintf(os.Stderr, "round %d of %d: %-12s %10s  %s\n", round+1, *rounds, kind.Name, short(value), row.name)
+					fmt.Fprintf(os.Stderr, "round %d of %d: %-12s %10s  %s\n", round+1, *rounds, kind.Name, table.Short(value), row.name)
 				}
 			}
 		}
 		slices.Reverse(contenders) // nobody is always first
 	}
-	text, err := report(ctx, table, *rounds, *consul, commit)
+	text, err := report(ctx, rows, *rounds, *consul, commit)
 	if err != nil {
 		return err
 	}
@@ -89,8 +90,11 @@ func run(ctx context.Context) error {
 	if *only != "" {
 		return nil
 	}
-	return insert(*document, text)
+	return marks.Insert(*document, text)
 }
+
+// marks are the lines of the document that the table stands between.
+var marks = table.Marks{Begin: "<!-- make bench writes from here -->", End: "<!-- to here -->"}
 
 // The contenders' names.
 const (

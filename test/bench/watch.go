@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/test/registry"
+	"github.com/realjf/muster/test/table"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -35,7 +36,7 @@ func lastReader(readers int) func(context.Context, *registry.Registry) (float64,
 			}
 			took = append(took, milliseconds(d))
 		}
-		return median(took), nil
+		return table.Median(took), nil
 	}
 }
 

@@ -8,16 +8,16 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/realjf/muster/test/table"
 )
 
 func main() {
@@ -53,7 +53,7 @@ func run() error {
 	if *document == "" {
 		return nil
 	}
-	return insert(*document, text)
+	return marks.Insert(*document, text)
 }
 
 // contender is one row of the table.
@@ -97,9 +97,9 @@ func processorTime() time.Duration {
 func report(contenders []contender, taken []figure, rounds int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| choosing one of 100 | one goroutine, ns | to the counter | %d at once, ns | to chance | goal |\n| --- | ---: | ---: | ---: | ---: | --- |\n", runtime.NumCPU())
-	counter, chance := median(taken[0].serial), median(taken[1].parallel)
+	counter, chance := table.Median(taken[0].serial), table.Median(taken[1].parallel)
 	for i, c := range contenders {
-		serial, parallel := median(taken[i].serial), median(taken[i].parallel)
+		serial, parallel := table.Median(taken[i].serial), table.Median(taken[i].parallel)
 		fmt.Fprintf(&b, "| %s | %.1f | %.2f × | %.1f | %.2f × | %s |\n", c.name, serial, serial/counter, parallel, parallel/chance, c.goal)
 	}
 	fmt.Fprintf(&b, "\nTaken by `make bench-peers` on %s: medians of %d alternating rounds, processor time, divided by the goroutines that choose at once; %s.\n",
@@ -107,26 +107,5 @@ func report(contenders []contender, taken []figure, rounds int) string {
 	return b.String()
 }
 
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
-}
-
-// The table stands between these lines of the document.
-const (
-	begin = "<!-- make bench-peers writes from here -->\n"
-	end   = "<!-- bench-peers to here -->\n"
-)
-
-func insert(document, text string) error {
-	page, err := os.ReadFile(document)
-	if err != nil {
-		return err
-	}
-	before, rest, found := bytes.Cut(page, []byte(begin))
-	_, after, ended := bytes.Cut(rest, []byte(end))
-	if !found || !ended {
-		return fmt.Errorf("%s lacks the line %q or %q", document, strings.TrimSpace(begin), strings.TrimSpace(end))
-	}
-	return os.WriteFile(document, slices.Concat(before, []byte(begin), []byte(text), []byte(end), after), 0o644)
-}
+// marks are the lines of the document that the table stands between.
+var marks = table.Marks{Begin: "<!-- make bench-peers writes from here -->", End: "<!-- bench-peers to here -->"}
