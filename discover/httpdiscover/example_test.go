@@ -81,6 +81,42 @@ func ExampleConfig() {
 	// Output: call service "sessions": no instance to choose: the registry knows none
 }
 
+// One instance hangs. Whoever is sent to it has the answer of the other one.
+func ExampleHedge() {
+	quick, stop := hello()
+	defer stop()
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer hangs.Close()
+	slow := quick
+	slow.ID = "hello-2"
+	if _, err := fmt.Sscanf(hangs.URL, "http://127.0.0.1:%d", &slow.Port); err != nil {
+		log.Fatal(err)
+	}
+	cache := discover.NewCache(discover.Fixed(quick, slow), discover.CacheConfig{})
+	defer cache.Close()
+	transport := httpdiscover.New(cache, httpdiscover.Config{
+		Policy: balance.RoundRobin(),
+		Hedge:  httpdiscover.Hedge{Percentile: 0.95, Delay: 10 * time.Millisecond},
+	})
+	defer transport.Close()
+
+	client := &http.Client{Transport: transport}
+	for range 4 {
+		response, err := client.Get("http://hello/?name=Ada")
+		if err != nil {
+			log.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		fmt.Println(string(body), err)
+	}
+	// Output:
+	// hello Ada <nil>
+	// hello Ada <nil>
+	// hello Ada <nil>
+	// hello Ada <nil>
+}
+
 func ExampleTransport_ReverseProxy() {
 	instance, stop := hello()
 	defer stop()

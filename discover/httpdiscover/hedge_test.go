@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/httpdiscover"
 )
@@ -260,5 +262,70 @@ func TestBegin(t *testing.T) {
 	attempts := f.seen()
 	if len(attempts) != 2 || attempts[0].Cause != nil || attempts[1].Cause == nil || attempts[1].Cause.Error() != "status 503" {
 		t.Errorf("got attempts %+v", attempts)
+	}
+}
+
+// Many at once, real connections, bodies that are read, and a Close in the
+// middle of it: nothing fails but for what comes after, and nothing is left.
+func TestHedgeCrowd(t *testing.T) {
+	var turns atomic.Int64
+	slowly := func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if turns.Add(1)%3 == 0 {
+			select {
+			case <-time.After(20 * time.Millisecond):
+			case <-r.Context().Done():
+				return
+			}
+		}
+		_, _ = w.Write(append(body, make([]byte, 10_000)...))
+	}
+	one, two, three := serve(t, "web-1", slowly), serve(t, "web-2", slowly), serve(t, "web-3", slowly)
+	lost := make(chan *balance.Target, 10_000)
+	f := newFixture(t, httpdiscover.Config{
+		Hedge: httpdiscover.Hedge{Delay: time.Millisecond},
+		Retry: httpdiscover.Retry{Budget: balance.BudgetConfig{Share: 1}},
+		Observe: func(a httpdiscover.Attempt) {
+			if a.Lost {
+				lost <- a.Target
+			}
+		},
+	})
+	f.Set("web", one.instance, two.instance, three.instance)
+	var crowd sync.WaitGroup
+	var closing sync.Once
+	for caller := range 20 {
+		crowd.Go(func() { // ends by itself; awaited below
+			for n := range 25 {
+				r := request(t, t.Context(), "PUT", "http://web", strings.NewReader("hello"))
+				response, err := f.client.Do(r)
+				if err != nil {
+					if !errors.Is(err, discover.ErrClosed) {
+						t.Error(err)
+					}
+					return
+				}
+				text, err := io.ReadAll(response.Body)
+				if response.Body.Close(); err != nil || len(text) != 10_005 || string(text[:5]) != "hello" {
+					t.Errorf("got %d bytes, %v", len(text), err)
+				}
+				r.Header.Set("Of", "the caller again")
+				if caller == 0 && n == 20 {
+					closing.Do(func() { _ = f.transport.Close() }) // it has no error to give
+				}
+			}
+		})
+	}
+	crowd.Wait()
+	if len(lost) == 0 {
+		t.Error("nobody lost: no attempt was hedged")
+	}
+	for range len(lost) {
+		target := <-lost
+		for deadline := time.Now().Add(20 * time.Second); target.Running() != 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d calls to %s are under way", target.Running(), target.ID)
+			}
+		}
 	}
 }

@@ -4,6 +4,8 @@
 //	telemetry, err := oteldiscover.New(oteldiscover.Config{})
 //	stop, err := telemetry.Follow(cache, registrar)
 //	client := httpdiscover.NewClient(cache, telemetry.HTTP(httpdiscover.Config{}))
+//	options := grpcdiscover.DialOptions(cache, grpcdiscover.Config{Observe: telemetry.Observe})
+//	balancer := kitdiscover.NewBalancer(watch, factory, kitdiscover.BalancerConfig{Observe: telemetry.Observe})
 //
 // Each attempt at an HTTP request is a client span of its own, as the semantic
 // conventions want it, that says which instance was chosen, the how manieth
