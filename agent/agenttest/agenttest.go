@@ -115,18 +115,33 @@ func (a *Agent) ClientFor(name string) *consul.Client {
 	if client := a.clients[name]; client != nil {
 		return client
 	}
+	client, err := consul.NewClient(a.configFor(name))
+	if err != nil {
+		a.t.Fatalf("client of a registry: %v", err)
+	}
+	a.clients[name] = client
+	return client
+}
+
+// ConfigFor returns what a client with this name is made with, with connections of
+// its own: for those who make clients by themselves, in memory too.
+func (a *Agent) ConfigFor(name string) *consul.Config {
+	a.t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.configFor(name)
+}
+
+// configFor is ConfigFor for who holds the mutex.
+func (a *Agent) configFor(name string) *consul.Config {
+	a.t.Helper()
 	door, err := a.gate.door(name)
 	if err != nil {
 		a.t.Fatalf("an address of the registry for %q: %v", name, err)
 	}
 	transport := &http.Transport{DialContext: door.dial}
 	a.idle = append(a.idle, transport)
-	client, err := consul.NewClient(&consul.Config{Address: door.address, Token: a.config.HTTPToken, HttpClient: &http.Client{Transport: transport}})
-	if err != nil {
-		a.t.Fatalf("client of a registry: %v", err)
-	}
-	a.clients[name] = client
-	return client
+	return &consul.Config{Address: door.address, Token: a.config.HTTPToken, HttpClient: &http.Client{Transport: transport}}
 }
 
 // AddrFor returns the address, host:port, by which the client with this name

@@ -16,9 +16,12 @@ import (
 func TestTimeOfABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := agenttest.Start(t, agenttest.InMemory)
-		client := registry.Client()
+		client, err := consul.NewClient(registry.ConfigFor(""))
+		if err != nil {
+			t.Fatal(err)
+		}
 		began := time.Now()
-		err := client.Agent().ServiceRegister(&consul.AgentServiceRegistration{
+		err = client.Agent().ServiceRegister(&consul.AgentServiceRegistration{
 			Name: "web", Check: &consul.AgentServiceCheck{TTL: "30s", Status: consul.HealthPassing},
 		})
 		if err != nil {
