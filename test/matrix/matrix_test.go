@@ -91,7 +91,7 @@ func play(t *testing.T, f fault, network network, callers []newCaller, rate int)
 }
 
 // bubbleRate is how many requests a second TestTheLibrary sends.
-const bubbleRate = 100
+const bubbleRate = 50
 
 // TestTheLibrary: in all faults every request of the library succeeds, by at
 // most one more attempt for what it cannot know yet.
