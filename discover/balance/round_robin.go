@@ -49,9 +49,9 @@ func newRoundRobinPicker(candidates []Candidate, start uint64) *roundRobinPicker
 
 // Pick implements [Picker].
 func (p *roundRobinPicker) Pick(r Request) *Target {
-	n, sure := p.turns.next()
-	if !sure {
-		n = p.turns.settle(n)
+	n, due := p.turns.next()
+	if due {
+		p.turns.look(n)
 	}
 	point := p.begin + n*p.step
 	if len(r.Tried) > 0 {

@@ -97,9 +97,9 @@ func TestRoundRobinStaysEvenWhenManyPick(t *testing.T) {
 }
 
 func count(t *turns) uint64 {
-	n, sure := t.next()
-	if !sure {
-		n = t.settle(n)
+	n, due := t.next()
+	if due {
+		t.look(n)
 	}
 	return n
 }

@@ -28,26 +28,22 @@ type lane struct {
 // look costs as much as counting.
 const meetings = 32
 
-// next returns a number that is one above an earlier one, if it is sure of it;
-// otherwise [turns.settle] makes one of n. These are two so that the first is
-// short enough to cost no call.
-func (t *turns) next() (n uint64, sure bool) {
-	if t.crowd.Load() == nil {
-		n = t.alone.Add(1)
+// next returns a number that is one above an earlier one, and whether it is time
+// to look who else counts, which is left to the caller so that this is short
+// enough to cost no call.
+func (t *turns) next() (n uint64, due bool) {
+	if crowd := t.crowd.Load(); crowd != nil {
+		return crowd[here()].next.Add(1), false
 	}
-	return n, n%meetings != 0
+	n = t.alone.Add(1)
+	return n, n%meetings == 0
 }
 
-// settle returns a number from the caller's own lane, once there are such, and
-// else n, after a look whether somebody else counts at this very moment.
-func (t *turns) settle(n uint64) uint64 {
-	if n == 0 {
-		return t.crowd.Load()[here()].next.Add(1)
-	}
+// look looks whether somebody counts at this very moment, after a number.
+func (t *turns) look(n uint64) {
 	if !t.alone.CompareAndSwap(n, n) {
 		t.widen()
 	}
-	return n
 }
 
 // widen lets each go on in a lane of their own.
