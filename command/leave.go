@@ -63,6 +63,9 @@ func (i *instance) close() error {
 	if i.cache != nil {
 		errs = append(errs, i.cache.Close())
 	}
+	if i.consul != nil {
+		i.consul.CloseIdleConnections()
+	}
 	if i.registry != nil {
 		errs = append(errs, i.registry.close())
 	}

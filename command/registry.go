@@ -16,12 +16,12 @@ import (
 
 // registry is the registry that a service uses.
 type registry struct {
-	client   *api.Client
-	address  string    // as people write it
-	hostPort string    // where its HTTP API is; "" when that is no network address
-	page     string    // the URL of its web page; "" likewise
-	origin   string    // how it came to be the one
-	embedded *embedded // nil when it runs elsewhere
+	settings *api.Config // of its clients
+	address  string      // as people write it
+	hostPort string      // where its HTTP API is; "" when that is no network address
+	page     string      // the URL of its web page; "" likewise
+	origin   string      // how it came to be the one
+	embedded *embedded   // nil when it runs elsewhere
 }
 
 // openRegistry finds the registry that cfg asks for, or starts it in this
@@ -38,7 +38,7 @@ func openRegistry(ctx context.Context, cfg config.Registry, logger *slog.Logger)
 	}
 	switch decide(cfg.Mode, cfg.Named, found) {
 	case join:
-		return joined(client, cfg), nil
+		return joined(cfg), nil
 	case giveUp:
 		return nil, explain(cfg, found, err)
 	}
@@ -51,12 +51,12 @@ func openRegistry(ctx context.Context, cfg config.Registry, logger *slog.Logger)
 	if found, err = awaitReady(ctx, client, true, logger); found != ready {
 		return nil, explain(cfg, found, err)
 	}
-	return joined(client, cfg), nil
+	return joined(cfg), nil
 }
 
 // joined describes a registry that runs elsewhere.
-func joined(client *api.Client, cfg config.Registry) *registry {
-	r := &registry{client: client, address: cfg.Address, origin: "found at the default address"}
+func joined(cfg config.Registry) *registry {
+	r := &registry{settings: cfg.Client(), address: cfg.Address, origin: "found at the default address"}
 	if cfg.Named {
 		r.origin = "named"
 	}
@@ -77,12 +77,8 @@ func embedRegistry(cfg config.Registry, logger *slog.Logger) (*registry, error) 
 		return nil, fmt.Errorf("start the embedded registry at %s: %w", cfg.Address, err)
 	}
 	cfg.Address = e.address // the port may have been 0
-	client, err := api.NewClient(cfg.Client())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("embedded registry: %w", err), e.stop())
-	}
 	return &registry{
-		client: client, address: e.address, hostPort: e.address, page: "http://" + e.address + "/",
+		settings: cfg.Client(), address: e.address, hostPort: e.address, page: "http://" + e.address + "/",
 		origin: "embedded in this process", embedded: e,
 	}, nil
 }

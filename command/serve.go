@@ -73,7 +73,9 @@ func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *insta
 		return i, err
 	}
 	logger.Info("using a registry", "which", i.registry.origin, "address", i.registry.address)
-	i.consul = discover.NewConsul(i.registry.client, discover.ConsulConfig{})
+	if i.consul, err = discover.NewConsul(i.registry.settings, discover.ConsulConfig{}); err != nil {
+		return i, err
+	}
 	warnOfClamp(ctx, i.consul, cfg.Check.DeregisterAfter, logger)
 
 	where, err := findPlace(ctx, cfg.Service.Host, i.registry, i.consul, logger)

@@ -140,7 +140,7 @@ func TestLeaveServesUntilReadersKnow(t *testing.T) {
 
 	left := make(chan error, 1)
 	go func() { left <- i.leave() }() // awaited below
-	watcher := discover.NewConsul(registry.Client(), discover.ConsulConfig{})
+	watcher := i.consul
 	if err := discover.AwaitAbsence(t.Context(), watcher, discover.Query{Service: "SayHello"}, i.registration.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -207,10 +207,14 @@ func TestTheEmbeddedRegistryStays(t *testing.T) {
 	cfg := settings("127.0.0.1:0")
 	cfg.Registry.Mode = config.Embedded
 	i := started(t, cfg)
-	if err := i.registry.client.Agent().Leave(); err == nil || !strings.Contains(err.Error(), "501") || !strings.Contains(err.Error(), "part of another program") {
+	client, err := api.NewClient(i.registry.settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Agent().Leave(); err == nil || !strings.Contains(err.Error(), "501") || !strings.Contains(err.Error(), "part of another program") {
 		t.Errorf("got %v, want it refused and why", err)
 	}
-	if _, err := i.registry.client.Status().Leader(); err != nil {
+	if _, err := client.Status().Leader(); err != nil {
 		t.Errorf("the registry is gone: %v", err)
 	}
 	if err := i.leave(); err != nil {

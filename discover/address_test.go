@@ -61,7 +61,7 @@ func TestRouteTo(t *testing.T) {
 
 func TestAddressFor(t *testing.T) {
 	agent := agenttest.Start(t)
-	consul := discover.NewConsul(agent.Client(), discover.ConsulConfig{})
+	consul := registryAt(t, agent.Addr)
 	for listen, want := range map[string]string{"127.0.0.1:0": "127.0.0.1", "[::1]:0": "::1", "0.0.0.0:0": "127.0.0.1", ":0": "127.0.0.1"} {
 		listener, err := net.Listen("tcp", listen)
 		if err != nil {

@@ -18,9 +18,10 @@ import (
 // Consul's source on a real registry: muster's own agent.
 func TestConsulIsASource(t *testing.T) {
 	discovertest.TestSource(t, func(t *testing.T) discovertest.Registry {
-		client := agenttest.Start(t).Client()
+		registry := agenttest.Start(t)
+		client := registry.Client()
 		return discovertest.Registry{
-			Source: discover.NewConsul(client, discover.ConsulConfig{}),
+			Source: registryAt(t, registry.Addr),
 			Put: func(t *testing.T, i discover.Instance) {
 				t.Helper()
 				err := client.Agent().ServiceRegister(&api.AgentServiceRegistration{
@@ -44,8 +45,8 @@ func TestConsulIsASource(t *testing.T) {
 
 // The whole life of a registration on a real registry.
 func TestRegistrarOnAnAgent(t *testing.T) {
-	client := agenttest.Start(t).Client()
-	consul := discover.NewConsul(client, discover.ConsulConfig{})
+	registry := agenttest.Start(t)
+	client, consul := registry.Client(), registryAt(t, registry.Addr)
 	if is, err := consul.IsMuster(t.Context()); err != nil || !is {
 		t.Errorf("is it muster? got %v, error %v", is, err)
 	}

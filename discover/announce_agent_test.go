@@ -39,25 +39,35 @@ func awaitStatus(t *testing.T, w *discover.Watcher, id string, want discover.Sta
 	}
 }
 
-func TestHeartbeatsOnAnAgent(t *testing.T) { heartbeats(t, agenttest.Start(t).Client()) }
+// clientAt returns a client that keeps no connections.
+func clientAt(t *testing.T, address string) *api.Client {
+	t.Helper()
+	client, err := api.NewClient(&api.Config{Address: address, HttpClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
 
-func TestIDThatIsTakenOnAnAgent(t *testing.T) { takenID(t, agenttest.Start(t).Client()) }
+func TestHeartbeatsOnAnAgent(t *testing.T) { heartbeats(t, agenttest.Start(t).Addr) }
+
+func TestIDThatIsTakenOnAnAgent(t *testing.T) { takenID(t, agenttest.Start(t).Addr) }
 
 func TestVerdictOnAnAgent(t *testing.T) {
-	verdict(t, agenttest.Start(t).Client(), 300*time.Millisecond)
+	verdict(t, agenttest.Start(t).Addr, 300*time.Millisecond)
 }
 
 func TestLostCheckOnAnAgent(t *testing.T) {
-	client := agenttest.Start(t).Client()
+	address := agenttest.Start(t).Addr
 	for _, id := range []string{`web "1"`, "web `\\\""} {
-		lostCheck(t, client, id)
+		lostCheck(t, address, id)
 	}
 }
 
 // lostCheck is a registration whose check somebody takes away, and nothing else:
 // while it serves, and while it is in maintenance.
-func lostCheck(t *testing.T, client *api.Client, id string) {
-	consul := discover.NewConsul(client, discover.ConsulConfig{Wait: 100 * time.Millisecond})
+func lostCheck(t *testing.T, address, id string) {
+	consul := registryOf(t, address, discover.ConsulConfig{Wait: 100 * time.Millisecond})
 	watcher := discover.Watch(consul, web, discover.WatchConfig{})
 	defer watcher.Close()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,7 +90,7 @@ func lostCheck(t *testing.T, client *api.Client, id string) {
 		if err := consul.Examine(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		if err := client.Agent().CheckDeregister("service:" + id); err != nil {
+		if err := clientAt(t, address).Agent().CheckDeregister("service:" + id); err != nil {
 			t.Fatal(err)
 		}
 		if cause := <-healed; !errors.Is(cause, discover.ErrNotRegistered) {
@@ -114,8 +124,8 @@ func lostCheck(t *testing.T, client *api.Client, id string) {
 
 // heartbeats is health of one's own on a real registry: told, changed, healed,
 // killed.
-func heartbeats(t *testing.T, client *api.Client) {
-	consul := discover.NewConsul(client, discover.ConsulConfig{})
+func heartbeats(t *testing.T, address string) {
+	consul := registryAt(t, address)
 	watcher := discover.Watch(consul, discover.Query{Service: "job"}, discover.WatchConfig{})
 	defer watcher.Close()
 	var sick atomic.Bool
@@ -142,7 +152,7 @@ func heartbeats(t *testing.T, client *api.Client) {
 	r.Refresh()
 	awaitStatus(t, watcher, "job-1", discover.Passing)
 
-	if err := client.Agent().CheckDeregister("service:job-1"); err != nil {
+	if err := clientAt(t, address).Agent().CheckDeregister("service:job-1"); err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(20 * time.Second); healed.Load() == 0; time.Sleep(10 * time.Millisecond) {
@@ -173,8 +183,8 @@ func heartbeats(t *testing.T, client *api.Client) {
 }
 
 // takenID is a second process under an id, while the first lives and after it.
-func takenID(t *testing.T, client *api.Client) {
-	consul := discover.NewConsul(client, discover.ConsulConfig{})
+func takenID(t *testing.T, address string) {
+	consul := registryAt(t, address)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -217,8 +227,8 @@ func takenID(t *testing.T, client *api.Client) {
 
 // verdict is what the registry's own first checks find, which look within
 // patience.
-func verdict(t *testing.T, client *api.Client, patience time.Duration) {
-	consul := discover.NewConsul(client, discover.ConsulConfig{})
+func verdict(t *testing.T, address string, patience time.Duration) {
+	consul := registryAt(t, address)
 	var status atomic.Int32
 	status.Store(503)
 	health := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))

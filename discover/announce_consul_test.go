@@ -8,14 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/consul/api"
-
-	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/test/registry"
 )
 
-// realConsul runs a Consul until the test ends.
-func realConsul(t *testing.T) *api.Client {
+// realConsul runs a Consul until the test ends, and returns its address.
+func realConsul(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs("../.bin/consul")
 	if err != nil {
@@ -33,13 +30,7 @@ func realConsul(t *testing.T) *api.Client {
 	if err := consul.Start(t.Context()); err != nil {
 		t.Fatalf("start a real Consul (make consul builds it): %v", err)
 	}
-	config := api.DefaultConfig()
-	config.Address = consul.Address()
-	client, err := api.NewClient(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return consul.Address()
 }
 
 func TestHeartbeatsOnConsul(t *testing.T) { heartbeats(t, realConsul(t)) }
@@ -50,7 +41,7 @@ func TestLostCheckOnConsul(t *testing.T) { lostCheck(t, realConsul(t), `web "1"`
 
 // A Consul does not know its readers, and says so.
 func TestToldOnConsul(t *testing.T) {
-	consul := discover.NewConsul(realConsul(t), discover.ConsulConfig{})
+	consul := registryAt(t, realConsul(t))
 	if told, err := consul.Told(t.Context(), "web", time.Second); told || !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("got %v, %v", told, err)
 	}

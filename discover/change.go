@@ -3,7 +3,6 @@ package discover
 import (
 	"context"
 	"iter"
-	"reflect"
 )
 
 // Change is how the healthy instances of one snapshot differ from those of an
@@ -29,7 +28,7 @@ func Compare(before, now Snapshot) Change {
 		switch {
 		case !known:
 			c.Added = append(c.Added, i)
-		case !reflect.DeepEqual(was, i):
+		case !was.same(i):
 			c.Changed = append(c.Changed, i)
 		}
 		delete(old, named(i))

@@ -3,9 +3,10 @@ package discover
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
+	"hash/maphash"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -34,98 +35,74 @@ type ConsulConfig struct {
 // muster's own. It is a [Source] and a [Registry], and safe for concurrent
 // use.
 type Consul struct {
-	client   *api.Client
+	client   *api.Client  // for all but the health of services
+	http     *http.Client // the same one
+	settings api.Config   // what the client was made of, with nothing left out
+	base     url.URL      // of its API
 	wait     time.Duration
 	maxStale time.Duration
 	token    func() (string, error)
+	zipped   bool         // whether to ask for compressed answers
+	seed     maphash.Seed // of the prints of entries
+	prober   *prober
 }
 
 var (
 	_ Source   = (*Consul)(nil)
+	_ Reacher  = (*Consul)(nil)
 	_ Registry = (*Consul)(nil)
 )
 
-// NewConsul returns the registry that client speaks to, with its address,
-// token, datacenter and TLS.
-func NewConsul(client *api.Client, cfg ConsulConfig) *Consul {
-	return &Consul{
+// NewConsul returns the registry at the address that at has, with its token,
+// datacenter and TLS. What at leaves out, Consul's environment variables say:
+// nil leaves all to them, CONSUL_HTTP_ADDR and the like. It sends nothing; the
+// error says which setting is wrong.
+//
+// Where at has an HttpClient, that makes the connections. Otherwise they are
+// the Consul's own, after the pattern of at's Transport: with small buffers, as
+// many kept as a [Cache] watches, and with certificates that are read anew from
+// the files of at's TLSConfig when they change, as long as they can be used.
+func NewConsul(at *api.Config, cfg ConsulConfig) (*Consul, error) {
+	if at == nil {
+		at = api.DefaultConfig()
+	}
+	settings := *at
+	renewed := settings.HttpClient == nil && connect(&settings)
+	client, err := api.NewClient(&settings) // which fills in the settings
+	if err != nil {
+		return nil, fmt.Errorf("registry at %q: %w", at.Address, err)
+	}
+	if renewed {
+		renewCertificates(settings.Transport, settings.TLSConfig)
+	}
+	host := settings.Address
+	if strings.HasPrefix(host, "/") {
+		host = "localhost" // a socket, as the client has it
+	}
+	c := &Consul{
 		client:   client,
-		wait:     cmp.Or(cfg.Wait, time.Minute),
+		http:     settings.HttpClient,
+		settings: settings,
+		base:     url.URL{Scheme: settings.Scheme, Host: host, Path: settings.PathPrefix},
+		wait:     cmp.Or(cfg.Wait, settings.WaitTime, time.Minute),
 		maxStale: cmp.Or(cfg.MaxStale, 10*time.Second),
 		token:    cfg.Token,
+		seed:     maphash.MakeSeed(),
 	}
+	c.zipped = !isNear(c.base.Hostname())
+	c.prober = newProber(dialerTo(c.http, c.base))
+	return c, nil
 }
 
-// Next answers q from the registry's health endpoint, as [Source] says. It
-// asks for all instances and not only for the passing ones, so that a caller
-// can be told why the others are out.
-func (c *Consul) Next(ctx context.Context, q Query, after uint64) (Snapshot, error) {
-	if err := q.Validate(); err != nil {
-		return Snapshot{}, err
-	}
-	s, err := c.health(ctx, q, after)
-	if err != nil {
-		return Snapshot{}, fmt.Errorf("health of service %q: %w", q.Service, err)
-	}
-	return s, nil
-}
+// CloseIdleConnections closes the connections that no request uses. Who makes a
+// Consul for a while calls it at the end, when its watches are closed.
+func (c *Consul) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// health answers q from the datacenter that it names, and when none is healthy
-// there from the first of the others that has one.
-func (c *Consul) health(ctx context.Context, q Query, after uint64) (Snapshot, error) {
-	s, err := c.healthIn(ctx, q, q.Datacenter, after)
-	if err != nil || len(s.Instances) > 0 {
-		return s, err
-	}
-	for _, datacenter := range list(q.Failover) {
-		// One that cannot be asked has nobody to offer; the next one may.
-		other, err := c.healthIn(ctx, q, datacenter, 0)
-		if err == nil && len(other.Instances) > 0 {
-			s.Instances = other.Instances
-			return s, nil
-		}
-	}
-	return s, ctx.Err()
-}
-
-// failoverWait is how long a question with fail-over is held back at most: only
-// a new question sees what changes in the other datacenters.
-const failoverWait = 5 * time.Second
-
-// healthIn answers q from one datacenter.
-func (c *Consul) healthIn(ctx context.Context, q Query, datacenter string, after uint64) (Snapshot, error) {
-	wait := c.wait
-	if q.Failover != "" {
-		wait = min(wait, failoverWait)
-	}
-	s, behind, err := c.healthOnce(ctx, q, api.QueryOptions{
-		Datacenter: datacenter, AllowStale: q.Consistency == Stale, RequireConsistent: q.Consistency == Consistent,
-		WaitIndex: after, WaitTime: wait,
-	})
-	if err == nil && q.Consistency == Stale && behind > c.maxStale {
-		s, _, err = c.healthOnce(ctx, q, api.QueryOptions{Datacenter: datacenter})
-	}
-	return s, err
-}
-
-// healthOnce makes one request, and returns how far behind the leader the
-// server was that answered it.
-func (c *Consul) healthOnce(ctx context.Context, q Query, how api.QueryOptions) (s Snapshot, behind time.Duration, err error) {
-	how.Near, how.Filter = q.Near, q.Filter
-	err = c.ask(ctx, how, func(options *api.QueryOptions) error {
-		// An answer without a known leader is an answer: the servers that
-		// gave it know the instances, and KnownLeader is not looked at.
-		entries, meta, err := c.client.Health().ServiceMultipleTags(q.Service, q.TagList(), false, options)
-		if err != nil {
-			return err
-		}
-		s, err = snapshotOf(q, entries)
-		s.Index, s.Confirmed = max(meta.LastIndex, 1), time.Now()
-		behind = meta.LastContact
-		return err
-	})
-	return s, behind, err
-}
+// Reach waits until the registry can be connected to, as [Reacher] says. All
+// who wait are served by one probe: a connection in a tenth of a second, which
+// is closed at once. They return spread over a fifth of a second, or over a
+// millisecond for each where they are more, but over a second at most.
+func (c *Consul) Reach(ctx context.Context) error { return c.prober.reach(ctx) }
 
 // IsMuster reports whether the registry is muster's agent rather than a
 // Consul. It blocks for one request.
@@ -147,25 +124,45 @@ func (c *Consul) IsMuster(ctx context.Context) (bool, error) {
 // it answers, even to a registration.
 const patience = 15 * time.Second
 
-// ask makes one request, as how says, within the time that it may take: a
-// connection that broke without a word must not hang a loop for ever.
+// patienceFor is how long an answer may take that the registry holds back for
+// so long.
+func patienceFor(wait time.Duration) time.Duration {
+	return patience + wait + wait/16 // Consul adds up to a sixteenth
+}
+
+// ask makes one request of the client's, as how says, within the time that it
+// may take.
 func (c *Consul) ask(ctx context.Context, how api.QueryOptions, request func(*api.QueryOptions) error) error {
-	limit := patience
-	if how.WaitIndex > 0 || how.WaitHash != "" {
-		limit += how.WaitTime + how.WaitTime/16 // Consul adds up to a sixteenth
-	} else {
+	if how.WaitHash == "" {
 		how.WaitTime = 0
 	}
-	if c.token != nil {
-		token, err := c.token()
-		if err != nil {
-			return fmt.Errorf("token: %w", err)
-		}
-		how.Token = token
+	token, err := c.currentToken()
+	if err != nil {
+		return err
 	}
+	how.Token = token
+	return within(ctx, patienceFor(how.WaitTime), func(ctx context.Context) error { return request(how.WithContext(ctx)) })
+}
+
+// currentToken returns the token for the next request; empty leaves the
+// client's own.
+func (c *Consul) currentToken() (string, error) {
+	if c.token == nil {
+		return "", nil
+	}
+	token, err := c.token()
+	if err != nil {
+		return "", fmt.Errorf("token: %w", err)
+	}
+	return token, nil
+}
+
+// within makes a request that may take so long: a connection that broke without
+// a word must not hang a loop for ever.
+func within(ctx context.Context, limit time.Duration, request func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err := request(how.WithContext(bounded))
+	err := request(bounded)
 	switch {
 	case err == nil:
 		return nil
@@ -175,59 +172,4 @@ func (c *Consul) ask(ctx context.Context, how api.QueryOptions, request func(*ap
 		return fmt.Errorf("no answer within %s", limit)
 	}
 	return err
-}
-
-// snapshotOf sorts the registry's entries into a snapshot. What cannot be
-// Consul's is an error, for it must not empty a list.
-func snapshotOf(q Query, entries []*api.ServiceEntry) (Snapshot, error) {
-	if entries == nil {
-		return Snapshot{}, errors.New("the answer is not a list")
-	}
-	var s Snapshot
-	for _, entry := range entries {
-		if entry == nil || entry.Node == nil || entry.Service == nil || slices.Contains(entry.Checks, nil) {
-			return Snapshot{}, errors.New("the answer holds an entry without a node, a service or a check")
-		}
-		s.add(q, instanceOf(entry))
-	}
-	s.sort(q)
-	return s, nil
-}
-
-func instanceOf(entry *api.ServiceEntry) Instance {
-	service := entry.Service
-	i := Instance{
-		ID:         service.ID,
-		Service:    service.Service,
-		Address:    cmp.Or(service.Address, entry.Node.Address),
-		Port:       service.Port,
-		Tags:       append([]string{}, service.Tags...),
-		Meta:       copyMeta(service.Meta),
-		Weights:    Weights{Passing: service.Weights.Passing, Warning: service.Weights.Warning},
-		Datacenter: entry.Node.Datacenter,
-		Node:       entry.Node.Node,
-		// A status that nobody has heard of is no reason to send traffic.
-		Status: cmp.Or(Status(entry.Checks.AggregatedStatus()), Critical),
-	}
-	if locality := cmp.Or(service.Locality, entry.Node.Locality); locality != nil {
-		i.Locality = Locality(*locality)
-	}
-	if i.Status != Passing {
-		i.Reason = reasonOf(entry.Checks)
-	}
-	return i
-}
-
-// reasonOf returns what each failing check says, sorted. A check of
-// maintenance says why in its notes.
-func reasonOf(checks api.HealthChecks) string {
-	var reasons []string
-	for _, check := range checks {
-		if check.Status != api.HealthPassing {
-			said := strings.TrimSpace(cmp.Or(check.Output, check.Notes, check.Status))
-			reasons = append(reasons, check.Name+": "+said)
-		}
-	}
-	slices.Sort(reasons)
-	return strings.Join(reasons, "; ")
 }

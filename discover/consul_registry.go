@@ -111,7 +111,10 @@ func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
 	if err := validName("service id", id); err != nil {
 		return Instance{}, fmt.Errorf("inspect: %w", err)
 	}
-	var found *api.AgentServiceChecksInfo
+	var found *struct {
+		Service *entryService
+		Checks  entryChecks
+	}
 	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
 		// The client's own method takes each refusal for JSON, and hides what it is.
 		_, err := c.client.Raw().Query("/v1/agent/health/service/id/"+id, &found, options)
@@ -132,11 +135,11 @@ func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
 	case found.Service == nil || found.Service.ID != id || slices.Contains(found.Checks, nil):
 		return Instance{}, fmt.Errorf("inspect %q: the answer is not a service with its checks", id)
 	}
-	var node api.Node
+	var node entryNode
 	if len(found.Checks) > 0 {
 		node.Node = found.Checks[0].Node
 	}
-	return instanceOf(&api.ServiceEntry{Node: &node, Service: found.Service, Checks: found.Checks}), nil
+	return entry{&node, found.Service, found.Checks}.instance(), nil
 }
 
 // Examine asks the agent for the check of id, as [Examiner] says.
@@ -272,26 +275,4 @@ func durationOrNone(d time.Duration) string {
 		return ""
 	}
 	return d.String()
-}
-
-func isNotFound(err error) bool {
-	var status api.StatusError
-	return errors.As(err, &status) && status.Code == http.StatusNotFound
-}
-
-// isRefused reports whether a registry will not have a request, whoever asks it
-// how often: it is no request, or who sends it has no right to.
-func isRefused(err error) bool {
-	var status api.StatusError
-	return errors.As(err, &status) &&
-		(status.Code == http.StatusBadRequest || status.Code == http.StatusUnauthorized || status.Code == http.StatusForbidden)
-}
-
-// isBusy reports whether a registry refused because it is asked for too much:
-// both Consul and muster then say to try again, which one that shuts down or
-// cannot answer does not.
-func isBusy(err error) bool {
-	var status api.StatusError
-	return errors.As(err, &status) && (status.Code == http.StatusTooManyRequests ||
-		status.Code == http.StatusServiceUnavailable && strings.Contains(status.Body, "try again"))
 }

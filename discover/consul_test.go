@@ -31,11 +31,27 @@ func consulAt(t *testing.T, address string, transport http.RoundTripper, cfg dis
 		transport = own
 	}
 	settings.HttpClient = &http.Client{Transport: transport}
-	client, err := api.NewClient(settings)
+	registry, err := discover.NewConsul(settings, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return discover.NewConsul(client, cfg)
+	return registry
+}
+
+// registryAt returns the registry at an address, over connections of its own.
+func registryAt(t testing.TB, address string) *discover.Consul {
+	t.Helper()
+	return registryOf(t, address, discover.ConsulConfig{})
+}
+
+func registryOf(t testing.TB, address string, cfg discover.ConsulConfig) *discover.Consul {
+	t.Helper()
+	registry, err := discover.NewConsul(&api.Config{Address: address}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(registry.CloseIdleConnections)
+	return registry
 }
 
 // consul returns a registry whose answers handler gives.
@@ -202,12 +218,13 @@ func TestConsulToken(t *testing.T) {
 		answer(200, "1", `[]`)(w, r)
 	}))
 	defer server.Close()
-	client, err := api.NewClient(&api.Config{Address: server.Listener.Addr().String(), Token: "the client's"})
+	token, broken := "first", error(nil)
+	c, err := discover.NewConsul(&api.Config{Address: server.Listener.Addr().String(), Token: "the client's"},
+		discover.ConsulConfig{Token: func() (string, error) { return token, broken }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, broken := "first", error(nil)
-	c := discover.NewConsul(client, discover.ConsulConfig{Token: func() (string, error) { return token, broken }})
+	defer c.CloseIdleConnections()
 	if _, err := c.Next(t.Context(), web, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 )
 
@@ -116,6 +118,14 @@ func (i Instance) HostPort() string {
 	return net.JoinHostPort(i.Address, strconv.Itoa(i.Port))
 }
 
+// same reports whether nothing of two instances differs. TestSame knows when a
+// field is forgotten here.
+func (i Instance) same(as Instance) bool {
+	return i.ID == as.ID && i.Service == as.Service && i.Address == as.Address && i.Port == as.Port &&
+		i.Weights == as.Weights && i.Datacenter == as.Datacenter && i.Node == as.Node && i.Status == as.Status &&
+		i.Locality == as.Locality && i.Reason == as.Reason && slices.Equal(i.Tags, as.Tags) && maps.Equal(i.Meta, as.Meta)
+}
+
 // Source is a place that can be asked for the instances of a service.
 // Implementations are safe for concurrent use.
 type Source interface {
@@ -124,6 +134,16 @@ type Source interface {
 	// own wait time has passed. An answer whose index is below after means
 	// that the source started anew: it is the answer to use. It returns
 	// within a second of ctx ending, with ctx's error. The snapshot has
-	// Confirmed set and Err nil.
+	// Confirmed set, and Err nil unless it is [Warming].
 	Next(ctx context.Context, q Query, after uint64) (Snapshot, error)
+}
+
+// Reacher is a [Source] that can tell, without being asked a question, that it
+// can be reached: a watch whose questions do not arrive comes back sooner then.
+type Reacher interface {
+	// Reach blocks until the source can be reached and then for a random time,
+	// so that those who wait together come back one after the other. It may be
+	// called by many at once. It returns ctx's error soon after ctx ends, and
+	// another one if it cannot tell.
+	Reach(ctx context.Context) error
 }

@@ -60,11 +60,10 @@ func ExampleWatcher_Changed() {
 
 // Announce once the port listens, withdraw before it closes.
 func ExampleRegistrar() {
-	client, err := api.NewClient(api.DefaultConfig()) // CONSUL_HTTP_ADDR and the like
+	consul, err := discover.NewConsul(nil, discover.ConsulConfig{}) // CONSUL_HTTP_ADDR and the like
 	if err != nil {
 		log.Fatal(err)
 	}
-	consul := discover.NewConsul(client, discover.ConsulConfig{})
 	registrar := discover.NewRegistrar(consul, discover.Registration{
 		ID:      "web-1",
 		Service: "web",
@@ -95,11 +94,10 @@ func ExampleRegistrar() {
 // the announcement meanwhile.
 func ExampleRegistrarConfig() {
 	var queue struct{ full, closed bool }
-	client, err := api.NewClient(api.DefaultConfig())
+	consul, err := discover.NewConsul(nil, discover.ConsulConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	consul := discover.NewConsul(client, discover.ConsulConfig{})
 	registrar := discover.NewRegistrar(consul, discover.Registration{
 		ID:      "worker-1",
 		Service: "worker", // listens nowhere
@@ -130,11 +128,10 @@ func ExampleRun() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	config := api.DefaultConfig()
-	client, err := api.NewClient(config)
+	consul, err := discover.NewConsul(config, discover.ConsulConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	consul := discover.NewConsul(client, discover.ConsulConfig{})
 
 	listener, err := net.Listen("tcp", ":0")
 	if err != nil {
@@ -160,11 +157,10 @@ func ExampleRun() {
 func ExampleRunAll() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	client, err := api.NewClient(api.DefaultConfig())
+	consul, err := discover.NewConsul(nil, discover.ConsulConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	consul := discover.NewConsul(client, discover.ConsulConfig{})
 	part := func(service string, server discover.Server) discover.Part {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -32,6 +32,9 @@ type Guard struct {
 var (
 	// errReturning: the registry has just come back.
 	errReturning = errors.New("the registry was away and does not know all instances yet; keeping the others until they had time to return")
+	// errUnlooked: the registry has just come back, and says itself that the
+	// health of some is what it was before.
+	errUnlooked = errors.New("the registry was away and has not looked at all instances yet; their health is what it was before")
 	// errHeld: many were lost at once.
 	errHeld = errors.New("the registry lost many instances at once; keeping them for a while")
 	// errPanic: too few are healthy.
@@ -142,6 +145,9 @@ func (g Guard) many(lost, healthy int) bool {
 
 // panicked returns s with all instances in use if too few of them are healthy.
 func (g Guard) panicked(q Query, s Snapshot) Snapshot {
+	if g.Panic == 0 {
+		return s
+	}
 	usable := filter(s.Unhealthy, func(i Instance) bool { return i.Status != Maintenance })
 	if len(usable) == 0 || float64(len(s.Instances)) >= g.Panic*float64(len(s.Instances)+len(usable)) {
 		return s

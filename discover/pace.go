@@ -14,9 +14,10 @@ import (
 const (
 	retryEvery = time.Second
 
-	// retryAfter is what a registry that refuses asks for. Consul's client does
-	// not show its Retry-After, which is a second wherever there is one.
-	retryAfter = time.Second
+	// retryAfter is how long a registry that refuses is left alone at least,
+	// whatever its Retry-After says, and longestAlone how long at most.
+	retryAfter   = time.Second
+	longestAlone = 30 * time.Second
 
 	wakeupsPerSecond = 10
 	wakeupBurst      = 2
@@ -50,11 +51,12 @@ func (t *turn) next() time.Duration {
 
 // after returns the delay after one more failure, which was this one. A
 // registry that has too much to do is left alone for as long as it asks for,
-// and its clients come back one after the other.
+// and its clients come back one after the other, within a second or a quarter of
+// that time.
 func (t *turn) after(err error) time.Duration {
 	delay := t.next()
-	if isBusy(err) {
-		delay = retryAfter + rand.N(retryEvery)
+	if alone := aloneFor(err); alone > 0 {
+		delay = alone + rand.N(max(retryEvery, alone/4))
 	}
 	return delay
 }

@@ -14,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/consul/api"
 	"google.golang.org/grpc"
 
 	"github.com/realjf/muster/agent/agenttest"
@@ -70,7 +69,7 @@ func listening(t *testing.T) (net.Listener, discover.Registration) {
 // The order of a life, and no request that fails: one that was open when the
 // instance left ends well, and one is answered that came in between.
 func TestRun(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	consul := registryAt(t, agenttest.Start(t).Addr)
 	hold := make(chan struct{})
 	l, web1 := listening(t)
 	url := "http://" + l.Addr().String()
@@ -131,7 +130,7 @@ func ask(url string) error {
 }
 
 func TestRunFails(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	consul := registryAt(t, agenttest.Start(t).Addr)
 	broken := errors.New("broken")
 	tests := map[string]struct {
 		spoil func(r *discover.Registration, s *http.Server, cfg *discover.RunConfig)
@@ -169,7 +168,7 @@ func TestRunFails(t *testing.T) {
 
 // A request that does not end is cut off when its time is over, and told of.
 func TestRunCutsOff(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	consul := registryAt(t, agenttest.Start(t).Addr)
 	hold := make(chan struct{})
 	defer close(hold)
 	l, web1 := listening(t)
@@ -196,7 +195,7 @@ func TestRunCutsOff(t *testing.T) {
 
 // A gRPC server is run as well: it ends with its last stream, or by force.
 func TestGraceful(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	consul := registryAt(t, agenttest.Start(t).Addr)
 	l, web1 := listening(t)
 	ctx, leave := context.WithCancel(t.Context())
 	registered := make(chan struct{}, 1)
@@ -226,7 +225,7 @@ func TestGraceful(t *testing.T) {
 // Two servers of one process, HTTP and gRPC, with a registration each: both serve
 // before the first is announced, and both are withdrawn before one drains.
 func TestRunAll(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	consul := registryAt(t, agenttest.Start(t).Addr)
 	var events order
 	part := func(id string, s discover.Server) discover.Part {
 		l, about := listening(t)
@@ -273,7 +272,7 @@ func TestRunAll(t *testing.T) {
 
 // When one server ends by itself, the others leave too.
 func TestRunAllFails(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	consul := registryAt(t, agenttest.Start(t).Addr)
 	one, web1 := listening(t)
 	two, _ := listening(t)
 	broken := page(nil)
@@ -295,7 +294,7 @@ func TestRunAllFails(t *testing.T) {
 	}
 }
 
-func TestMaintenanceOnAnAgent(t *testing.T) { maintenance(t, agenttest.Start(t).Client()) }
+func TestMaintenanceOnAnAgent(t *testing.T) { maintenance(t, agenttest.Start(t).Addr) }
 
 // A registry that knows its readers is asked whether it told them; another one is
 // given a second.
@@ -344,7 +343,7 @@ func (k knowing) Told(ctx context.Context, service string, patience time.Duratio
 
 // Muster's agent knows its readers.
 func TestToldOnAnAgent(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	consul := registryAt(t, agenttest.Start(t).Addr)
 	if err := consul.Register(t.Context(), discover.Registration{ID: "web-1", Service: "web"}); err != nil {
 		t.Fatal(err)
 	}
@@ -361,8 +360,8 @@ func TestToldOnAnAgent(t *testing.T) {
 
 // maintenance is a leave by way of maintenance: while the instance drains, others
 // see that it is there and why nobody is sent to it; then it is gone.
-func maintenance(t *testing.T, client *api.Client) {
-	consul := discover.NewConsul(client, discover.ConsulConfig{})
+func maintenance(t *testing.T, address string) {
+	consul := registryAt(t, address)
 	l, web1 := listening(t)
 	url := "http://" + l.Addr().String()
 	var drained discover.Instance

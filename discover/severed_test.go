@@ -100,7 +100,11 @@ func TestAnAbsenceWithoutAnError(t *testing.T) {
 		if err := registry.Client().Agent().ServiceRegister(&api.AgentServiceRegistration{Name: "web"}); err != nil {
 			t.Fatal(err)
 		}
-		w := discover.Watch(discover.NewConsul(registry.ClientFor("watch"), discover.ConsulConfig{}), web, discover.WatchConfig{})
+		consul, err := discover.NewConsul(registry.ConfigFor("watch"), discover.ConsulConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := discover.Watch(consul, web, discover.WatchConfig{})
 		defer w.Close()
 		time.Sleep(time.Second)
 		if err := registry.Client().Agent().ServiceDeregister("web"); err != nil {

@@ -34,8 +34,9 @@ const (
 	// Degraded: the registry does not answer. The list is the last one, and
 	// Confirmed says how old it is.
 	Degraded State = "degraded"
-	// Warming: the registry has just come back and does not know everybody
-	// yet. Those that it lacks are kept for some seconds.
+	// Warming: the registry has just come back. It does not know everybody yet,
+	// and those that it lacks are kept for some seconds; or it says itself that it
+	// has not looked at all of them again.
 	Warming State = "warming"
 	// Held: the registry lost many at once, and they are kept for as long as
 	// [Guard] says.
@@ -59,7 +60,7 @@ func (s Snapshot) State() State {
 	switch {
 	case s.Index == 0:
 		return Pending
-	case errors.Is(s.Err, errReturning):
+	case errors.Is(s.Err, errReturning), errors.Is(s.Err, errUnlooked):
 		return Warming
 	case errors.Is(s.Err, errHeld):
 		return Held

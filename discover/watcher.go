@@ -2,9 +2,10 @@ package discover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -160,13 +161,18 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 		pace  = newLimiter()
 		doubt = doubt{guard: guard}
 	)
+	source := w.source
+	if c, is := source.(interface{ watched() Source }); is {
+		source = c.watched()
+	}
 	kept := w.begin() // until the first attempt
 	for pace.Wait(ctx) == nil {
 		asking, cancel := ctx, func() {}
 		if kept.Index > 0 {
 			asking, cancel = context.WithTimeout(ctx, headStart)
 		}
-		answer, err := doubt.next(asking, w.source, w.query, after)
+		asked := time.Now()
+		answer, err := doubt.next(asking, source, w.query, after)
 		if ctx.Err() == nil && asking.Err() != nil {
 			err = fmt.Errorf("no answer within %s", headStart)
 		}
@@ -186,7 +192,7 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 			// the list as soon as the source is back, and a registry that
 			// lost its data may take long to reach the old index.
 			after = 0
-			if sleep(ctx, retry.after(err)) != nil {
+			if w.pause(ctx, retry.after(err), asked, err) != nil {
 				return
 			}
 			continue
@@ -197,9 +203,34 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 		// next question goes on from it. 0 would not block.
 		after = max(answer.Index, 1)
 		answer.Index = after
-		answer.Err = nil
+		if !errors.Is(answer.Err, errUnlooked) {
+			answer.Err = nil
+		}
 		w.succeeded(doubt.settle(w.query, answer))
 	}
+}
+
+// pause waits after a failure, that of the question which was asked then: as long
+// as it is this watch's turn to wait, or until the source can be reached again.
+// It returns ctx's error.
+//
+// A registry that answered, if only with an error, was reached. And a question
+// that may have arrived is not asked again within a second, so that many do not
+// ask more often than once a second each, whatever becomes of their connections.
+func (w *Watcher) pause(ctx context.Context, turn time.Duration, asked time.Time, err error) error {
+	reacher, is := w.source.(Reacher)
+	if !is || isAnswer(err) {
+		return sleep(ctx, turn)
+	}
+	bounded, cancel := context.WithTimeout(ctx, turn)
+	defer cancel()
+	if !isUnsent(err) {
+		_ = sleep(bounded, time.Until(asked.Add(retryEvery))) // its error is noticed below
+	}
+	if reacher.Reach(bounded) != nil {
+		<-bounded.Done()
+	}
+	return ctx.Err()
 }
 
 // tell logs what became of the trust in the registry's answers.
@@ -293,11 +324,8 @@ func (w *Watcher) closeOnce(event chan struct{}) {
 	}
 }
 
-// sameInstances compares every field, so that a new one cannot be forgotten
-// here; the pace of the loop bounds what that costs.
-func sameInstances(a, b []Instance) bool {
-	return len(a) == len(b) && (len(a) == 0 || reflect.DeepEqual(a, b))
-}
+// sameInstances compares all that there is of two lists.
+func sameInstances(a, b []Instance) bool { return slices.EqualFunc(a, b, Instance.same) }
 
 func loggerOrSilence(logger *slog.Logger) *slog.Logger {
 	if logger == nil {

@@ -51,11 +51,11 @@ func (s *scene) herd(f *fleet, watchers, readers int) *herd {
 	h := &herd{fleet: f, url: s.registry.URL(""), byWatch: &connects{}, byHand: &connects{}, open: make(chan struct{}), texts: map[string]list{}}
 	close(h.open)
 	watching, reading := h.byWatch.transport(watchers), h.byHand.transport(readers)
-	client, err := consul.NewClient(&consul.Config{Address: s.registry.Address(), HttpClient: &http.Client{Transport: watching}})
+	at := &consul.Config{Address: s.registry.Address(), HttpClient: &http.Client{Transport: watching}}
+	source, err := library.NewConsul(at, library.ConsulConfig{Wait: 10 * time.Minute})
 	if err != nil {
 		s.Fatal(err)
 	}
-	source := library.NewConsul(client, library.ConsulConfig{Wait: 10 * time.Minute})
 	var running sync.WaitGroup
 	for n := range watchers + readers {
 		m := &member{name: fmt.Sprintf("watch %d", n), service: f.services[n%len(f.services)]}

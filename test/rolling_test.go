@@ -73,11 +73,10 @@ func beInstance(address string) error {
 	if err != nil {
 		return err
 	}
-	client, err := consul.NewClient(&consul.Config{Address: address})
+	registry, err := library.NewConsul(&consul.Config{Address: address}, library.ConsulConfig{})
 	if err != nil {
 		return err
 	}
-	registry := library.NewConsul(client, library.ConsulConfig{})
 	registrar := library.NewRegistrar(registry, library.Registration{
 		ID: fmt.Sprint(serviceName, "-", os.Getpid()), Service: serviceName, Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
 		Check: library.HealthCheck{TCP: listener.Addr().String(), Interval: time.Minute},
@@ -142,12 +141,12 @@ type load struct {
 // load begins to send requests, once so many instances are known.
 func (s *scene) load(method string, instances int) *load {
 	s.Helper()
-	client, err := consul.NewClient(&consul.Config{Address: s.registry.Address()})
+	registry, err := library.NewConsul(&consul.Config{Address: s.registry.Address()}, library.ConsulConfig{})
 	if err != nil {
 		s.Fatal(err)
 	}
 	l := &load{method: method}
-	cache := library.NewCache(library.NewConsul(client, library.ConsulConfig{}), library.CacheConfig{})
+	cache := library.NewCache(registry, library.CacheConfig{})
 	transport := httpdiscover.New(cache, httpdiscover.Config{Observe: l.observe})
 	s.eventually(startLimit, "all are known", func(ctx context.Context) error {
 		known, err := cache.Get(ctx, library.Query{Service: serviceName})

@@ -16,7 +16,11 @@ import (
 // TestOverARegistry has servers announce themselves in a real registry, with
 // gRPC's health service as their check.
 func TestOverARegistry(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	consul, err := discover.NewConsul(agenttest.Start(t).ConfigFor(""), discover.ConsulConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(consul.CloseIdleConnections)
 	w := &world{cache: discover.NewCache(consul, discover.CacheConfig{})}
 	t.Cleanup(func() { _ = w.cache.Close() })
 	announce := func(s *server) *discover.Registrar {

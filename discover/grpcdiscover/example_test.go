@@ -7,7 +7,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/hashicorp/consul/api"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
@@ -20,12 +19,12 @@ import (
 
 // A client calls whoever is healthy.
 func Example() {
-	grpcdiscover.Register()                           // at the start of main
-	consul, err := api.NewClient(api.DefaultConfig()) // CONSUL_HTTP_ADDR and the like
+	grpcdiscover.Register()                                         // at the start of main
+	consul, err := discover.NewConsul(nil, discover.ConsulConfig{}) // CONSUL_HTTP_ADDR and the like
 	if err != nil {
 		log.Fatal(err)
 	}
-	cache := discover.NewCache(discover.NewConsul(consul, discover.ConsulConfig{}), discover.CacheConfig{})
+	cache := discover.NewCache(consul, discover.CacheConfig{})
 	defer cache.Close()
 
 	options := grpcdiscover.DialOptions(cache, grpcdiscover.Config{
@@ -49,7 +48,7 @@ func Example() {
 // check, and leaves so that no call fails: it withdraws, goes on serving until readers
 // of the registry know, and then lets calls under way finish.
 func Example_server() {
-	consul, err := api.NewClient(api.DefaultConfig())
+	consul, err := discover.NewConsul(nil, discover.ConsulConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -62,8 +61,7 @@ func Example_server() {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }() // ends with GracefulStop, awaited below
 
-	registry := discover.NewConsul(consul, discover.ConsulConfig{})
-	registrar := discover.NewRegistrar(registry, discover.Registration{
+	registrar := discover.NewRegistrar(consul, discover.Registration{
 		ID: "web-1", Service: "web", Address: "10.0.0.7", Port: 9000,
 		Check: discover.HealthCheck{GRPC: "10.0.0.7:9000", Interval: 5 * time.Second, DeregisterAfter: time.Minute},
 	}, discover.RegistrarConfig{})
@@ -77,7 +75,7 @@ func Example_server() {
 	if err := registrar.Withdraw(ctx); err != nil {
 		log.Print(err)
 	}
-	if err := discover.AwaitAbsence(ctx, registry, discover.Query{Service: "web"}, "web-1"); err != nil {
+	if err := discover.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "web-1"); err != nil {
 		log.Print(err)
 	}
 	time.Sleep(time.Second) // for the other readers

@@ -16,8 +16,13 @@ import (
 // On a real registry: a service is called as soon as it is announced, and when
 // it withdraws nobody is called.
 func TestOnARegistry(t *testing.T) {
-	registry := agenttest.Start(t).Client()
-	consul := discover.NewConsul(registry, discover.ConsulConfig{})
+	agent := agenttest.Start(t)
+	registry := agent.Client()
+	consul, err := discover.NewConsul(agent.ConfigFor(""), discover.ConsulConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer consul.CloseIdleConnections()
 	cache := discover.NewCache(consul, discover.CacheConfig{})
 	defer cache.Close()
 	transport := httpdiscover.New(cache, httpdiscover.Config{})

@@ -26,7 +26,11 @@ import (
 // TestOnAnAgent has two services register themselves, and calls them through
 // go-kit's balancer and through ours.
 func TestOnAnAgent(t *testing.T) {
-	consul := discover.NewConsul(agenttest.Start(t).Client(), discover.ConsulConfig{})
+	consul, err := discover.NewConsul(agenttest.Start(t).ConfigFor(""), discover.ConsulConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(consul.CloseIdleConnections)
 	registrars := map[string]*kitdiscover.Registrar{}
 	for _, id := range []string{"web-1", "web-2"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, id) }))

@@ -15,7 +15,6 @@ import (
 	"github.com/go-kit/kit/sd/lb"
 	httptransport "github.com/go-kit/kit/transport/http"
 	"github.com/go-kit/log"
-	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
@@ -32,15 +31,14 @@ func factory(instance string) (endpoint.Endpoint, io.Closer, error) {
 // A program that uses go-kit's sd/consul changes two lines, and nothing of what
 // follows.
 func Example_consul() {
-	consulClient, err := api.NewClient(api.DefaultConfig()) // CONSUL_HTTP_ADDR and the like
-	if err != nil {
-		stdlog.Fatal(err)
-	}
 	logger := log.NewLogfmtLogger(os.Stderr)
 
 	// client := consulsd.NewClient(consulClient)
 	// instancer := consulsd.NewInstancer(client, logger, "search", []string{"api", "v2"}, true)
-	client := discover.NewConsul(consulClient, discover.ConsulConfig{})
+	client, err := discover.NewConsul(nil, discover.ConsulConfig{}) // CONSUL_HTTP_ADDR and the like
+	if err != nil {
+		stdlog.Fatal(err)
+	}
 	instancer := kitdiscover.NewInstancer(context.Background(), discover.Watch(client, discover.Query{Service: "search", Tags: "api,v2"}, discover.WatchConfig{}))
 	defer instancer.Stop()
 
@@ -87,11 +85,10 @@ func ExampleNewBalancer() {
 
 // Register once the port listens, deregister before it closes.
 func ExampleNewRegistrar() {
-	consulClient, err := api.NewClient(api.DefaultConfig())
+	client, err := discover.NewConsul(nil, discover.ConsulConfig{})
 	if err != nil {
 		stdlog.Fatal(err)
 	}
-	client := discover.NewConsul(consulClient, discover.ConsulConfig{})
 	registrar := kitdiscover.NewRegistrar(discover.NewRegistrar(client, discover.Registration{
 		ID: "search-1", Service: "search", Address: "10.0.0.1", Port: 80,
 		Check: discover.HealthCheck{HTTP: "http://10.0.0.1:80/health"},

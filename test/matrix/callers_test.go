@@ -100,7 +100,11 @@ func beginMuster(guard discover.Guard) func(*scene, string) caller {
 }
 
 func newMuster(s *scene, name string, guard discover.Guard) caller {
-	cache := discover.NewCache(discover.NewConsul(s.registry.ClientFor(name), discover.ConsulConfig{}), discover.CacheConfig{
+	consul, err := discover.NewConsul(s.registry.ConfigFor(name), discover.ConsulConfig{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	cache := discover.NewCache(consul, discover.CacheConfig{
 		Guard: func(discover.Query) discover.Guard { return guard },
 	})
 	return &muster{cache, httpdiscover.New(cache, httpdiscover.Config{

@@ -62,7 +62,11 @@ func (s *scene) announce(n int) *instance {
 	if err != nil {
 		s.Fatal(err)
 	}
-	i.registrar = discover.NewRegistrar(discover.NewConsul(s.registry.ClientFor(i.name), discover.ConsulConfig{}), discover.Registration{
+	consul, err := discover.NewConsul(s.registry.ConfigFor(i.name), discover.ConsulConfig{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	i.registrar = discover.NewRegistrar(consul, discover.Registration{
 		ID: i.name, Service: "web", Address: host, Port: number, Check: discover.HealthCheck{TTL: ttl},
 	}, discover.RegistrarConfig{Dial: s.network.dial})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/hashicorp/consul/api"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -46,14 +45,13 @@ type sight struct {
 
 // serve is the client: it follows orders until there are no more.
 func serve(name, address string, orders io.Reader, answers io.Writer) error {
-	client, err := api.NewClient(&api.Config{Address: address})
-	if err != nil {
-		return err
-	}
 	var w watcher
 	for _, one := range watchers {
 		if one.name == name {
-			w = one.begin(client)
+			var err error
+			if w, err = one.begin(address); err != nil {
+				return err
+			}
 		}
 	}
 	if w == nil {

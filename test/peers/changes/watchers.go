@@ -36,11 +36,20 @@ type watcher interface {
 // watchers are the ways, by the names of their columns.
 var watchers = []struct {
 	name  string
-	begin func(*api.Client) watcher
+	begin func(address string) (watcher, error)
 }{
-	{"muster", func(client *api.Client) watcher { return ours{discover.NewConsul(client, discover.ConsulConfig{})} }},
-	{"go-kit", func(client *api.Client) watcher { return kit{kitconsul.NewClient(client)} }},
-	{"watch plan", func(client *api.Client) watcher { return plain{client} }},
+	{"muster", func(address string) (watcher, error) {
+		consul, err := discover.NewConsul(&api.Config{Address: address}, discover.ConsulConfig{})
+		return ours{consul}, err
+	}},
+	{"go-kit", func(address string) (watcher, error) {
+		client, err := api.NewClient(&api.Config{Address: address})
+		return kit{kitconsul.NewClient(client)}, err
+	}},
+	{"watch plan", func(address string) (watcher, error) {
+		client, err := api.NewClient(&api.Config{Address: address})
+		return plain{client}, err
+	}},
 }
 
 // ours is this library.

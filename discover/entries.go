@@ -1,0 +1,178 @@
+package discover
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+)
+
+// entries are those of the last answer, by what they looked like: of the next
+// one only the others are decoded, and looked through.
+type entries struct {
+	order   []print
+	known   map[print]known
+	healthy int
+}
+
+// known is an entry of the last answer.
+type known struct {
+	instance *Instance
+	next     int // the place in the order of the one behind it
+}
+
+// print tells the texts of entries apart. Two that differ have the same one by
+// chance alone, once in 2^64, for nobody outside of the process knows the seed.
+type print struct {
+	size int
+	sum  uint64
+}
+
+func printOf(seed maphash.Seed, text []byte) print {
+	return print{len(text), maphash.Bytes(seed, text)}
+}
+
+// snapshot sorts the entries of a list in JSON into a snapshot. What cannot be
+// Consul's is an error, for it must not empty a list. Whatever was known before,
+// the same text is the same snapshot.
+func (e *entries) snapshot(seed maphash.Seed, q Query, text []byte) (Snapshot, error) {
+	now := entries{order: make([]print, 0, len(e.order)), known: make(map[print]known, len(e.known))}
+	s := Snapshot{Instances: slices.Grow([]Instance(nil), e.healthy)}
+	next := 0 // of the last answer's
+	// An entry is an object, whose text is not the beginning of another one's.
+	again := func(rest []byte) int {
+		if next == len(e.order) || len(rest) < e.order[next].size || printOf(seed, rest[:e.order[next].size]) != e.order[next] {
+			return 0
+		}
+		return e.order[next].size
+	}
+	err := split(text, again, func(element []byte) error {
+		mark := printOf(seed, element)
+		before, is := e.known[mark]
+		i := before.instance
+		if is {
+			next = before.next
+		} else {
+			next = min(next+1, len(e.order)) // most likely it took the place of one
+			var read entry
+			if err := json.Unmarshal(element, &read); err != nil {
+				return err
+			}
+			if read.Node == nil || read.Service == nil || slices.Contains(read.Checks, nil) {
+				return errors.New("the answer holds an entry without a node, a service or a check")
+			}
+			i = new(read.instance())
+		}
+		now.order = append(now.order, mark)
+		now.known[mark] = known{i, len(now.order)}
+		s.add(q, *i)
+		return nil
+	})
+	if err != nil {
+		return Snapshot{}, err
+	}
+	now.healthy = len(s.Instances)
+	*e = now
+	s.sort(q)
+	return s, nil
+}
+
+// deepest is how deep encoding/json lets values be nested.
+const deepest = 10_000
+
+// split hands the elements of a list in JSON to each, one after the other, until
+// that returns an error, which split returns. An element that is known to be a
+// value need not be looked through: again returns how long the one is with which
+// the rest of the text begins, or 0.
+//
+// It looks at strings and brackets alone, and leaves it to each to refuse what
+// is not one value in JSON. With that it takes what encoding/json does and
+// nothing else: where the whole is a list its elements are found, and where all
+// that lies between the commas are values the whole is a list.
+func split(text []byte, again func(rest []byte) int, each func(element []byte) error) error {
+	at := space(text, 0)
+	if at == len(text) || text[at] != '[' {
+		return errors.New("the answer is not a list")
+	}
+	at = space(text, at+1)
+	empty := at < len(text) && text[at] == ']'
+	for !empty {
+		end, err := endOf(text, at+again(text[at:]))
+		if err != nil {
+			return err
+		}
+		if err := each(bytes.TrimRight(text[at:end], " \n\t\r")); err != nil {
+			return err
+		}
+		at = end
+		if text[at] == ']' {
+			break
+		}
+		at = space(text, at+1) // behind the comma
+	}
+	if at = space(text, at+1); at != len(text) {
+		return fmt.Errorf("something follows the answer's list: %.20q", text[at:])
+	}
+	return nil
+}
+
+// space returns the index of the first byte from at on that is no white space.
+func space(text []byte, at int) int {
+	for at < len(text) && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r') {
+		at++
+	}
+	return at
+}
+
+// endOf returns the index of the comma or bracket that ends the element at at.
+func endOf(text []byte, at int) (int, error) {
+	depth := 1 // of the list
+	for at < len(text) {
+		switch text[at] {
+		case '"':
+			at = endOfString(text, at)
+			continue
+		case '{', '[':
+			if depth++; depth > deepest {
+				return 0, errors.New("the answer is nested too deep")
+			}
+		case '}', ']':
+			if depth--; depth == 0 {
+				return at, nil
+			}
+		case ',':
+			if depth == 1 {
+				return at, nil
+			}
+		}
+		at++
+	}
+	return 0, errors.New("the answer is cut off")
+}
+
+// endOfString returns the index behind the string that begins at at, or the end
+// of the text.
+func endOfString(text []byte, at int) int {
+	for at++; ; {
+		quote := bytes.IndexByte(text[at:], '"')
+		if quote < 0 {
+			return len(text)
+		}
+		at += quote + 1
+		if !escaped(text[:at-1]) {
+			return at
+		}
+	}
+}
+
+// escaped reports whether what follows a part of a string is escaped: by an odd
+// number of backslashes.
+func escaped(before []byte) bool {
+	n := len(before)
+	for n > 0 && before[n-1] == '\\' {
+		n--
+	}
+	return (len(before)-n)%2 == 1
+}

@@ -1,0 +1,171 @@
+package discover
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+)
+
+// How a registry that cannot be reached is looked for. As the pace of loops,
+// this is fixed: see pace.go.
+const (
+	// probeEvery is the mean time from the end of one probe to the next; each
+	// is a quarter more or less, so that processes do not probe as one.
+	probeEvery = 100 * time.Millisecond
+
+	// probePatience is how long a connection may take. Where packets get lost
+	// the next probe is better than the kernel's own second try.
+	probePatience = 250 * time.Millisecond
+
+	// probeHold is how long a connection must last. What stands before a
+	// registry may accept, and find out only then that nobody is there.
+	probeHold = 20 * time.Millisecond
+
+	// Who waited comes back within returnWithin, or later where they are more
+	// than one for each returnGap.
+	returnWithin = 200 * time.Millisecond
+	returnGap    = time.Millisecond
+)
+
+// prober finds out when a registry can be reached again, for all who wait for
+// it in this process.
+type prober struct {
+	dial func(context.Context) (net.Conn, error) // nil where it cannot tell
+
+	mu     sync.Mutex
+	outage *outage // nil while nobody waits
+}
+
+// outage is one that some wait for the end of.
+type outage struct {
+	waiting int           // guarded by the prober's mu
+	over    chan struct{} // closed when it is over
+	within  time.Duration // who waited comes back, once it is over
+
+	stop context.CancelFunc
+	done chan struct{} // closed when nobody probes any more
+}
+
+func newProber(dial func(context.Context) (net.Conn, error)) *prober { return &prober{dial: dial} }
+
+// reach waits as [Reacher] says.
+func (p *prober) reach(ctx context.Context) error {
+	if p.dial == nil {
+		return errors.ErrUnsupported
+	}
+	o := p.join()
+	defer p.leave(o)
+	select {
+	case <-o.over:
+		return sleep(ctx, rand.N(o.within))
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *prober) join() *outage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.outage == nil {
+		ctx, stop := context.WithCancel(context.Background())
+		p.outage = &outage{over: make(chan struct{}), stop: stop, done: make(chan struct{})}
+		go p.probe(ctx, p.outage) // the last to leave stops it and waits
+	}
+	p.outage.waiting++
+	return p.outage
+}
+
+func (p *prober) leave(o *outage) {
+	p.mu.Lock()
+	o.waiting--
+	last := o.waiting == 0
+	if last && p.outage == o {
+		p.outage = nil
+	}
+	p.mu.Unlock()
+	if last {
+		o.stop()
+		<-o.done
+	}
+}
+
+// probe tries until somebody is there or ctx ends.
+func (p *prober) probe(ctx context.Context, o *outage) {
+	defer close(o.done)
+	for sleep(ctx, probeEvery*3/4+rand.N(probeEvery/2)) == nil {
+		if p.connects(ctx) {
+			p.end(o)
+			return
+		}
+	}
+}
+
+// end says that an outage is over. Who comes from now on begins another one.
+func (p *prober) end(o *outage) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o.within = min(max(returnWithin, time.Duration(o.waiting)*returnGap), retryEvery)
+	close(o.over)
+	if p.outage == o {
+		p.outage = nil
+	}
+}
+
+// connects reports whether somebody is there.
+func (p *prober) connects(ctx context.Context) bool {
+	bounded, cancel := context.WithTimeout(ctx, probePatience)
+	defer cancel()
+	conn, err := p.dial(bounded)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	// A server waits for the client to speak: all that can be read is an end.
+	if err := conn.SetReadDeadline(time.Now().Add(probeHold)); err != nil {
+		return false
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return err == nil || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// dialerTo returns what connects to a registry as client does; nil where that
+// goes another way, such as through a proxy.
+func dialerTo(client *http.Client, base url.URL) func(context.Context) (net.Conn, error) {
+	transport, is := cmp.Or[http.RoundTripper](client.Transport, http.DefaultTransport).(*http.Transport)
+	if !is {
+		return nil
+	}
+	if transport.Proxy != nil {
+		if proxy, err := transport.Proxy(&http.Request{URL: &base}); err != nil || proxy != nil {
+			return nil
+		}
+	}
+	dial := transport.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	port := cmp.Or(base.Port(), map[string]string{"http": "80", "https": "443"}[base.Scheme])
+	address := net.JoinHostPort(base.Hostname(), port)
+	return func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", address) }
+}
+
+// isUnsent reports whether a question cannot have arrived: no connection came
+// about.
+func isUnsent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// isNear reports whether a host is this machine.
+func isNear(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}

@@ -1,0 +1,96 @@
+package discover
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// refusal is the answer of a registry that gives none, with how long it asks to
+// be left alone. It is an [api.StatusError] as well.
+type refusal struct {
+	api.StatusError
+	after time.Duration // 0 where it does not say
+}
+
+// Unwrap returns the refusal as Consul's client has it.
+func (r refusal) Unwrap() error { return r.StatusError }
+
+// longestText is how much is read of what a refusal says.
+const longestText = 64 << 10
+
+// refusalOf reads a refusal.
+func refusalOf(response *http.Response) error {
+	text, err := io.ReadAll(io.LimitReader(response.Body, longestText))
+	if err != nil {
+		return err
+	}
+	return refusal{
+		StatusError: api.StatusError{Code: response.StatusCode, Body: strings.TrimSpace(string(text))},
+		after:       retryAfterOf(response.Header.Get("Retry-After"), time.Now()),
+	}
+}
+
+// retryAfterOf reads the header of that name: seconds, or a date; 0 is that it
+// does not say. RFC 9110, 10.2.3.
+func retryAfterOf(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return 0
+}
+
+// aloneFor returns how long a registry that has too much to do is to be left
+// alone, which is at most longestAlone; 0 where the error is another one.
+func aloneFor(err error) time.Duration {
+	var status api.StatusError
+	if !errors.As(err, &status) || status.Code != http.StatusTooManyRequests && status.Code != http.StatusServiceUnavailable {
+		return 0
+	}
+	var said refusal
+	errors.As(err, &said)
+	switch {
+	case isBusy(err):
+		return min(max(said.after, retryAfter), longestAlone)
+	case said.after > retryEvery:
+		return min(said.after, longestAlone)
+	}
+	return 0 // it is asked no more often than that anyhow
+}
+
+// isNotFound reports whether a registry does not know what it was asked about.
+func isNotFound(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) && status.Code == http.StatusNotFound
+}
+
+// isRefused reports whether a registry will not have a request, whoever asks it
+// how often: it is no request, or who sends it has no right to.
+func isRefused(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) &&
+		(status.Code == http.StatusBadRequest || status.Code == http.StatusUnauthorized || status.Code == http.StatusForbidden)
+}
+
+// isBusy reports whether a registry refused because it is asked for too much:
+// both Consul and muster then say to try again, which one that shuts down or
+// cannot answer does not.
+func isBusy(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) && (status.Code == http.StatusTooManyRequests ||
+		status.Code == http.StatusServiceUnavailable && strings.Contains(status.Body, "try again"))
+}
+
+// isAnswer reports whether it was the registry that gave an error.
+func isAnswer(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status)
+}
