@@ -371,7 +371,13 @@ func maintenance(t *testing.T, address string) {
 	defer watcher.Close()
 	ctx, leave := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	r := discover.NewRegistrar(consul, web1, discover.RegistrarConfig{})
+	// Readers may know of an instance before it knows that it is announced.
+	announced := make(chan struct{}, 10)
+	r := discover.NewRegistrar(consul, web1, discover.RegistrarConfig{OnStanding: func(_, now discover.Standing, _ error) {
+		if now == discover.Registered {
+			announced <- struct{}{}
+		}
+	}})
 	drains := shutting{server, func() {
 		drained, inspected = consul.Inspect(t.Context(), "web-1")
 		asked = ask(url)
@@ -380,6 +386,7 @@ func maintenance(t *testing.T, address string) {
 		ended <- discover.Run(ctx, r, drains, l, discover.RunConfig{Source: consul, Settle: time.Millisecond, Maintenance: "version 2 comes"})
 	}()
 	awaitStatus(t, watcher, "web-1", discover.Passing)
+	<-announced
 	leave()
 	if err := <-ended; err != nil {
 		t.Errorf("run: %v", err)
