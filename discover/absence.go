@@ -3,6 +3,7 @@ package discover
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // AwaitAbsence returns when a reader of src no longer sees the instance with
@@ -10,13 +11,13 @@ import (
 // withdrew may stop serving then. It goes on over failed attempts. The error
 // wraps ErrInvalid, or ctx's error when ctx ends first.
 func AwaitAbsence(ctx context.Context, src Source, q Query, id string) error {
-	return awaitAnswer(ctx, src, q, id, func(s Snapshot) bool { return !s.has(id) })
+	return awaitAnswer(ctx, src, q, id, func(s Snapshot) bool { return !seen(s.Instances, id) && !seen(s.Unhealthy, id) })
 }
 
 // awaitPause is AwaitAbsence for an instance in maintenance: it is still seen, and
 // not among the healthy ones.
 func awaitPause(ctx context.Context, src Source, q Query, id string) error {
-	return awaitAnswer(ctx, src, q, id, func(s Snapshot) bool { return !contains(s.Instances, Instance{ID: id}) })
+	return awaitAnswer(ctx, src, q, id, func(s Snapshot) bool { return !seen(s.Instances, id) })
 }
 
 // awaitAnswer returns when a reader of src has an answer to q without id, as
@@ -42,4 +43,9 @@ func awaitAnswer(ctx context.Context, src Source, q Query, id string, without fu
 			return fmt.Errorf("await absence of %q: %w", id, context.Cause(ctx))
 		}
 	}
+}
+
+// seen reports whether an instance with the given id is among all.
+func seen(all []Instance, id string) bool {
+	return slices.ContainsFunc(all, func(i Instance) bool { return i.ID == id })
 }

@@ -8,6 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/realjf/muster/internal/pace"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // CacheConfig holds what a Cache can do without; the zero value works.
@@ -64,7 +67,7 @@ func NewCache(src Source, cfg CacheConfig) *Cache {
 		idle:    10 * time.Minute,
 		guard:   cfg.Guard,
 		folder:  cfg.Folder,
-		logger:  loggerOrSilence(cfg.Logger),
+		logger:  quiet.Logger(cfg.Logger),
 		stop:    stop,
 		watches: make(map[Query]*watch),
 	}
@@ -236,7 +239,7 @@ func (c *Cache) end(q Query) {
 
 // sweep closes idle watches until ctx ends.
 func (c *Cache) sweep(ctx context.Context) {
-	for sleep(ctx, c.idle/2) == nil {
+	for pace.Sleep(ctx, c.idle/2) == nil {
 		c.mu.Lock()
 		for q, w := range c.watches {
 			if !c.closed && w.followers == 0 && time.Since(time.Unix(0, w.used.Load())) >= c.idle {

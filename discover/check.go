@@ -62,8 +62,9 @@ const (
 	DefaultTTL           = 15 * time.Second
 )
 
-// leastTTL keeps heartbeats from being a burden to all.
-const leastTTL = 100 * time.Millisecond
+// LeastTTL is the shortest TTL there may be: heartbeats are not to be a burden to
+// all.
+const LeastTTL = 100 * time.Millisecond
 
 // kinds names those that c asks for.
 func (c HealthCheck) kinds() []string {
@@ -79,6 +80,14 @@ func (c HealthCheck) kinds() []string {
 		}
 	}
 	return names
+}
+
+// Kind returns which of them c names; empty when it names none.
+func (c HealthCheck) Kind() string {
+	if kinds := c.kinds(); len(kinds) > 0 {
+		return kinds[0]
+	}
+	return ""
 }
 
 func (c HealthCheck) validate() error {
@@ -98,8 +107,8 @@ func (c HealthCheck) validate() error {
 		return fmt.Errorf("%w check: it says how to look, and not to", ErrInvalid)
 	case c.GRPCTLS && c.GRPC == "":
 		return fmt.Errorf("%w check: GRPCTLS is for GRPC", ErrInvalid)
-	case c.TTL != 0 && c.TTL < leastTTL:
-		return fmt.Errorf("%w TTL %s of a check: want at least %s", ErrInvalid, c.TTL, leastTTL)
+	case c.TTL != 0 && c.TTL < LeastTTL:
+		return fmt.Errorf("%w TTL %s of a check: want at least %s", ErrInvalid, c.TTL, LeastTTL)
 	}
 	grpcAddress, _, _ := strings.Cut(c.GRPC, "/")
 	return cmp.Or(validCheckURL(c.HTTP), validTarget("GRPC", grpcAddress, c.GRPC), validTarget("TCP", c.TCP, c.TCP))
@@ -132,9 +141,9 @@ func validTarget(kind, address, text string) error {
 	return validText(kind+" check", text)
 }
 
-// target is the host:port that the registry connects to for c; empty when it
+// Target returns the host:port that the registry connects to for c; empty when it
 // connects to none.
-func (c HealthCheck) target() string {
+func (c HealthCheck) Target() string {
 	switch {
 	case c.TCP != "":
 		return c.TCP

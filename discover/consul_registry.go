@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/realjf/muster/internal/refusal"
 )
 
 var (
@@ -50,7 +52,7 @@ func (c *Consul) Deregister(ctx context.Context, id string) error {
 	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
 		return c.client.Agent().ServiceDeregisterOpts(id, options)
 	})
-	if err != nil && !isNotFound(err) {
+	if err != nil && !refusal.IsNotFound(err) {
 		return fmt.Errorf("deregister %q: %w", id, err)
 	}
 	return nil
@@ -73,7 +75,7 @@ func (c *Consul) Await(ctx context.Context, id, hash string) (string, error) {
 		}
 		return nil
 	})
-	if isNotFound(err) {
+	if refusal.IsNotFound(err) {
 		return "", fmt.Errorf("await %q: %w", id, ErrNotRegistered)
 	}
 	if err != nil {
@@ -90,7 +92,7 @@ func (c *Consul) Report(ctx context.Context, id string, status Status, text stri
 	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
 		return c.client.Agent().UpdateTTLOpts(checkID(id), text, string(status), options)
 	})
-	if isNotFound(err) || isNoTTL(err) {
+	if refusal.IsNotFound(err) || isNoTTL(err) {
 		return fmt.Errorf("report on %q: its check: %w", id, ErrNotRegistered)
 	}
 	if err != nil {
@@ -126,7 +128,7 @@ func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
 		return err
 	})
 	switch {
-	case isNotFound(err):
+	case refusal.IsNotFound(err):
 		return Instance{}, fmt.Errorf("inspect %q: %w", id, ErrNotRegistered)
 	case err != nil:
 		return Instance{}, fmt.Errorf("inspect %q: %w", id, err)
@@ -176,7 +178,7 @@ func (c *Consul) Maintain(ctx context.Context, id, reason string) error {
 	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
 		return c.client.Agent().EnableServiceMaintenanceOpts(id, reason, options)
 	})
-	if isNotFound(err) {
+	if refusal.IsNotFound(err) {
 		return fmt.Errorf("maintain %q: %w", id, ErrNotRegistered)
 	}
 	if err != nil {
@@ -198,7 +200,7 @@ func (c *Consul) Told(ctx context.Context, service string, patience time.Duratio
 		_, err := c.client.Raw().Query("/v1/agent/followers/"+service, &told, options)
 		return err
 	})
-	if isNotFound(err) {
+	if refusal.IsNotFound(err) {
 		return false, fmt.Errorf("told of %q: %w", service, errors.ErrUnsupported)
 	}
 	if err != nil {
@@ -250,7 +252,7 @@ func agentRegistration(r Registration) *api.AgentServiceRegistration {
 // agentCheck puts c into the words of Consul's API. Nil means that there is no
 // check.
 func agentCheck(c HealthCheck) *api.AgentServiceCheck {
-	if c.Unchecked || len(c.kinds()) == 0 {
+	if c.Unchecked || c.Kind() == "" {
 		return nil
 	}
 	check := &api.AgentServiceCheck{

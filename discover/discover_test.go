@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -51,38 +49,6 @@ type sourceFunc func(ctx context.Context, q discover.Query, after uint64) (disco
 
 func (f sourceFunc) Next(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
 	return f(ctx, q, after)
-}
-
-// logbook is where a test finds what was logged.
-type logbook struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (l *logbook) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, strings.TrimSpace(string(line)))
-	return len(line), nil
-}
-
-func (l *logbook) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, nil))
-}
-
-// expect checks that as many lines were logged as there are parts, each
-// holding its part.
-func (l *logbook) expect(t *testing.T, parts ...string) {
-	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ok := len(l.lines) == len(parts)
-	for i := 0; ok && i < len(parts); i++ {
-		ok = strings.Contains(l.lines[i], parts[i])
-	}
-	if !ok {
-		t.Errorf("logged\n%s\nwant one line each with %q", strings.Join(l.lines, "\n"), parts)
-	}
 }
 
 func ids(instances []discover.Instance) string {

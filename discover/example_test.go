@@ -2,19 +2,9 @@ package discover_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
-	"net"
-	"net/http"
-	"os"
-	"os/signal"
-	"strconv"
-	"syscall"
 	"time"
-
-	"github.com/hashicorp/consul/api"
-	"google.golang.org/grpc"
 
 	"github.com/realjf/muster/discover"
 )
@@ -55,128 +45,5 @@ func ExampleWatcher_Changed() {
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-// Announce once the port listens, withdraw before it closes.
-func ExampleRegistrar() {
-	consul, err := discover.NewConsul(nil, discover.ConsulConfig{}) // CONSUL_HTTP_ADDR and the like
-	if err != nil {
-		log.Fatal(err)
-	}
-	registrar := discover.NewRegistrar(consul, discover.Registration{
-		ID:      "web-1",
-		Service: "web",
-		Address: "10.0.0.1",
-		Port:    80,
-		Check:   discover.HealthCheck{HTTP: "http://10.0.0.1:80/health", DeregisterAfter: time.Minute},
-	}, discover.RegistrarConfig{})
-
-	ctx := context.Background()
-	if err := registrar.Announce(ctx); err != nil {
-		log.Fatal(err)
-	}
-
-	// ... serve until it is time to leave ...
-
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if err := registrar.Withdraw(ctx); err != nil {
-		log.Print(err)
-	}
-	if err := discover.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "web-1"); err != nil {
-		log.Print(err)
-	}
-	// ... now no reader sends new requests: drain and close ...
-}
-
-// Health as the application knows it, told by heartbeats; and what becomes of
-// the announcement meanwhile.
-func ExampleRegistrarConfig() {
-	var queue struct{ full, closed bool }
-	consul, err := discover.NewConsul(nil, discover.ConsulConfig{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	registrar := discover.NewRegistrar(consul, discover.Registration{
-		ID:      "worker-1",
-		Service: "worker", // listens nowhere
-		Check:   discover.HealthCheck{TTL: 15 * time.Second, DeregisterAfter: time.Hour},
-	}, discover.RegistrarConfig{
-		Health: func(context.Context) error {
-			switch {
-			case queue.closed:
-				return errors.New("the queue is closed")
-			case queue.full:
-				return fmt.Errorf("%w: the queue is full", discover.ErrWarning)
-			}
-			return nil
-		},
-		OnStanding: func(before, now discover.Standing, cause error) {
-			log.Printf("announcement: %s, was %s: %v", now, before, cause)
-		},
-	})
-	if err := registrar.Announce(context.Background()); errors.Is(err, discover.ErrTaken) {
-		log.Fatal(err) // instance id is taken: "worker-1" is announced by another process …
-	}
-	defer registrar.Withdraw(context.Background())
-}
-
-// A whole service: it listens on any port, announces where others reach it, and
-// leaves on a signal so that no request fails.
-func ExampleRun() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	config := api.DefaultConfig()
-	consul, err := discover.NewConsul(config, discover.ConsulConfig{})
-	if err != nil {
-		log.Fatal(err)
-	}
-
-	listener, err := net.Listen("tcp", ":0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	host, port, err := consul.AddressFor(ctx, listener.Addr(), config.Address)
-	if err != nil {
-		log.Fatal(err)
-	}
-	registrar := discover.NewRegistrar(consul, discover.Registration{
-		ID: "web-1", Service: "web", Address: host, Port: port,
-		Check: discover.HealthCheck{TCP: net.JoinHostPort(host, strconv.Itoa(port))},
-	}, discover.RegistrarConfig{Verdict: 20 * time.Second})
-
-	server := &http.Server{Handler: http.NotFoundHandler()}
-	if err := discover.Run(ctx, registrar, server, listener, discover.RunConfig{Source: consul}); err != nil {
-		log.Fatal(err)
-	}
-}
-
-// A process that serves HTTP and gRPC, each with a registration of its own. When
-// it leaves, others see both in maintenance until they have drained.
-func ExampleRunAll() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	consul, err := discover.NewConsul(nil, discover.ConsulConfig{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	part := func(service string, server discover.Server) discover.Part {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			log.Fatal(err)
-		}
-		registrar := discover.NewRegistrar(consul, discover.Registration{
-			ID: service + "-1", Service: service, Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
-			Check: discover.HealthCheck{TCP: listener.Addr().String()},
-		}, discover.RegistrarConfig{})
-		return discover.Part{Server: server, Listener: listener, Registrar: registrar}
-	}
-	err = discover.RunAll(ctx, []discover.Part{
-		part("web", &http.Server{Handler: http.NotFoundHandler()}),
-		part("web-grpc", discover.Graceful(grpc.NewServer())),
-	}, discover.RunConfig{Source: consul, Maintenance: "leaving"})
-	if err != nil {
-		log.Fatal(err)
 	}
 }

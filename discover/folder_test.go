@@ -12,6 +12,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/discovertest"
+	"github.com/realjf/muster/internal/logbook"
 )
 
 // TestFolder: a process that starts while the registry is down begins with the
@@ -128,14 +129,14 @@ func TestFolderThatIsBroken(t *testing.T) {
 			t.Fatal(err)
 		}
 		src.Fail(errDown)
-		var log logbook
-		w = discover.Watch(src, q, discover.WatchConfig{Folder: folder, Logger: log.logger()})
+		var log logbook.Book
+		w = discover.Watch(src, q, discover.WatchConfig{Folder: folder, Logger: log.Logger()})
 		defer w.Close()
 		time.Sleep(2 * time.Second)
 		if _, ok := w.Snapshot(); ok {
 			t.Error("began with a list that is damaged")
 		}
-		log.expect(t, "cannot begin with the last list", "does not answer")
+		log.Expect(t, "cannot begin with the last list", "does not answer")
 	})
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/realjf/muster/internal/refusal"
 )
 
 // This file is how a watch asks a registry, which is most of what a client does:
@@ -171,7 +173,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // the servers that gave it know the instances, so that header is not looked at.
 func (r *reading) read(q Query, response *http.Response) (s Snapshot, behind time.Duration, err error) {
 	if response.StatusCode != http.StatusOK {
-		return s, 0, refusalOf(response)
+		return s, 0, refusal.Of(response)
 	}
 	text := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(text)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/realjf/muster/internal/pace"
 )
 
 // keeper is what a Registrar's background loop remembers between its steps.
@@ -15,10 +17,10 @@ type keeper struct {
 	// empty, the registry is asked to answer at once.
 	troubles map[string]bool
 
-	retry   turn      // while the registry does not answer or refuses
-	rivals  backoff   // while somebody keeps altering the registration
-	altered time.Time // when that was last noticed
-	contest int       // how often another process put its own there since all was calm
+	retry   pace.Turn    // while the registry does not answer or refuses
+	rivals  pace.Backoff // while somebody keeps altering the registration
+	altered time.Time    // when that was last noticed
+	contest int          // how often another process put its own there since all was calm
 }
 
 // Two owners of one id, each putting its own definition back, end at a few
@@ -39,15 +41,15 @@ const (
 func newKeeper() *keeper {
 	return &keeper{
 		troubles: make(map[string]bool),
-		rivals:   backoff{first: firstRivalDelay, last: lastRivalDelay},
+		rivals:   pace.Backoff{First: firstRivalDelay, Last: lastRivalDelay},
 	}
 }
 
 // keep compares what the registry holds with what it should hold, and puts it
 // right, until ctx ends.
 func (r *Registrar) keep(ctx context.Context, k *keeper) {
-	pace := newLimiter()
-	for pace.Wait(ctx) == nil {
+	wakeups := pace.NewLimiter()
+	for wakeups.Wait(ctx) == nil {
 		cause := r.compare(ctx, k)
 		if ctx.Err() != nil {
 			return
@@ -62,7 +64,7 @@ func (r *Registrar) keep(ctx context.Context, k *keeper) {
 			r.stand.become(Lost, cause)
 		}
 		r.report(k, heal, cause)
-		if sleep(ctx, wait) != nil {
+		if pace.Sleep(ctx, wait) != nil {
 			return
 		}
 		if !heal {
@@ -72,7 +74,7 @@ func (r *Registrar) keep(ctx context.Context, k *keeper) {
 		if err := r.heal(ctx, k, cause); err != nil {
 			r.stand.become(Lost, err)
 			r.report(k, false, err)
-			if sleep(ctx, k.retry.after(err)) != nil {
+			if pace.Sleep(ctx, k.retry.After(err)) != nil {
 				return
 			}
 		}
@@ -131,7 +133,7 @@ func (r *Registrar) whoAltered(ctx context.Context, k *keeper, cause error) erro
 	// nobody to be patient with.
 	gone := k.contest > lastContest+1 && r.life(ctx, held) == dead
 	if gone {
-		k.rivals.reset()
+		k.rivals.Reset()
 	}
 	if gone || k.contest <= lastContest {
 		return fmt.Errorf("%w: %v", cause, taken)
@@ -144,17 +146,17 @@ func (r *Registrar) whoAltered(ctx context.Context, k *keeper, cause error) erro
 func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal bool) {
 	switch {
 	case errors.Is(cause, ErrNotRegistered):
-		return k.retry.rest(), true
+		return k.retry.Rest(), true
 	case errors.Is(cause, ErrTaken):
 		return jittered(yieldFor), false
 	case errors.Is(cause, ErrAltered):
 		if now.Sub(k.altered) > rivalCalm {
-			k.rivals.reset()
+			k.rivals.Reset()
 		}
 		k.altered = now
-		return k.rivals.next(), true
+		return k.rivals.Next(), true
 	default:
-		return k.retry.after(cause), false
+		return k.retry.After(cause), false
 	}
 }
 
@@ -208,5 +210,5 @@ func (r *Registrar) calm(k *keeper) {
 	}
 	r.stand.become(Registered, nil)
 	r.stand.suffer(nil)
-	k.retry.reset()
+	k.retry.Reset()
 }

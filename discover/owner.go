@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/realjf/muster/internal/pace"
 )
 
 // OwnerKey is the key of the meta in which a [Registrar] says whose a
@@ -100,7 +102,7 @@ func (r *Registrar) claim(ctx context.Context) error {
 	if r.inspector == nil {
 		return nil
 	}
-	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, DefaultTTL) + retryEvery
+	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, DefaultTTL) + pace.Every
 	for deadline := time.Now().Add(patience); ; {
 		held, err := r.inspector.Inspect(ctx, r.registration.ID)
 		switch {
@@ -120,7 +122,7 @@ func (r *Registrar) claim(ctx context.Context) error {
 		if time.Now().After(deadline) {
 			return takenBy(held)
 		}
-		if sleep(ctx, claimPoll) != nil {
+		if pace.Sleep(ctx, claimPoll) != nil {
 			return context.Cause(ctx)
 		}
 	}

@@ -7,46 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/realjf/muster/internal/pace"
 )
-
-func TestBackoff(t *testing.T) {
-	b := backoff{first: time.Second, last: 10 * time.Second}
-	for _, ceiling := range []time.Duration{1, 2, 4, 8, 10, 10} {
-		ceiling *= time.Second
-		if d := b.next(); d < 0 || d >= ceiling || b.ceiling != ceiling {
-			t.Errorf("got a delay of %s below %s, want below %s", d, b.ceiling, ceiling)
-		}
-	}
-	b.reset()
-	if d := b.next(); d >= time.Second {
-		t.Errorf("after a reset: got a delay of %s, want below 1s", d)
-	}
-}
-
-// What a fleet does at once must not arrive at once, however long it failed
-// before, and no member may take longer than retryEvery in all.
-func TestTurnsSpread(t *testing.T) {
-	for _, failures := range []int{0, 1, 3, 10} {
-		var tenths [10]int
-		for range 1000 {
-			var own turn
-			var wait time.Duration
-			for range failures {
-				wait += own.next()
-			}
-			wait = wait%retryEvery + own.rest()
-			if wait >= retryEvery {
-				t.Fatalf("after %d failures: waited %s, want less than %s", failures, wait, retryEvery)
-			}
-			tenths[int(10*wait/retryEvery)]++
-		}
-		for i, n := range tenths {
-			if n > 250 {
-				t.Errorf("after %d failures: %d of 1000 in tenth %d of the spread", failures, n, i)
-			}
-		}
-	}
-}
 
 // flaky is a source that blocks until it is killed, refuses while it is away,
 // and notes when it was asked since.
@@ -107,8 +70,8 @@ func TestReturningHerd(t *testing.T) {
 			synctest.Wait()
 
 			last := source.asked[len(source.asked)-1]
-			if last > outage+retryEvery {
-				t.Errorf("an outage of %s: the last asked %s after it was over, want within %s", outage, last-outage, retryEvery)
+			if last > outage+pace.Every {
+				t.Errorf("an outage of %s: the last asked %s after it was over, want within %s", outage, last-outage, pace.Every)
 			}
 			if most := mostWithin(source.asked, time.Second); most > size {
 				t.Errorf("an outage of %s: asked %d times in a second, want %d at most", outage, most, size)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/realjf/muster/internal/pace"
 )
 
 // beatsPerTTL is how many heartbeats there are in a TTL: two may be lost, and a
@@ -40,7 +42,7 @@ func newPulse(check HealthCheck, health func(context.Context) error) *pulse {
 		p.timeout = check.Timeout
 	}
 	if check.Interval > 0 {
-		p.look = min(beat, max(check.Interval, leastTTL/beatsPerTTL))
+		p.look = min(beat, max(check.Interval, LeastTTL/beatsPerTTL))
 	}
 	return p
 }
@@ -102,7 +104,7 @@ func (r *Registrar) beat(ctx context.Context, p *pulse) {
 	var felt, told feeling
 	var look, due time.Time // the next call of the health function, and the next heartbeat
 	deaf := false           // the registry does not take heartbeats, and it was logged
-	for retry := (turn{}); ; {
+	for retry := (pace.Turn{}); ; {
 		if now := time.Now(); !now.Before(look) {
 			look = now.Add(jittered(p.look))
 			if felt = p.feel(ctx); ctx.Err() != nil {
@@ -116,7 +118,7 @@ func (r *Registrar) beat(ctx context.Context, p *pulse) {
 			switch err := r.tell(ctx, p, felt); {
 			case err == nil:
 				told, due, deaf = felt, now.Add(jittered(p.beat)), false
-				retry.reset()
+				retry.Reset()
 			case errors.Is(err, ErrNotRegistered):
 				told = feeling{}
 				r.nudge.give(err) // who heals pokes
@@ -125,7 +127,7 @@ func (r *Registrar) beat(ctx context.Context, p *pulse) {
 					deaf = true
 					r.logger.Warn("registry does not take heartbeats, trying again", "error", err)
 				}
-				next = time.Now().Add(min(retry.after(err), p.beat)) // the TTL goes on running
+				next = time.Now().Add(min(retry.After(err), p.beat)) // the TTL goes on running
 			}
 		}
 		if now := time.Now(); due.After(now) && due.Before(next) {
@@ -147,7 +149,7 @@ const leastPause = 10 * time.Millisecond
 // tell reports what is felt, within the time of one heartbeat: a connection
 // that broke without a word must not cost all three.
 func (r *Registrar) tell(ctx context.Context, p *pulse, felt feeling) error {
-	bounded, cancel := context.WithTimeout(ctx, max(p.beat, leastTTL))
+	bounded, cancel := context.WithTimeout(ctx, max(p.beat, LeastTTL))
 	defer cancel()
 	return r.reporter.Report(bounded, r.registration.ID, felt.status, felt.text)
 }

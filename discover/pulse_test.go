@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/logbook"
 )
 
 // beating runs test with job announced in a bubble; job has a TTL of 15 s.
@@ -170,9 +171,9 @@ func TestHeartbeatsHeal(t *testing.T) {
 
 // A registry that is back hears a heartbeat within about a second.
 func TestHeartbeatsOverAnOutage(t *testing.T) {
-	var log logbook
+	var log logbook.Book
 	var asked atomic.Int32
-	cfg := discover.RegistrarConfig{Logger: log.logger(), Health: func(context.Context) error { asked.Add(1); return nil }}
+	cfg := discover.RegistrarConfig{Logger: log.Logger(), Health: func(context.Context) error { asked.Add(1); return nil }}
 	beating(t, job, cfg, func(t *testing.T, reg *ledger, r *discover.Registrar) {
 		reg.mu.Lock()
 		reg.deaf = errDown
@@ -190,7 +191,7 @@ func TestHeartbeatsOverAnOutage(t *testing.T) {
 		if got := len(reg.told()); got != n+1 {
 			t.Errorf("told %d times within a second of the return, want once", got-n)
 		}
-		log.expect(t, "does not take heartbeats")
+		log.Expect(t, "does not take heartbeats")
 	})
 }
 

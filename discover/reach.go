@@ -12,6 +12,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/realjf/muster/internal/pace"
 )
 
 // How a registry that cannot be reached is looked for. As the pace of loops,
@@ -65,7 +67,7 @@ func (p *prober) reach(ctx context.Context) error {
 	defer p.leave(o)
 	select {
 	case <-o.over:
-		return sleep(ctx, rand.N(o.within))
+		return pace.Sleep(ctx, rand.N(o.within))
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -100,7 +102,7 @@ func (p *prober) leave(o *outage) {
 // probe tries until somebody is there or ctx ends.
 func (p *prober) probe(ctx context.Context, o *outage) {
 	defer close(o.done)
-	for sleep(ctx, probeEvery*3/4+rand.N(probeEvery/2)) == nil {
+	for pace.Sleep(ctx, probeEvery*3/4+rand.N(probeEvery/2)) == nil {
 		if p.connects(ctx) {
 			p.end(o)
 			return
@@ -112,7 +114,7 @@ func (p *prober) probe(ctx context.Context, o *outage) {
 func (p *prober) end(o *outage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	o.within = min(max(returnWithin, time.Duration(o.waiting)*returnGap), retryEvery)
+	o.within = min(max(returnWithin, time.Duration(o.waiting)*returnGap), pace.Every)
 	close(o.over)
 	if p.outage == o {
 		p.outage = nil

@@ -9,6 +9,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/realjf/muster/internal/pace"
+	"github.com/realjf/muster/internal/quiet"
+	"github.com/realjf/muster/internal/refusal"
 )
 
 // RegistrarConfig holds what a Registrar can do without; the zero value
@@ -96,7 +100,7 @@ func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar 
 	reporter, _ := reg.(Reporter)
 	inspector, _ := reg.(Inspector)
 	examiner, _ := reg.(Examiner)
-	if len(r.Check.kinds()) == 0 && reporter != nil {
+	if r.Check.Kind() == "" && reporter != nil {
 		r.Check.TTL = DefaultTTL
 	}
 	owner := newOwner(time.Now())
@@ -110,7 +114,7 @@ func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar 
 		examiner:     examiner,
 		registration: r,
 		owner:        owner,
-		logger:       loggerOrSilence(cfg.Logger).With("id", r.ID),
+		logger:       quiet.Logger(cfg.Logger).With("id", r.ID),
 		onHeal:       cfg.OnHeal,
 		health:       cfg.Health,
 		verdict:      cfg.Verdict,
@@ -241,7 +245,7 @@ func (r *Registrar) wish() Registration {
 
 // hasCheck reports whether the registration is looked at, or told of.
 func (r *Registrar) hasCheck() bool {
-	return len(r.registration.Check.kinds()) > 0 && !r.registration.Check.Unchecked
+	return r.registration.Check.Kind() != "" && !r.registration.Check.Unchecked
 }
 
 // Withdraw ends the keeping, waits for it and deregisters the instance, again
@@ -274,7 +278,7 @@ func (r *Registrar) withdraw(ctx context.Context) error {
 	if err := r.awaitKeeper(ctx); err != nil {
 		return err
 	}
-	for retry := (turn{}); ; {
+	for retry := (pace.Turn{}); ; {
 		if held, is := r.rival(ctx); is {
 			r.logger.Warn("not deregistering what another process announced", "error", takenBy(held))
 			return nil
@@ -283,7 +287,7 @@ func (r *Registrar) withdraw(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if errors.Is(err, ErrInvalid) || isRefused(err) || sleep(ctx, retry.after(err)) != nil {
+		if errors.Is(err, ErrInvalid) || refusal.IsRefused(err) || pace.Sleep(ctx, retry.After(err)) != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/logbook"
 )
 
 var web1 = discover.Registration{ID: "web-1", Service: "web", Port: 80}
@@ -67,8 +68,8 @@ func TestRegistrarPutsBackWhatWasLost(t *testing.T) {
 
 // The registry goes down, comes back without its data, any time later.
 func TestRegistrarComesBackWithTheRegistry(t *testing.T) {
-	var log logbook
-	announced(t, discover.RegistrarConfig{Logger: log.logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	var log logbook.Book
+	announced(t, discover.RegistrarConfig{Logger: log.Logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
 		outages := []time.Duration{0, 10 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second, time.Minute, time.Hour}
 		for _, outage := range outages {
 			reg.wipe(errDown)
@@ -83,16 +84,14 @@ func TestRegistrarComesBackWithTheRegistry(t *testing.T) {
 			t.Errorf("healed %d times, want %d", r.Healed(), len(outages))
 		}
 	})
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	if n := len(log.lines); n > 3*6 {
+	if n := len(log.Lines()); n > 3*6 {
 		t.Errorf("logged %d lines, want one for each change", n)
 	}
 }
 
 func TestRegistrarLeavesWhatIsTrue(t *testing.T) {
-	var log logbook
-	announced(t, discover.RegistrarConfig{Logger: log.logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	var log logbook.Book
+	announced(t, discover.RegistrarConfig{Logger: log.Logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
 		setDown := func(err error) { // it keeps its data
 			reg.mu.Lock()
 			defer reg.mu.Unlock()
@@ -103,7 +102,7 @@ func TestRegistrarLeavesWhatIsTrue(t *testing.T) {
 		time.Sleep(time.Hour)
 		setDown(nil)
 		time.Sleep(1200 * time.Millisecond)
-		log.expect(t, "does not answer", "true again")
+		log.Expect(t, "does not answer", "true again")
 		time.Sleep(time.Hour)
 		if n := len(reg.calls()); n != 1 || r.Healed() != 0 {
 			t.Errorf("registered %d times, healed %d; want once and never", n, r.Healed())

@@ -10,6 +10,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // Server is what [Run] serves with. *http.Server is one, and [Graceful] makes
@@ -181,7 +183,7 @@ func (cfg RunConfig) leave(parts []Part) error {
 	if err == nil {
 		cfg.awaitReaders(parts, paused)
 	}
-	loggerOrSilence(cfg.Logger).Info("draining")
+	quiet.Logger(cfg.Logger).Info("draining")
 	err = errors.Join(err, each(parts, cfg.shutDown))
 	if paused {
 		err = errors.Join(err, each(parts, cfg.withdraw))
@@ -211,7 +213,7 @@ func (cfg RunConfig) pauseAll(parts []Part) bool {
 		return p.Registrar.Pause(ctx, cfg.Maintenance)
 	})
 	if err != nil {
-		loggerOrSilence(cfg.Logger).Warn("no maintenance, deregistering first", "error", err)
+		quiet.Logger(cfg.Logger).Warn("no maintenance, deregistering first", "error", err)
 	}
 	return err == nil
 }
@@ -247,7 +249,7 @@ func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
 		return await(ctx, cfg.Source, q, p.Registrar.registration.ID)
 	})
 	if err != nil {
-		loggerOrSilence(cfg.Logger).Warn("leaving before readers are known to know", "error", err)
+		quiet.Logger(cfg.Logger).Warn("leaving before readers are known to know", "error", err)
 		return
 	}
 	settle := cfg.Settle

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/realjf/muster/internal/pace"
 )
 
 // awaitVerdict waits until the registry finds the instance well, for as long as
@@ -14,7 +16,7 @@ import (
 // first time within an interval; a bad one is, and one that will not get better
 // is at once. The error wraps ErrUnwell.
 func (r *Registrar) awaitVerdict(ctx context.Context) error {
-	poll := backoff{first: 10 * time.Millisecond, last: claimPoll}
+	poll := pace.Backoff{First: 10 * time.Millisecond, Last: claimPoll}
 	for deadline := time.Now().Add(r.verdict); ; {
 		held, err := r.inspector.Inspect(ctx, r.registration.ID)
 		switch {
@@ -28,7 +30,7 @@ func (r *Registrar) awaitVerdict(ctx context.Context) error {
 			r.logger.Warn("no check has looked yet", "waited", r.verdict, "error", err)
 			return nil
 		}
-		if err := sleep(ctx, poll.next()); err != nil {
+		if err := pace.Sleep(ctx, poll.Next()); err != nil {
 			return context.Cause(ctx)
 		}
 	}
@@ -64,7 +66,7 @@ func unreachable(reason string) bool {
 
 // unwell says what the registry found, and what it may come from.
 func (r *Registrar) unwell(ctx context.Context, held Instance) error {
-	target := r.registration.Check.target()
+	target := r.registration.Check.Target()
 	agent := r.agentHost(ctx)
 	where := "the registry's agent"
 	if agent != "" {
@@ -106,4 +108,4 @@ func isLoopback(host string) bool {
 }
 
 // checked reports whether the registry itself looks at the instance.
-func (r *Registrar) checked() bool { return r.registration.Check.target() != "" }
+func (r *Registrar) checked() bool { return r.registration.Check.Target() != "" }

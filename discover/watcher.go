@@ -9,6 +9,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/realjf/muster/internal/pace"
+	"github.com/realjf/muster/internal/quiet"
+	"github.com/realjf/muster/internal/refusal"
 )
 
 // WatchConfig holds what a Watcher can do without; the zero value works.
@@ -66,7 +70,7 @@ func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 		source:   src,
 		query:    q,
 		folder:   folder(cfg.Folder),
-		logger:   loggerOrSilence(cfg.Logger).With("service", q.Service),
+		logger:   quiet.Logger(cfg.Logger).With("service", q.Service),
 		stop:     stop,
 		done:     make(chan struct{}),
 		tried:    make(chan struct{}),
@@ -156,17 +160,17 @@ func (w *Watcher) Close() error {
 func (w *Watcher) run(ctx context.Context, guard Guard) {
 	defer close(w.done)
 	var (
-		after = uint64(0)
-		retry turn
-		pace  = newLimiter()
-		doubt = doubt{guard: guard}
+		after   = uint64(0)
+		retry   pace.Turn
+		wakeups = pace.NewLimiter()
+		doubt   = doubt{guard: guard}
 	)
 	source := w.source
 	if c, is := source.(interface{ watched() Source }); is {
 		source = c.watched()
 	}
 	kept := w.begin() // until the first attempt
-	for pace.Wait(ctx) == nil {
+	for wakeups.Wait(ctx) == nil {
 		asking, cancel := ctx, func() {}
 		if kept.Index > 0 {
 			asking, cancel = context.WithTimeout(ctx, headStart)
@@ -192,13 +196,13 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 			// the list as soon as the source is back, and a registry that
 			// lost its data may take long to reach the old index.
 			after = 0
-			if w.pause(ctx, retry.after(err), asked, err) != nil {
+			if w.pause(ctx, retry.After(err), asked, err) != nil {
 				return
 			}
 			continue
 		}
 		kept = Snapshot{}
-		retry.reset()
+		retry.Reset()
 		// An index that fell is no special case: the answer is used and the
 		// next question goes on from it. 0 would not block.
 		after = max(answer.Index, 1)
@@ -219,13 +223,13 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 // ask more often than once a second each, whatever becomes of their connections.
 func (w *Watcher) pause(ctx context.Context, turn time.Duration, asked time.Time, err error) error {
 	reacher, is := w.source.(Reacher)
-	if !is || isAnswer(err) {
-		return sleep(ctx, turn)
+	if !is || refusal.IsAnswer(err) {
+		return pace.Sleep(ctx, turn)
 	}
 	bounded, cancel := context.WithTimeout(ctx, turn)
 	defer cancel()
 	if !isUnsent(err) {
-		_ = sleep(bounded, time.Until(asked.Add(retryEvery))) // its error is noticed below
+		_ = pace.Sleep(bounded, time.Until(asked.Add(pace.Every))) // its error is noticed below
 	}
 	if reacher.Reach(bounded) != nil {
 		<-bounded.Done()
@@ -326,10 +330,3 @@ func (w *Watcher) closeOnce(event chan struct{}) {
 
 // sameInstances compares all that there is of two lists.
 func sameInstances(a, b []Instance) bool { return slices.EqualFunc(a, b, Instance.same) }
-
-func loggerOrSilence(logger *slog.Logger) *slog.Logger {
-	if logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return logger
-}

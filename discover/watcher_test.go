@@ -10,6 +10,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/discovertest"
+	"github.com/realjf/muster/internal/logbook"
 )
 
 func TestWatcherFollowsItsSource(t *testing.T) {
@@ -83,8 +84,8 @@ func TestWatcherKeepsTheListWhileItsSourceFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := discovertest.NewHand()
 		src.Set("web", discover.Instance{ID: "1"})
-		var log logbook
-		w := discover.Watch(src, web, discover.WatchConfig{Logger: log.logger()})
+		var log logbook.Book
+		w := discover.Watch(src, web, discover.WatchConfig{Logger: log.Logger()})
 		defer w.Close()
 		if _, err := w.First(t.Context()); err != nil {
 			t.Fatal(err)
@@ -108,7 +109,7 @@ func TestWatcherKeepsTheListWhileItsSourceFails(t *testing.T) {
 			t.Error("subscribers were woken though the contents are the same")
 		default:
 		}
-		log.expect(t, "does not answer", "answers again")
+		log.Expect(t, "does not answer", "answers again")
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	kit "github.com/go-kit/kit/endpoint"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/quiet"
 	"github.com/realjf/muster/service"
 )
 
@@ -46,9 +47,7 @@ func New(svc *service.Service, cfg Config) Set {
 // around returns the middleware of one method. The log line and the metrics
 // stand outside, so that they see what recovery and the deadline made of it.
 func (c Config) around(method string) kit.Middleware {
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = quiet.Logger(c.Logger)
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}

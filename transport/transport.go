@@ -13,6 +13,7 @@ import (
 	kit "github.com/go-kit/kit/transport/http"
 
 	"github.com/realjf/muster/endpoint"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // Config says what a handler has besides the endpoints. Its zero value works.
@@ -25,9 +26,7 @@ type Config struct {
 // NewHandler returns a handler that serves the endpoints of set. It may be
 // used by any number of requests at once.
 func NewHandler(set endpoint.Set, cfg Config) http.Handler {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
+	cfg.Logger = quiet.Logger(cfg.Logger)
 	errors := kit.ServerErrorHandler(logErrors(cfg.Logger))
 
 	routes := map[string]http.Handler{

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/agent/state"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // Config has what may be chosen of a server beside its [Settings].
@@ -68,9 +69,7 @@ func New(store *state.Store, here func() state.Node, config Config, settings Set
 	if config.Domain == "" {
 		config.Domain = "consul"
 	}
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
-	}
+	config.Logger = quiet.Logger(config.Logger)
 	s := &Server{
 		store: store, here: here, zone: newZone(config.Domain, config.AltDomain), logger: config.Logger,
 		kept: newCache(mostKept), waiting: make(chan struct{}, mostWaiting), conns: make(chan struct{}, mostConns), silent: silent{more: make(chan struct{}, 1)}, idle: idle, handshake: handshake,

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/agent/state"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // Config has what may be chosen. The zero value works.
@@ -94,9 +95,7 @@ func Open(dir string, config Config) (*Journal, *state.Saved, error) {
 
 // open is Open on a disk that nobody else uses.
 func open(d disk, config Config) (*Journal, *state.Saved, error) {
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
-	}
+	config.Logger = quiet.Logger(config.Logger)
 	if config.LogSize <= 0 {
 		config.LogSize = 64 << 20
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/realjf/muster/agent/mesh"
 	"github.com/realjf/muster/agent/state"
 	"github.com/realjf/muster/internal/alarm"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // UnknownService is the error for a service id that this node did not
@@ -129,9 +130,7 @@ type service struct {
 // restart, if the store knows, and returns its Local. Call Run to run the
 // checks.
 func New(store *state.Store, node state.Node, config Config) (*Local, error) {
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
-	}
+	config.Logger = quiet.Logger(config.Logger)
 	if config.OutputInterval <= 0 {
 		config.OutputInterval = 5 * time.Minute
 	}

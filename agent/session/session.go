@@ -15,6 +15,7 @@ import (
 
 	"github.com/realjf/muster/agent/state"
 	"github.com/realjf/muster/internal/alarm"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // Consul's limits.
@@ -45,9 +46,7 @@ type Keeper struct {
 // when the store was restored and Restart is called. Call Run to let them
 // expire.
 func New(store *state.Store, config Config) *Keeper {
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
-	}
+	config.Logger = quiet.Logger(config.Logger)
 	config.MinTTL = cmp.Or(config.MinTTL, MinTTL)
 	k := &Keeper{store: store, config: config, expiry: alarm.New[string]()}
 	k.Restart()

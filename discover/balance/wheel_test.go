@@ -4,8 +4,9 @@ import (
 	"math/bits"
 	"testing"
 
-	"github.com/realjf/muster/discover"
 	"pgregory.net/rapid"
+
+	"github.com/realjf/muster/discover"
 )
 
 func TestWheelGivesEachItsPart(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // ReverseProxy returns a gateway to a service: target is its URL, such as
@@ -30,9 +31,7 @@ import (
 // rather than to strangers; nil means silence. The result may be changed before
 // it is used.
 func (t *Transport) ReverseProxy(target *url.URL, logger *slog.Logger) *httputil.ReverseProxy {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
+	logger = quiet.Logger(logger)
 	return &httputil.ReverseProxy{
 		Transport: t,
 		Rewrite: func(r *httputil.ProxyRequest) {

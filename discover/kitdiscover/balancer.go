@@ -15,6 +15,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // BalancerConfig holds what a Balancer can do without; the zero value works.
@@ -69,7 +70,7 @@ func NewBalancer(watch Watch, factory sd.Factory, cfg BalancerConfig) *Balancer 
 	b := &Balancer{
 		watch:    watch,
 		balancer: balance.New(watch, cfg.Policy),
-		lines:    newLines(watch, factory, loggerOrSilence(cfg.Logger)),
+		lines:    newLines(watch, factory, quiet.Logger(cfg.Logger)),
 		cfg:      cfg,
 	}
 	b.endpoint = b.call

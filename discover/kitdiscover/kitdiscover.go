@@ -20,7 +20,6 @@ package kitdiscover
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
@@ -41,10 +40,3 @@ var (
 	_ Watch = (*discover.Watcher)(nil)
 	_ Watch = (*discover.Follower)(nil)
 )
-
-func loggerOrSilence(logger *slog.Logger) *slog.Logger {
-	if logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return logger
-}

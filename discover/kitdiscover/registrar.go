@@ -10,6 +10,7 @@ import (
 	"github.com/go-kit/kit/sd"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // RegistrarConfig holds what a Registrar can do without; the zero value works.
@@ -38,7 +39,7 @@ func NewRegistrar(r *discover.Registrar, cfg RegistrarConfig) *Registrar {
 	return &Registrar{
 		Registrar: r,
 		timeout:   cmp.Or(cfg.Timeout, 10*time.Second),
-		logger:    loggerOrSilence(cfg.Logger),
+		logger:    quiet.Logger(cfg.Logger),
 	}
 }
 

@@ -1,4 +1,7 @@
-package discover
+// Package refusal tells what a registry means that answers a request with an
+// error: the one thing that finding and announcing both need to know of it. It
+// sends nothing, and its functions may be called concurrently.
+package refusal
 
 import (
 	"errors"
@@ -24,8 +27,8 @@ func (r refusal) Unwrap() error { return r.StatusError }
 // longestText is how much is read of what a refusal says.
 const longestText = 64 << 10
 
-// refusalOf reads a refusal.
-func refusalOf(response *http.Response) error {
+// Of reads a refusal.
+func Of(response *http.Response) error {
 	text, err := io.ReadAll(io.LimitReader(response.Body, longestText))
 	if err != nil {
 		return err
@@ -35,6 +38,13 @@ func refusalOf(response *http.Response) error {
 		after:       retryAfterOf(response.Header.Get("Retry-After"), time.Now()),
 	}
 }
+
+// How long a registry that refuses is left alone at least, whatever its
+// Retry-After says, and at most. Who fails otherwise asks once a second anyhow.
+const (
+	leastAlone   = time.Second
+	longestAlone = 30 * time.Second
+)
 
 // retryAfterOf reads the header of that name: seconds, or a date; 0 is that it
 // does not say. RFC 9110, 10.2.3.
@@ -48,9 +58,9 @@ func retryAfterOf(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// aloneFor returns how long a registry that has too much to do is to be left
+// AloneFor returns how long a registry that has too much to do is to be left
 // alone, which is at most longestAlone; 0 where the error is another one.
-func aloneFor(err error) time.Duration {
+func AloneFor(err error) time.Duration {
 	var status api.StatusError
 	if !errors.As(err, &status) || status.Code != http.StatusTooManyRequests && status.Code != http.StatusServiceUnavailable {
 		return 0
@@ -58,39 +68,39 @@ func aloneFor(err error) time.Duration {
 	var said refusal
 	errors.As(err, &said)
 	switch {
-	case isBusy(err):
-		return min(max(said.after, retryAfter), longestAlone)
-	case said.after > retryEvery:
+	case IsBusy(err):
+		return min(max(said.after, leastAlone), longestAlone)
+	case said.after > leastAlone:
 		return min(said.after, longestAlone)
 	}
 	return 0 // it is asked no more often than that anyhow
 }
 
-// isNotFound reports whether a registry does not know what it was asked about.
-func isNotFound(err error) bool {
+// IsNotFound reports whether a registry does not know what it was asked about.
+func IsNotFound(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status) && status.Code == http.StatusNotFound
 }
 
-// isRefused reports whether a registry will not have a request, whoever asks it
+// IsRefused reports whether a registry will not have a request, whoever asks it
 // how often: it is no request, or who sends it has no right to.
-func isRefused(err error) bool {
+func IsRefused(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status) &&
 		(status.Code == http.StatusBadRequest || status.Code == http.StatusUnauthorized || status.Code == http.StatusForbidden)
 }
 
-// isBusy reports whether a registry refused because it is asked for too much:
+// IsBusy reports whether a registry refused because it is asked for too much:
 // both Consul and muster then say to try again, which one that shuts down or
 // cannot answer does not.
-func isBusy(err error) bool {
+func IsBusy(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status) && (status.Code == http.StatusTooManyRequests ||
 		status.Code == http.StatusServiceUnavailable && strings.Contains(status.Body, "try again"))
 }
 
-// isAnswer reports whether it was the registry that gave an error.
-func isAnswer(err error) bool {
+// IsAnswer reports whether it was the registry that gave an error.
+func IsAnswer(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status)
 }
