@@ -47,6 +47,7 @@ var house = map[string]struct {
 	"discover/httpdiscover": {3, library},
 	"agent/local":           {3, agency},
 	"service":               {2, library},
+	"discover/announce":     {2, library},
 	"discover/balance":      {2, library},
 	"agent/check":           {2, agency},
 	"agent/credential":      {2, agency},
@@ -68,6 +69,10 @@ var house = map[string]struct {
 	"internal/host":         {0, shared},
 	"internal/inorder":      {0, shared},
 	"internal/keyfile":      {0, shared},
+	"internal/logbook":      {0, shared},
+	"internal/pace":         {0, shared},
+	"internal/quiet":        {0, shared},
+	"internal/refusal":      {0, shared},
 }
 
 // apart are packages that bring much along, for programs that have it already:

@@ -7,14 +7,15 @@ import (
 	"net/netip"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // findPlace finds out what the rule for where to listen, and what to announce,
 // needs to know about the registry, and applies it.
-func findPlace(ctx context.Context, host string, r *registry, consul *discover.Consul, logger *slog.Logger) (discover.Place, error) {
-	routed, err := discover.RouteTo(ctx, r.hostPort)
+func findPlace(ctx context.Context, host string, r *registry, consul *discover.Consul, logger *slog.Logger) (announce.Place, error) {
+	routed, err := announce.RouteTo(ctx, r.hostPort)
 	if err != nil {
-		return discover.Place{}, fmt.Errorf("find the address that routes to the registry, which -service.host would replace: %w", err)
+		return announce.Place{}, fmt.Errorf("find the address that routes to the registry, which -service.host would replace: %w", err)
 	}
 	asked, _ := netip.ParseAddr(host)
 	var agent netip.Addr
@@ -28,5 +29,5 @@ func findPlace(ctx context.Context, host string, r *registry, consul *discover.C
 	if asked.IsLoopback() && !routed.IsLoopback() {
 		logger.Warn("announcing loopback to a registry on another machine, which cannot check it", "host", host, "registry", r.address)
 	}
-	return discover.PlaceFor(host, routed, agent), nil
+	return announce.PlaceFor(host, routed, agent), nil
 }

@@ -77,7 +77,7 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 		}
 		defer func() { err = errors.Join(err, os.Remove(cfg.PIDFile)) }()
 	}
-	announce(root.Writer, cfg.Registry.DataDir, r.agent)
+	greet(root.Writer, cfg.Registry.DataDir, r.agent)
 
 	ctx, stop := context.WithCancel(ctx)
 	var reloads sync.WaitGroup
@@ -116,8 +116,8 @@ func here(address string) string {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
 }
 
-// announce says where the registry can be reached.
-func announce(stdout io.Writer, dataDir string, a *agent.Agent) {
+// greet says where the registry can be reached.
+func greet(stdout io.Writer, dataDir string, a *agent.Agent) {
 	urls := a.URLs()
 	where := "in memory"
 	if dataDir != "" {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // goneFor is how long a registry gets to come back that nothing listens for any
@@ -21,7 +21,7 @@ const listsUsed = time.Second
 // The error says what was not clean.
 func (i *instance) leave() error {
 	i.service.Leave()
-	err := errors.Join(discover.Leave(i.registrar, i.server, i.leaving()), i.close())
+	err := errors.Join(announce.Leave(i.registrar, i.server, i.leaving()), i.close())
 	if err == nil {
 		i.logger.Info("left")
 	}
@@ -29,8 +29,8 @@ func (i *instance) leave() error {
 }
 
 // leaving is how patient the instance is when it leaves.
-func (i *instance) leaving() discover.RunConfig {
-	cfg := discover.RunConfig{Source: i.consul, Ended: i.server.done, Logger: i.logger, Settle: cmp.Or(i.settle, listsUsed)}
+func (i *instance) leaving() announce.RunConfig {
+	cfg := announce.RunConfig{Source: i.consul, Ended: i.server.done, Logger: i.logger, Settle: cmp.Or(i.settle, listsUsed)}
 	if i.registry.gone() {
 		cfg.Withdraw = goneFor
 		i.logger.Warn("the registry does not answer, giving it a moment to come back", "patience", goneFor)
@@ -46,7 +46,7 @@ func (i *instance) fail(cause error) error {
 		i.service.Leave()
 		cfg := i.leaving()
 		cfg.Source, cfg.Settle = nil, -1
-		errs = append(errs, discover.Leave(i.registrar, i.server, cfg))
+		errs = append(errs, announce.Leave(i.registrar, i.server, cfg))
 	}
 	for _, err := range append(errs, i.close()) {
 		if err != nil {

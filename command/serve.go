@@ -16,6 +16,7 @@ import (
 
 	"github.com/realjf/muster/config"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/service"
 )
 
@@ -52,7 +53,7 @@ type instance struct {
 	cache        *discover.Cache
 	service      *service.Service
 	registration discover.Registration
-	registrar    *discover.Registrar
+	registrar    *announce.Registrar
 	server       *server
 	settle       time.Duration // what readers of the registry get when it leaves; 0 means the library's
 	logger       *slog.Logger
@@ -90,7 +91,7 @@ func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *insta
 	i.cache = discover.NewCache(i.consul, discover.CacheConfig{Logger: logger})
 	i.service = service.New(i.cache)
 	i.registration = newRegistration(cfg, where.Announce, port)
-	i.registrar = discover.NewRegistrar(i.consul, i.registration, discover.RegistrarConfig{Logger: logger})
+	i.registrar = announce.NewRegistrar(i.consul, i.registration, announce.RegistrarConfig{Logger: logger})
 	handler, err := newHandler(i.service, i.cache, i.registrar, logger)
 	if err != nil {
 		return i, errors.Join(err, listener.Close())

@@ -19,6 +19,7 @@ import (
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/config"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // settings are those of a service on a free port, known to the registry at
@@ -141,7 +142,7 @@ func TestLeaveServesUntilReadersKnow(t *testing.T) {
 	left := make(chan error, 1)
 	go func() { left <- i.leave() }() // awaited below
 	watcher := i.consul
-	if err := discover.AwaitAbsence(t.Context(), watcher, discover.Query{Service: "SayHello"}, i.registration.ID); err != nil {
+	if err := announce.AwaitAbsence(t.Context(), watcher, discover.Query{Service: "SayHello"}, i.registration.ID); err != nil {
 		t.Fatal(err)
 	}
 	if status, body := get(t, base+"/health"); status != 503 || body != "{\"status\":false}\n" {

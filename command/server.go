@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/promdiscover"
 	"github.com/realjf/muster/endpoint"
 	"github.com/realjf/muster/service"
@@ -36,7 +37,7 @@ func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 }
 
 // newHandler stacks the floors: rules, endpoints, HTTP.
-func newHandler(svc *service.Service, cache *discover.Cache, registrar *discover.Registrar, logger *slog.Logger) (http.Handler, error) {
+func newHandler(svc *service.Service, cache *discover.Cache, registrar *announce.Registrar, logger *slog.Logger) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	metrics, err := endpoint.NewMetrics(registry)
 	if err != nil {

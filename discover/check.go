@@ -15,7 +15,7 @@ import (
 // one kind may be named.
 //
 // Where none is named, a [Registry] has no check, and takes the instance for
-// passing until it is deregistered. A [Registrar] does not leave it at that: it
+// passing until it is deregistered. A registrar does not leave it at that: it
 // names a TTL of [DefaultTTL], so that a process that was killed is found out.
 type HealthCheck struct {
 	// HTTP is the http or https URL that answers 2xx while the instance is
@@ -30,7 +30,7 @@ type HealthCheck struct {
 	// well.
 	TCP string
 	// TTL is how long the registry believes what it was told last; after it
-	// the instance is critical. A [Registrar] tells three times as often:
+	// the instance is critical. A registrar tells three times as often:
 	// whether its health function is content, or else that the process lives.
 	TTL time.Duration
 	// Unchecked says that no check is wanted: the instance stays passing

@@ -350,7 +350,9 @@ func TestConsulHangs(t *testing.T) {
 			_, err := c.Await(ctx, "1", "hash")
 			return err
 		}, 32 * time.Second},
-		"register":   {func(ctx context.Context, c *discover.Consul) error { return c.Register(ctx, web1) }, 15 * time.Second},
+		"register": {func(ctx context.Context, c *discover.Consul) error {
+			return c.Register(ctx, discover.Registration{ID: "web-1", Service: "web", Port: 80})
+		}, 15 * time.Second},
 		"deregister": {func(ctx context.Context, c *discover.Consul) error { return c.Deregister(ctx, "1") }, 15 * time.Second},
 		"is muster": {func(ctx context.Context, c *discover.Consul) error {
 			_, err := c.IsMuster(ctx)
@@ -479,7 +481,7 @@ func TestConsulRegister(t *testing.T) {
 		})
 	}
 	refusing := consul(t, answer(400, "", "Invalid check"))
-	if err := refusing.Register(t.Context(), web1); err == nil || !strings.Contains(err.Error(), "Invalid check") {
+	if err := refusing.Register(t.Context(), discover.Registration{ID: "web-1", Service: "web", Port: 80}); err == nil || !strings.Contains(err.Error(), "Invalid check") {
 		t.Errorf("got error %v, want what the registry says", err)
 	}
 }

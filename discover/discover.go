@@ -1,5 +1,5 @@
-// Package discover finds, watches and announces services in a registry that
-// speaks Consul's public HTTP API: a Consul cluster or muster's own agent.
+// Package discover finds and watches services in a registry that speaks
+// Consul's public HTTP API: a Consul cluster or muster's own agent.
 //
 // The nouns come first. An [Instance] is one running copy of a service. A
 // [Snapshot] is what a registry answered to a [Query] at one moment. A
@@ -7,9 +7,10 @@
 // and [Fixed] always gives the answer it was made with.
 //
 // Around them, machinery: a [Watcher] keeps the latest good answer to one
-// question, a [Cache] shares watchers among all who ask, and a [Registrar]
-// announces an instance, keeps the announcement and its health true and
-// withdraws it.
+// question, and a [Cache] shares watchers among all who ask.
+//
+// What an instance says of itself is a [Registration], and a [Registry] takes
+// it, as a Consul does; package announce keeps it true.
 //
 // The package never empties a list because a registry is out of reach, never
 // hides an error, and leaves no goroutine behind after a Close. It refuses to
@@ -38,17 +39,6 @@ var (
 	// ErrInvalid reports a query or registration that no registry could
 	// take; nothing was sent. The error that wraps it says what is wrong.
 	ErrInvalid = errors.New("invalid")
-	// ErrAltered reports that somebody else changed a registration.
-	ErrAltered = errors.New("registration was altered")
-	// ErrTaken reports that another living process announces itself under
-	// the same id. It comes as a *TakenError, which says who.
-	ErrTaken = errors.New("instance id is taken")
-	// ErrUnwell reports that the registry's first checks of an instance
-	// failed. The error that wraps it says how, and why that may be.
-	ErrUnwell = errors.New("the registry finds the instance unwell")
-	// ErrWarning makes the error of a health function that wraps it a
-	// warning: the instance is reported as warning rather than critical.
-	ErrWarning = errors.New("warning")
 )
 
 // Status is the health of an instance: the worst of its service's and its

@@ -26,7 +26,7 @@ type Registration struct {
 	Check    HealthCheck // how its health is found out
 }
 
-// Registry is a place where instances are announced: what a [Registrar]
+// Registry is a place where instances are announced: what a registrar
 // needs of one. Implementations are safe for concurrent use, return within a
 // second of ctx ending, and give up by themselves on a registry that hangs.
 type Registry interface {
@@ -53,7 +53,7 @@ type Reporter interface {
 	Report(ctx context.Context, id string, status Status, text string) error
 }
 
-// Inspector is a [Registry] that tells what it holds, so that a [Registrar] can
+// Inspector is a [Registry] that tells what it holds, so that a registrar can
 // see who has an id, and how the checks find it.
 type Inspector interface {
 	// Inspect returns the instance that is registered under id. Its node and
@@ -63,7 +63,7 @@ type Inspector interface {
 }
 
 // Examiner is a [Registry] that tells whether it still looks at an instance, so
-// that a [Registrar] notices when it lost the check and nothing else.
+// that a registrar notices when it lost the check and nothing else.
 type Examiner interface {
 	// Examine returns nil if the registry has the check that id was registered
 	// with. The error wraps ErrNotRegistered when it does not.

@@ -196,7 +196,7 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 			// the list as soon as the source is back, and a registry that
 			// lost its data may take long to reach the old index.
 			after = 0
-			if w.pause(ctx, retry.After(err), asked, err) != nil {
+			if w.pause(ctx, retry.After(refusal.AloneFor(err)), asked, err) != nil {
 				return
 			}
 			continue

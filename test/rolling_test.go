@@ -20,6 +20,7 @@ import (
 	consul "github.com/hashicorp/consul/api"
 
 	library "github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/httpdiscover"
 	"github.com/realjf/muster/test/program"
 )
@@ -77,21 +78,21 @@ func beInstance(address string) error {
 	if err != nil {
 		return err
 	}
-	registrar := library.NewRegistrar(registry, library.Registration{
+	registrar := announce.NewRegistrar(registry, library.Registration{
 		ID: fmt.Sprint(serviceName, "-", os.Getpid()), Service: serviceName, Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
 		Check: library.HealthCheck{TCP: listener.Addr().String(), Interval: time.Minute},
-	}, library.RegistrarConfig{})
+	}, announce.RegistrarConfig{})
 	routes := http.NewServeMux()
 	routes.HandleFunc("/say-hello", func(w http.ResponseWriter, r *http.Request) {
 		rest(r.Context(), 20*time.Millisecond) // so that some are always under way
 		_, _ = io.WriteString(w, "hello")
 	})
 	routes.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
-		if registrar.Standing() != library.Registered {
+		if registrar.Standing() != announce.Registered {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	return library.Run(ctx, registrar, &http.Server{Handler: routes}, listener, library.RunConfig{Source: registry})
+	return announce.Run(ctx, registrar, &http.Server{Handler: routes}, listener, announce.RunConfig{Source: registry})
 }
 
 // roll restarts instances, which launch starts, under requests of a method.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/grpcdiscover"
 )
 
@@ -23,11 +24,11 @@ func TestOverARegistry(t *testing.T) {
 	t.Cleanup(consul.CloseIdleConnections)
 	w := &world{cache: discover.NewCache(consul, discover.CacheConfig{})}
 	t.Cleanup(func() { _ = w.cache.Close() })
-	announce := func(s *server) *discover.Registrar {
-		registrar := discover.NewRegistrar(consul, discover.Registration{
+	announce := func(s *server) *announce.Registrar {
+		registrar := announce.NewRegistrar(consul, discover.Registration{
 			ID: s.id, Service: "web", Address: s.addr.IP.String(), Port: s.addr.Port,
 			Check: discover.HealthCheck{GRPC: s.addr.String(), Interval: 20 * time.Millisecond},
-		}, discover.RegistrarConfig{})
+		}, announce.RegistrarConfig{})
 		if err := registrar.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}

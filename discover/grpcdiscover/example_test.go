@@ -13,6 +13,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/grpcdiscover"
 )
@@ -61,10 +62,10 @@ func Example_server() {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }() // ends with GracefulStop, awaited below
 
-	registrar := discover.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(consul, discover.Registration{
 		ID: "web-1", Service: "web", Address: "10.0.0.7", Port: 9000,
 		Check: discover.HealthCheck{GRPC: "10.0.0.7:9000", Interval: 5 * time.Second, DeregisterAfter: time.Minute},
-	}, discover.RegistrarConfig{})
+	}, announce.RegistrarConfig{})
 	if err := registrar.Announce(context.Background()); err != nil {
 		log.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func Example_server() {
 	if err := registrar.Withdraw(ctx); err != nil {
 		log.Print(err)
 	}
-	if err := discover.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "web-1"); err != nil {
+	if err := announce.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "web-1"); err != nil {
 		log.Print(err)
 	}
 	time.Sleep(time.Second) // for the other readers

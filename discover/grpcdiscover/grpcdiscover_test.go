@@ -74,7 +74,7 @@ func TestComeAndGo(t *testing.T) {
 		until(t, "the new one is called", func() bool { return s.calls.Load() > 0 })
 		w.Set("web", instances(stay)...)
 		// The server waits until readers know, as it would with
-		// discover.AwaitAbsence and a moment more; here, until nobody calls.
+		// announce.AwaitAbsence and a moment more; here, until nobody calls.
 		all(t, conn, stay)
 		s.grpc.GracefulStop()
 	}

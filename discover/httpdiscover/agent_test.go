@@ -10,6 +10,7 @@ import (
 
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/httpdiscover"
 )
 
@@ -55,7 +56,7 @@ func TestOnARegistry(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := discover.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "blue"); err != nil {
+	if err := announce.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "blue"); err != nil {
 		t.Fatal(err)
 	}
 	<-blue.closed // its connections too

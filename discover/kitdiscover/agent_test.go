@@ -20,6 +20,7 @@ import (
 
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/kitdiscover"
 )
 
@@ -43,8 +44,8 @@ func TestOnAnAgent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		registrars[id] = kitdiscover.NewRegistrar(discover.NewRegistrar(consul,
-			discover.Registration{ID: id, Service: "web", Address: host, Port: number}, discover.RegistrarConfig{}), kitdiscover.RegistrarConfig{})
+		registrars[id] = kitdiscover.NewRegistrar(announce.NewRegistrar(consul,
+			discover.Registration{ID: id, Service: "web", Address: host, Port: number}, announce.RegistrarConfig{}), kitdiscover.RegistrarConfig{})
 		registrars[id].Register()
 		t.Cleanup(registrars[id].Deregister)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/go-kit/log"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/kitdiscover"
 )
@@ -89,10 +90,10 @@ func ExampleNewRegistrar() {
 	if err != nil {
 		stdlog.Fatal(err)
 	}
-	registrar := kitdiscover.NewRegistrar(discover.NewRegistrar(client, discover.Registration{
+	registrar := kitdiscover.NewRegistrar(announce.NewRegistrar(client, discover.Registration{
 		ID: "search-1", Service: "search", Address: "10.0.0.1", Port: 80,
 		Check: discover.HealthCheck{HTTP: "http://10.0.0.1:80/health"},
-	}, discover.RegistrarConfig{}), kitdiscover.RegistrarConfig{})
+	}, announce.RegistrarConfig{}), kitdiscover.RegistrarConfig{})
 	registrar.Register()
 	defer registrar.Deregister()
 }

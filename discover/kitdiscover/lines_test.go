@@ -8,6 +8,7 @@ import (
 	"github.com/go-kit/kit/endpoint"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/quiet"
 )
 
 // TestLineToWhatHasLeft takes a line to an instance that was chosen a moment
@@ -24,7 +25,7 @@ func TestLineToWhatHasLeft(t *testing.T) {
 		closed := make(chan string, 2)
 		l := newLines(watch, func(address string) (endpoint.Endpoint, io.Closer, error) {
 			return endpoint.Nop, word{closed, address}, nil
-		}, loggerOrSilence(nil))
+		}, quiet.Logger(nil))
 		synctest.Wait() // it has looked who is there, and does so again at a change only
 		for _, to := range []*discover.Instance{&here, &left} {
 			one, err := l.take(t.Context(), to)

@@ -10,6 +10,7 @@ import (
 	"github.com/go-kit/kit/sd"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/internal/quiet"
 )
 
@@ -24,10 +25,10 @@ type RegistrarConfig struct {
 
 // Registrar is a sd.Registrar whose registration is kept true between Register
 // and Deregister. Who wants errors, or contexts, calls Announce and Withdraw of
-// the [discover.Registrar] in their place: they do the same.
+// the [announce.Registrar] in their place: they do the same.
 // Its methods may be called concurrently.
 type Registrar struct {
-	*discover.Registrar
+	*announce.Registrar
 	timeout time.Duration
 	logger  *slog.Logger
 }
@@ -35,7 +36,7 @@ type Registrar struct {
 var _ sd.Registrar = (*Registrar)(nil)
 
 // NewRegistrar returns a registrar that announces and withdraws with r.
-func NewRegistrar(r *discover.Registrar, cfg RegistrarConfig) *Registrar {
+func NewRegistrar(r *announce.Registrar, cfg RegistrarConfig) *Registrar {
 	return &Registrar{
 		Registrar: r,
 		timeout:   cmp.Or(cfg.Timeout, 10*time.Second),

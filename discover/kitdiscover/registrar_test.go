@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/kitdiscover"
 )
 
@@ -68,7 +69,7 @@ func (b *book) Await(ctx context.Context, id, hash string) (string, error) {
 // registrar returns one of web-1, and its log.
 func registrar(b *book, id string) (*kitdiscover.Registrar, *bytes.Buffer) {
 	var lines bytes.Buffer
-	r := discover.NewRegistrar(b, discover.Registration{ID: id, Service: "web", Address: "10.0.0.1", Port: 80}, discover.RegistrarConfig{})
+	r := announce.NewRegistrar(b, discover.Registration{ID: id, Service: "web", Address: "10.0.0.1", Port: 80}, announce.RegistrarConfig{})
 	return kitdiscover.NewRegistrar(r, kitdiscover.RegistrarConfig{Logger: slog.New(slog.NewTextHandler(&lines, nil))}), &lines
 }
 

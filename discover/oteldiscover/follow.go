@@ -10,6 +10,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // statuses are told even at 0, so that an alert can compare with it.
@@ -18,7 +19,7 @@ var statuses = []discover.Status{discover.Passing, discover.Warning, discover.Cr
 // view is what is looked at whenever somebody collects.
 type view struct {
 	cache      *discover.Cache
-	registrars []*discover.Registrar
+	registrars []*announce.Registrar
 
 	instances, state, registrations metric.Int64ObservableUpDownCounter
 	age                             metric.Float64ObservableGauge
@@ -28,7 +29,7 @@ type view struct {
 // Follow tells what cache knows and, summed up, how registrars fare, whenever
 // somebody collects, until stop is called. A cache that is nil is none. The error is that
 // of an instrument that could not be made.
-func (t *Telemetry) Follow(cache *discover.Cache, registrars ...*discover.Registrar) (stop func() error, err error) {
+func (t *Telemetry) Follow(cache *discover.Cache, registrars ...*announce.Registrar) (stop func() error, err error) {
 	v := &view{cache: cache, registrars: registrars}
 	var errs [5]error
 	v.instances, errs[0] = t.meter.Int64ObservableUpDownCounter("muster.discovery.instances", metric.WithUnit("{instance}"),
@@ -59,12 +60,12 @@ func (v *view) tell(_ context.Context, o metric.Observer) error {
 		}
 	}
 	var healed uint64
-	standing := make(map[discover.Standing]int64)
+	standing := make(map[announce.Standing]int64)
 	for _, r := range v.registrars {
 		healed += r.Healed()
 		standing[r.Standing()]++
 	}
-	for s := range discover.Standings {
+	for s := range announce.Standings {
 		o.ObserveInt64(v.registrations, standing[s], metric.WithAttributes(standingKey.String(string(s))))
 	}
 	o.ObserveInt64(v.healed, int64(healed))

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/discovertest"
 	"github.com/realjf/muster/discover/httpdiscover"
@@ -113,7 +114,7 @@ func TestFollow(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		registrar := discover.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, discover.RegistrarConfig{})
+		registrar := announce.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
 		if err := registrar.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 var (
@@ -35,11 +36,11 @@ var statuses = []discover.Status{discover.Passing, discover.Warning, discover.Cr
 // scraped concurrently.
 type Collector struct {
 	cache      *discover.Cache
-	registrars []*discover.Registrar
+	registrars []*announce.Registrar
 }
 
 // NewCollector returns a collector over cache and, summed up, registrars.
-func NewCollector(cache *discover.Cache, registrars ...*discover.Registrar) *Collector {
+func NewCollector(cache *discover.Cache, registrars ...*announce.Registrar) *Collector {
 	return &Collector{cache: cache, registrars: registrars}
 }
 
@@ -60,12 +61,12 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- gauge(listAge, time.Since(s.Confirmed).Seconds(), q.Service, q.Detail())
 	}
 	var total uint64
-	standing := make(map[discover.Standing]int)
+	standing := make(map[announce.Standing]int)
 	for _, r := range c.registrars {
 		total += r.Healed()
 		standing[r.Standing()]++
 	}
-	for s := range discover.Standings {
+	for s := range announce.Standings {
 		metrics <- gauge(registrations, float64(standing[s]), string(s))
 	}
 	metrics <- prometheus.MustNewConstMetric(healed, prometheus.CounterValue, float64(total))

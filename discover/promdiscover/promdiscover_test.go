@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/discovertest"
 	"github.com/realjf/muster/discover/promdiscover"
 )
@@ -33,7 +34,7 @@ func TestCollector(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		registrar := discover.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, discover.RegistrarConfig{})
+		registrar := announce.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
 		if err := registrar.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,5 @@
-// Package logbook is where a test finds what was logged.
+// Package logbook is where a test finds what was logged, a line for each record.
+// It is for tests alone: no program links it.
 package logbook
 
 import (

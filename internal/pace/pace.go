@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/realjf/muster/internal/refusal"
 )
 
 // Every is how long there is between two attempts of one loop.
@@ -48,13 +46,12 @@ func (t *Turn) Next() time.Duration {
 	return rand.N(Every)
 }
 
-// After returns the delay after one more failure, which was this one. A
-// registry that has too much to do is left alone for as long as it asks for,
-// and its clients come back one after the other, within a second or a quarter of
-// that time.
-func (t *Turn) After(err error) time.Duration {
+// After returns the delay after one more failure, where the registry asks to be
+// left alone for so long; 0 where it does not ask. Its clients come back one after
+// the other, within a second or a quarter of that time.
+func (t *Turn) After(alone time.Duration) time.Duration {
 	delay := t.Next()
-	if alone := refusal.AloneFor(err); alone > 0 {
+	if alone > 0 {
 		delay = alone + rand.N(max(Every, alone/4))
 	}
 	return delay

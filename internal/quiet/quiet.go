@@ -1,4 +1,5 @@
-// Package quiet is the logger of who wants none.
+// Package quiet is the logger of those who want none: code that logs need not
+// ask each time whether there is one. It makes no other.
 package quiet
 
 import "log/slog"

@@ -12,6 +12,7 @@ import (
 
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // ttl is how long the registry believes an instance. It is shorter than the
@@ -35,7 +36,7 @@ type instance struct {
 	address   string
 	ending    atomic.Bool // or about to hang: the control does not call it
 	server    *http.Server
-	registrar *discover.Registrar
+	registrar *announce.Registrar
 	all       sync.WaitGroup // the server, and a leave
 
 	mu    sync.Mutex
@@ -66,9 +67,9 @@ func (s *scene) announce(n int) *instance {
 	if err != nil {
 		s.Fatal(err)
 	}
-	i.registrar = discover.NewRegistrar(consul, discover.Registration{
+	i.registrar = announce.NewRegistrar(consul, discover.Registration{
 		ID: i.name, Service: "web", Address: host, Port: number, Check: discover.HealthCheck{TTL: ttl},
-	}, discover.RegistrarConfig{Dial: s.network.dial})
+	}, announce.RegistrarConfig{Dial: s.network.dial})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := i.registrar.Announce(ctx); err != nil {

@@ -1,4 +1,4 @@
-package discover_test
+package announce_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // ledger is a shelf that takes reports and tells what it holds, as a real
@@ -118,7 +119,7 @@ func (l *ledger) told() []report {
 func (l *ledger) owner(id string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.held[id].Meta[discover.OwnerKey]
+	return l.held[id].Meta[announce.OwnerKey]
 }
 
 // network is which addresses take connections.

@@ -1,8 +1,10 @@
-package discover
+package announce
 
 import (
 	"context"
 	"fmt"
+
+	"github.com/realjf/muster/discover"
 )
 
 // Pause puts the announced instance into maintenance, with the reason why: it
@@ -13,12 +15,12 @@ import (
 func (r *Registrar) Pause(ctx context.Context, reason string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maintainer, ok := r.registry.(Maintainer)
+	maintainer, ok := r.registry.(discover.Maintainer)
 	switch now := r.Standing(); {
 	case !ok:
-		return fmt.Errorf("pause %q: %w registry: it has no maintenance", r.registration.ID, ErrInvalid)
+		return fmt.Errorf("pause %q: %w registry: it has no maintenance", r.registration.ID, discover.ErrInvalid)
 	case r.stop == nil:
-		return fmt.Errorf("pause %q: %w: it stands %s", r.registration.ID, ErrNotRegistered, now)
+		return fmt.Errorf("pause %q: %w: it stands %s", r.registration.ID, discover.ErrNotRegistered, now)
 	}
 	r.paused.Store(&reason) // before, so that what is put back in between is paused
 	if err := maintainer.Maintain(ctx, r.registration.ID, reason); err != nil {
@@ -33,7 +35,7 @@ func (r *Registrar) pauseAgain(ctx context.Context) error {
 	if reason == nil {
 		return nil
 	}
-	maintainer, ok := r.registry.(Maintainer)
+	maintainer, ok := r.registry.(discover.Maintainer)
 	if !ok {
 		return nil
 	}

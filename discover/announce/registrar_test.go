@@ -1,4 +1,4 @@
-package discover_test
+package announce_test
 
 import (
 	"context"
@@ -11,16 +11,17 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/internal/logbook"
 )
 
 var web1 = discover.Registration{ID: "web-1", Service: "web", Port: 80}
 
 // announced runs test in a bubble with web1 announced, and withdraws it.
-func announced(t *testing.T, cfg discover.RegistrarConfig, test func(t *testing.T, reg *shelf, r *discover.Registrar)) {
+func announced(t *testing.T, cfg announce.RegistrarConfig, test func(t *testing.T, reg *shelf, r *announce.Registrar)) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newShelf()
-		r := discover.NewRegistrar(reg, web1, cfg)
+		r := announce.NewRegistrar(reg, web1, cfg)
 		if err := r.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -51,8 +52,8 @@ func back(t *testing.T, reg *shelf) time.Duration {
 
 func TestRegistrarPutsBackWhatWasLost(t *testing.T) {
 	var causes []error
-	cfg := discover.RegistrarConfig{OnHeal: func(cause error) { causes = append(causes, cause) }}
-	announced(t, cfg, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	cfg := announce.RegistrarConfig{OnHeal: func(cause error) { causes = append(causes, cause) }}
+	announced(t, cfg, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		for i := range 20 {
 			reg.wipe(nil)
 			if took := back(t, reg); took > 1100*time.Millisecond {
@@ -69,7 +70,7 @@ func TestRegistrarPutsBackWhatWasLost(t *testing.T) {
 // The registry goes down, comes back without its data, any time later.
 func TestRegistrarComesBackWithTheRegistry(t *testing.T) {
 	var log logbook.Book
-	announced(t, discover.RegistrarConfig{Logger: log.Logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	announced(t, announce.RegistrarConfig{Logger: log.Logger()}, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		outages := []time.Duration{0, 10 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second, time.Minute, time.Hour}
 		for _, outage := range outages {
 			reg.wipe(errDown)
@@ -91,7 +92,7 @@ func TestRegistrarComesBackWithTheRegistry(t *testing.T) {
 
 func TestRegistrarLeavesWhatIsTrue(t *testing.T) {
 	var log logbook.Book
-	announced(t, discover.RegistrarConfig{Logger: log.Logger()}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	announced(t, announce.RegistrarConfig{Logger: log.Logger()}, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		setDown := func(err error) { // it keeps its data
 			reg.mu.Lock()
 			defer reg.mu.Unlock()
@@ -112,7 +113,7 @@ func TestRegistrarLeavesWhatIsTrue(t *testing.T) {
 
 // The registry is replaced by a version of it that hashes otherwise.
 func TestRegistrarTakesANewHashOver(t *testing.T) {
-	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	announced(t, announce.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		reg.mu.Lock()
 		reg.salt = "new"
 		reg.put(web1.ID, fmt.Sprint(web1)+reg.salt)
@@ -126,13 +127,13 @@ func TestRegistrarTakesANewHashOver(t *testing.T) {
 
 func TestRegistrarPutsBackWhatWasAltered(t *testing.T) {
 	var causes []error
-	cfg := discover.RegistrarConfig{OnHeal: func(cause error) { causes = append(causes, cause) }}
-	announced(t, cfg, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	cfg := announce.RegistrarConfig{OnHeal: func(cause error) { causes = append(causes, cause) }}
+	announced(t, cfg, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		reg.alter(web1.ID)
 		if took := back(t, reg); took > 1100*time.Millisecond {
 			t.Errorf("it took %s, want at most a second", took)
 		}
-		if len(causes) != 1 || !errors.Is(causes[0], discover.ErrAltered) {
+		if len(causes) != 1 || !errors.Is(causes[0], announce.ErrAltered) {
 			t.Errorf("hook called with %v, want ErrAltered", causes)
 		}
 	})
@@ -140,10 +141,10 @@ func TestRegistrarPutsBackWhatWasAltered(t *testing.T) {
 
 // Two owners of one id must not wear the registry out.
 func TestRegistrarsInRivalry(t *testing.T) {
-	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	announced(t, announce.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		other := web1
 		other.Port = 81
-		rival := discover.NewRegistrar(reg, other, discover.RegistrarConfig{})
+		rival := announce.NewRegistrar(reg, other, announce.RegistrarConfig{})
 		if err := rival.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -166,11 +167,11 @@ func TestRegistrarFleetSpreads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newShelf()
 		const fleet = 1000
-		var registrars []*discover.Registrar
+		var registrars []*announce.Registrar
 		for i := range fleet {
 			registration := web1
 			registration.ID = fmt.Sprintf("web-%d", i)
-			r := discover.NewRegistrar(reg, registration, discover.RegistrarConfig{})
+			r := announce.NewRegistrar(reg, registration, announce.RegistrarConfig{})
 			if err := r.Announce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +207,7 @@ func TestRegistrarFleetSpreads(t *testing.T) {
 func TestRegistrarDoesNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := &hasty{shelf: newShelf()}
-		r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+		r := announce.NewRegistrar(reg, web1, announce.RegistrarConfig{})
 		if err := r.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +235,7 @@ func TestAnnounceFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newShelf()
 		reg.wipe(errDown)
-		r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+		r := announce.NewRegistrar(reg, web1, announce.RegistrarConfig{})
 		if err := r.Announce(t.Context()); !errors.Is(err, errDown) {
 			t.Errorf("got error %v, want the registry's", err)
 		}
@@ -243,7 +244,7 @@ func TestAnnounceFails(t *testing.T) {
 		if n := len(reg.calls()); n != 0 {
 			t.Errorf("registered %d times after a failed Announce, want never", n)
 		}
-		bad := discover.NewRegistrar(reg, discover.Registration{Service: "web"}, discover.RegistrarConfig{})
+		bad := announce.NewRegistrar(reg, discover.Registration{Service: "web"}, announce.RegistrarConfig{})
 		if err := bad.Announce(t.Context()); !errors.Is(err, discover.ErrInvalid) {
 			t.Errorf("without an id: got error %v, want ErrInvalid", err)
 		}
@@ -254,7 +255,7 @@ func TestAnnounceFails(t *testing.T) {
 func TestAnnounceOutlivesItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newShelf()
-		r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+		r := announce.NewRegistrar(reg, web1, announce.RegistrarConfig{})
 		ctx, cancel := context.WithCancel(t.Context())
 		if err := r.Announce(ctx); err != nil {
 			t.Fatal(err)
@@ -270,7 +271,7 @@ func TestAnnounceOutlivesItsContext(t *testing.T) {
 }
 
 func TestWithdraw(t *testing.T) {
-	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	announced(t, announce.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		if err := r.Announce(t.Context()); err != nil {
 			t.Errorf("announced twice: %v", err)
 		}
@@ -295,7 +296,7 @@ func TestWithdraw(t *testing.T) {
 func TestWithdrawWithoutAnnounce(t *testing.T) {
 	reg := newShelf()
 	reg.alter(web1.ID) // left by a call that failed but arrived
-	r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+	r := announce.NewRegistrar(reg, web1, announce.RegistrarConfig{})
 	if err := r.Withdraw(t.Context()); err != nil || reg.hash(web1.ID) != "" {
 		t.Errorf("got error %v, hash %q; want it gone", err, reg.hash(web1.ID))
 	}
@@ -307,7 +308,7 @@ func TestWithdrawWinsAgainstRegistration(t *testing.T) {
 		reg := newShelf()
 		pass := make(chan struct{}, 1)
 		reg.onRegister = func() { <-pass }
-		r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+		r := announce.NewRegistrar(reg, web1, announce.RegistrarConfig{})
 		pass <- struct{}{}
 		if err := r.Announce(t.Context()); err != nil {
 			t.Fatal(err)
@@ -332,7 +333,7 @@ func TestWithdrawWinsAgainstRegistration(t *testing.T) {
 }
 
 func TestWithdrawFails(t *testing.T) {
-	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	announced(t, announce.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		reg.wipe(errDown)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
@@ -351,7 +352,7 @@ func TestWithdrawFails(t *testing.T) {
 // once.
 func TestWithdrawIsRefused(t *testing.T) {
 	for _, code := range []int{400, 401, 403} {
-		announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+		announced(t, announce.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 			reg.fail(fmt.Errorf("deregister: %w", api.StatusError{Code: code, Body: "Permission denied"}))
 			start := time.Now()
 			var refusal api.StatusError
@@ -369,7 +370,7 @@ func TestWithdrawIsRefused(t *testing.T) {
 // TestWithdrawOutlastsARestart: a registry that is away for a moment does not
 // keep an instance that is gone.
 func TestWithdrawOutlastsARestart(t *testing.T) {
-	announced(t, discover.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *discover.Registrar) {
+	announced(t, announce.RegistrarConfig{}, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		reg.fail(errDown)
 		time.AfterFunc(3*time.Second, func() { reg.fail(nil) })
 		if err := r.Withdraw(t.Context()); err != nil {

@@ -1,4 +1,4 @@
-package discover
+package announce
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+
+	"github.com/realjf/muster/discover"
 )
 
 // Place is where a service listens and where others are told to find it. Both
@@ -22,7 +24,7 @@ var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 // host is what somebody asked for, "" when nobody did. routed is the local
 // address from which packets to the registry leave, as [RouteTo] finds it:
 // loopback when the registry is on this machine. agent is the address under
-// which the registry's own agent is known to others, as [Consul.AgentAddress]
+// which the registry's own agent is known to others, as [discover.Consul.AgentAddress]
 // tells it, the zero value when it is not known.
 func PlaceFor(host string, routed, agent netip.Addr) Place {
 	asked, err := netip.ParseAddr(host)
@@ -80,10 +82,10 @@ func RouteTo(ctx context.Context, registry string) (netip.Addr, error) {
 // everything announces the address from which it reaches the registry, or, when
 // that is on this machine, the one under which the registry's agent is known. A
 // process with several listeners announces an instance for each.
-func (c *Consul) AddressFor(ctx context.Context, listening net.Addr, registry string) (host string, port int, err error) {
+func AddressFor(ctx context.Context, c *discover.Consul, listening net.Addr, registry string) (host string, port int, err error) {
 	tcp, ok := listening.(*net.TCPAddr)
 	if !ok {
-		return "", 0, fmt.Errorf("%w address %q to listen on: want one of TCP", ErrInvalid, listening)
+		return "", 0, fmt.Errorf("%w address %q to listen on: want one of TCP", discover.ErrInvalid, listening)
 	}
 	address := tcp.AddrPort().Addr().Unmap()
 	routed, err := RouteTo(ctx, registry)

@@ -1,32 +1,34 @@
-package discover
+package announce
 
 import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/realjf/muster/discover"
 )
 
 // AwaitAbsence returns when a reader of src no longer sees the instance with
 // the given id, healthy or not, among the answers to q: an instance that
 // withdrew may stop serving then. It goes on over failed attempts. The error
 // wraps ErrInvalid, or ctx's error when ctx ends first.
-func AwaitAbsence(ctx context.Context, src Source, q Query, id string) error {
-	return awaitAnswer(ctx, src, q, id, func(s Snapshot) bool { return !seen(s.Instances, id) && !seen(s.Unhealthy, id) })
+func AwaitAbsence(ctx context.Context, src discover.Source, q discover.Query, id string) error {
+	return awaitAnswer(ctx, src, q, id, func(s discover.Snapshot) bool { return !seen(s.Instances, id) && !seen(s.Unhealthy, id) })
 }
 
 // awaitPause is AwaitAbsence for an instance in maintenance: it is still seen, and
 // not among the healthy ones.
-func awaitPause(ctx context.Context, src Source, q Query, id string) error {
-	return awaitAnswer(ctx, src, q, id, func(s Snapshot) bool { return !seen(s.Instances, id) })
+func awaitPause(ctx context.Context, src discover.Source, q discover.Query, id string) error {
+	return awaitAnswer(ctx, src, q, id, func(s discover.Snapshot) bool { return !seen(s.Instances, id) })
 }
 
 // awaitAnswer returns when a reader of src has an answer to q without id, as
 // without says.
-func awaitAnswer(ctx context.Context, src Source, q Query, id string, without func(Snapshot) bool) error {
+func awaitAnswer(ctx context.Context, src discover.Source, q discover.Query, id string, without func(discover.Snapshot) bool) error {
 	if err := q.Validate(); err != nil {
 		return fmt.Errorf("await absence of %q: %w", id, err)
 	}
-	w := Watch(src, q, WatchConfig{}) // its first answer is later than this call
+	w := discover.Watch(src, q, discover.WatchConfig{}) // its first answer is later than this call
 	defer w.Close()
 	for {
 		changed := w.Changed()
@@ -46,6 +48,6 @@ func awaitAnswer(ctx context.Context, src Source, q Query, id string, without fu
 }
 
 // seen reports whether an instance with the given id is among all.
-func seen(all []Instance, id string) bool {
-	return slices.ContainsFunc(all, func(i Instance) bool { return i.ID == id })
+func seen(all []discover.Instance, id string) bool {
+	return slices.ContainsFunc(all, func(i discover.Instance) bool { return i.ID == id })
 }

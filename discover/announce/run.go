@@ -1,4 +1,4 @@
-package discover
+package announce
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/quiet"
 )
 
@@ -25,9 +26,9 @@ type Server interface {
 // RunConfig holds what Run and Leave can do without; the zero value works.
 type RunConfig struct {
 	// Source is asked whether a reader of the registry still sees the
-	// instance that withdrew: a [Consul], as a rule. Nil means that nobody is
+	// instance that withdrew: a [discover.Consul], as a rule. Nil means that nobody is
 	// asked, and readers get Settle.
-	Source Source
+	Source discover.Source
 	// Ready is called when the server serves, before the instance is
 	// announced; with an error nothing is. Nil means that it is ready.
 	Ready func(ctx context.Context) error
@@ -245,7 +246,7 @@ func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
 		if paused {
 			await = awaitPause
 		}
-		q := Query{Service: p.Registrar.registration.Service}
+		q := discover.Query{Service: p.Registrar.registration.Service}
 		return await(ctx, cfg.Source, q, p.Registrar.registration.ID)
 	})
 	if err != nil {

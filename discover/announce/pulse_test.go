@@ -1,4 +1,4 @@
-package discover_test
+package announce_test
 
 import (
 	"context"
@@ -11,14 +11,15 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/internal/logbook"
 )
 
 // beating runs test with job announced in a bubble; job has a TTL of 15 s.
-func beating(t *testing.T, job discover.Registration, cfg discover.RegistrarConfig, test func(t *testing.T, reg *ledger, r *discover.Registrar)) {
+func beating(t *testing.T, job discover.Registration, cfg announce.RegistrarConfig, test func(t *testing.T, reg *ledger, r *announce.Registrar)) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newLedger()
-		r := discover.NewRegistrar(reg, job, cfg)
+		r := announce.NewRegistrar(reg, job, cfg)
 		if err := r.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +41,7 @@ var job = discover.Registration{ID: "job-1", Service: "job"}
 // Who names no check is told of all the same, and found dead within three
 // heartbeats.
 func TestHeartbeatsByDefault(t *testing.T) {
-	beating(t, job, discover.RegistrarConfig{}, func(t *testing.T, reg *ledger, r *discover.Registrar) {
+	beating(t, job, announce.RegistrarConfig{}, func(t *testing.T, reg *ledger, r *announce.Registrar) {
 		time.Sleep(time.Hour)
 		told := reg.told()
 		if n := len(told); n < 3600/5-1 || n > 3600/4+1 {
@@ -66,7 +67,7 @@ func TestHeartbeatsByDefault(t *testing.T) {
 func TestUncheckedHasNoHeartbeats(t *testing.T) {
 	unchecked := job
 	unchecked.Check.Unchecked = true
-	beating(t, unchecked, discover.RegistrarConfig{}, func(t *testing.T, reg *ledger, r *discover.Registrar) {
+	beating(t, unchecked, announce.RegistrarConfig{}, func(t *testing.T, reg *ledger, r *announce.Registrar) {
 		time.Sleep(time.Hour)
 		if n := len(reg.told()); n != 0 || reg.kept(job.ID).Check.TTL != 0 {
 			t.Errorf("told %d times, registered with %+v; want no check", n, reg.kept(job.ID).Check)
@@ -78,10 +79,10 @@ func TestHealthFunction(t *testing.T) {
 	var feeling atomic.Pointer[error]
 	feel := func(err error) { feeling.Store(&err) }
 	feel(errors.New("warming up"))
-	cfg := discover.RegistrarConfig{Health: func(context.Context) error { return *feeling.Load() }}
+	cfg := announce.RegistrarConfig{Health: func(context.Context) error { return *feeling.Load() }}
 	quick := job
 	quick.Check = discover.HealthCheck{TTL: 30 * time.Second, Interval: time.Second}
-	beating(t, quick, cfg, func(t *testing.T, reg *ledger, r *discover.Registrar) {
+	beating(t, quick, cfg, func(t *testing.T, reg *ledger, r *announce.Registrar) {
 		if s := reg.kept(job.ID).Check.Status; s != discover.Critical {
 			t.Errorf("registered as %q while it warms up, want critical", s)
 		}
@@ -91,7 +92,7 @@ func TestHealthFunction(t *testing.T) {
 			text   string
 		}{
 			{nil, discover.Passing, ""},
-			{fmt.Errorf("%w: disk is 91 %% full", discover.ErrWarning), discover.Warning, "warning: disk is 91 % full"},
+			{fmt.Errorf("%w: disk is 91 %% full", announce.ErrWarning), discover.Warning, "warning: disk is 91 % full"},
 			{errors.New("no database"), discover.Critical, "no database"},
 			{nil, discover.Passing, ""},
 		} {
@@ -117,7 +118,7 @@ func TestHealthFunction(t *testing.T) {
 func TestHealthFunctionHangs(t *testing.T) {
 	var calls atomic.Int32
 	release := make(chan struct{})
-	cfg := discover.RegistrarConfig{Health: func(context.Context) error {
+	cfg := announce.RegistrarConfig{Health: func(context.Context) error {
 		if calls.Add(1) > 1 {
 			<-release // whatever its context says
 		}
@@ -127,7 +128,7 @@ func TestHealthFunctionHangs(t *testing.T) {
 	bounded.Check = discover.HealthCheck{TTL: 15 * time.Second, Timeout: 2 * time.Second}
 	synctest.Test(t, func(t *testing.T) {
 		reg := newLedger()
-		r := discover.NewRegistrar(reg, bounded, cfg)
+		r := announce.NewRegistrar(reg, bounded, cfg)
 		release = make(chan struct{})
 		if err := r.Announce(t.Context()); err != nil {
 			t.Fatal(err)
@@ -152,8 +153,8 @@ func TestHealthFunctionHangs(t *testing.T) {
 
 // A registration that is put back is no better than the instance feels.
 func TestHeartbeatsHeal(t *testing.T) {
-	sick := discover.RegistrarConfig{Health: func(context.Context) error { return errors.New("sick") }}
-	beating(t, job, sick, func(t *testing.T, reg *ledger, r *discover.Registrar) {
+	sick := announce.RegistrarConfig{Health: func(context.Context) error { return errors.New("sick") }}
+	beating(t, job, sick, func(t *testing.T, reg *ledger, r *announce.Registrar) {
 		time.Sleep(time.Minute)
 		reg.uncheck(job.ID) // which does not change the hash
 		time.Sleep(7 * time.Second)
@@ -173,8 +174,8 @@ func TestHeartbeatsHeal(t *testing.T) {
 func TestHeartbeatsOverAnOutage(t *testing.T) {
 	var log logbook.Book
 	var asked atomic.Int32
-	cfg := discover.RegistrarConfig{Logger: log.Logger(), Health: func(context.Context) error { asked.Add(1); return nil }}
-	beating(t, job, cfg, func(t *testing.T, reg *ledger, r *discover.Registrar) {
+	cfg := announce.RegistrarConfig{Logger: log.Logger(), Health: func(context.Context) error { asked.Add(1); return nil }}
+	beating(t, job, cfg, func(t *testing.T, reg *ledger, r *announce.Registrar) {
 		reg.mu.Lock()
 		reg.deaf = errDown
 		reg.mu.Unlock()
@@ -200,17 +201,17 @@ func TestHealthWhereNobodyListens(t *testing.T) {
 	for name, test := range map[string]struct {
 		reg   discover.Registry
 		check discover.HealthCheck
-		cfg   discover.RegistrarConfig
+		cfg   announce.RegistrarConfig
 		want  string
 	}{
-		"beside another kind":   {newLedger(), discover.HealthCheck{TCP: "h:1"}, discover.RegistrarConfig{Health: healthy}, "a health function is for a TTL"},
-		"no reports":            {newShelf(), discover.HealthCheck{}, discover.RegistrarConfig{Health: healthy}, "a health function is for a TTL"},
-		"no reports, but a TTL": {newShelf(), discover.HealthCheck{TTL: time.Second}, discover.RegistrarConfig{}, "takes no reports"},
-		"a verdict in no time":  {newLedger(), discover.HealthCheck{}, discover.RegistrarConfig{Verdict: -1}, "negative"},
+		"beside another kind":   {newLedger(), discover.HealthCheck{TCP: "h:1"}, announce.RegistrarConfig{Health: healthy}, "a health function is for a TTL"},
+		"no reports":            {newShelf(), discover.HealthCheck{}, announce.RegistrarConfig{Health: healthy}, "a health function is for a TTL"},
+		"no reports, but a TTL": {newShelf(), discover.HealthCheck{TTL: time.Second}, announce.RegistrarConfig{}, "takes no reports"},
+		"a verdict in no time":  {newLedger(), discover.HealthCheck{}, announce.RegistrarConfig{Verdict: -1}, "negative"},
 	} {
 		r := job
 		r.Check = test.check
-		err := discover.NewRegistrar(test.reg, r, test.cfg).Announce(t.Context())
+		err := announce.NewRegistrar(test.reg, r, test.cfg).Announce(t.Context())
 		if !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got error %v, want ErrInvalid with %q", name, err, test.want)
 		}

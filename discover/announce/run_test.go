@@ -1,4 +1,4 @@
-package discover_test
+package announce_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/discovertest"
 )
 
@@ -36,7 +37,7 @@ func (o *order) note(what string) {
 // counter is a server that notes what is asked of it.
 type counter struct {
 	*order
-	discover.Server
+	announce.Server
 }
 
 func (c counter) Shutdown(ctx context.Context) error {
@@ -76,25 +77,25 @@ func TestRun(t *testing.T) {
 	var events order
 	ctx, leave := context.WithCancel(t.Context())
 	registered := make(chan struct{})
-	r := discover.NewRegistrar(consul, web1, discover.RegistrarConfig{
-		OnStanding: func(_, now discover.Standing, _ error) {
+	r := announce.NewRegistrar(consul, web1, announce.RegistrarConfig{
+		OnStanding: func(_, now announce.Standing, _ error) {
 			events.note(string(now))
-			if now == discover.Registered {
+			if now == announce.Registered {
 				close(registered)
 			}
-			if now == discover.Withdrawn { // readers may not know yet
+			if now == announce.Withdrawn { // readers may not know yet
 				events.note(fmt.Sprint("answered: ", ask(url) == nil))
 			}
 		},
 	})
-	cfg := discover.RunConfig{
+	cfg := announce.RunConfig{
 		Source:  consul,
 		Settle:  time.Millisecond,
 		Ready:   func(context.Context) error { events.note("ready"); return nil },
 		Leaving: func() { events.note("says so"); close(hold) },
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- discover.Run(ctx, r, counter{&events, page(hold)}, l, cfg) }() // awaited below
+	go func() { ended <- announce.Run(ctx, r, counter{&events, page(hold)}, l, cfg) }() // awaited below
 	open := make(chan error, 1)
 	go func() { open <- ask(url) }() // the same
 	watcher := discover.Watch(consul, web, discover.WatchConfig{})
@@ -133,14 +134,14 @@ func TestRunFails(t *testing.T) {
 	consul := registryAt(t, agenttest.Start(t).Addr)
 	broken := errors.New("broken")
 	tests := map[string]struct {
-		spoil func(r *discover.Registration, s *http.Server, cfg *discover.RunConfig)
+		spoil func(r *discover.Registration, s *http.Server, cfg *announce.RunConfig)
 		want  string
 	}{
-		"not ready": {func(_ *discover.Registration, _ *http.Server, cfg *discover.RunConfig) {
+		"not ready": {func(_ *discover.Registration, _ *http.Server, cfg *announce.RunConfig) {
 			cfg.Ready = func(context.Context) error { return broken }
 		}, "not ready: broken"},
-		"not announced": {func(r *discover.Registration, _ *http.Server, _ *discover.RunConfig) { r.Port = -1 }, "invalid port"},
-		"ends by itself": {func(_ *discover.Registration, s *http.Server, cfg *discover.RunConfig) {
+		"not announced": {func(r *discover.Registration, _ *http.Server, _ *announce.RunConfig) { r.Port = -1 }, "invalid port"},
+		"ends by itself": {func(_ *discover.Registration, s *http.Server, cfg *announce.RunConfig) {
 			cfg.Ready = func(context.Context) error { return s.Close() }
 		}, "ended by itself"},
 	}
@@ -149,9 +150,9 @@ func TestRunFails(t *testing.T) {
 			l, web1 := listening(t)
 			server := page(nil)
 			left := false
-			cfg := discover.RunConfig{Source: consul, Leaving: func() { left = true }}
+			cfg := announce.RunConfig{Source: consul, Leaving: func() { left = true }}
 			test.spoil(&web1, server, &cfg)
-			err := discover.Run(t.Context(), discover.NewRegistrar(consul, web1, discover.RegistrarConfig{}), server, l, cfg)
+			err := announce.Run(t.Context(), announce.NewRegistrar(consul, web1, announce.RegistrarConfig{}), server, l, cfg)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !left {
 				t.Errorf("got error %v, said so: %v; want %q", err, left, test.want)
 			}
@@ -177,9 +178,9 @@ func TestRunCutsOff(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-hold })}
 	ended := make(chan error, 1)
-	cfg := discover.RunConfig{Settle: time.Millisecond, Drain: 10 * time.Millisecond}
+	cfg := announce.RunConfig{Settle: time.Millisecond, Drain: 10 * time.Millisecond}
 	go func() { // awaited below
-		ended <- discover.Run(ctx, discover.NewRegistrar(consul, web1, discover.RegistrarConfig{}), server, l, cfg)
+		ended <- announce.Run(ctx, announce.NewRegistrar(consul, web1, announce.RegistrarConfig{}), server, l, cfg)
 	}()
 	asked := make(chan error, 1)
 	go func() { asked <- ask("http://" + l.Addr().String()) }() // the same
@@ -199,14 +200,14 @@ func TestGraceful(t *testing.T) {
 	l, web1 := listening(t)
 	ctx, leave := context.WithCancel(t.Context())
 	registered := make(chan struct{}, 1)
-	r := discover.NewRegistrar(consul, web1, discover.RegistrarConfig{OnStanding: func(_, now discover.Standing, _ error) {
-		if now == discover.Registered {
+	r := announce.NewRegistrar(consul, web1, announce.RegistrarConfig{OnStanding: func(_, now announce.Standing, _ error) {
+		if now == announce.Registered {
 			registered <- struct{}{}
 		}
 	}})
 	ended := make(chan error, 1)
 	go func() { // awaited below
-		ended <- discover.Run(ctx, r, discover.Graceful(grpc.NewServer()), l, discover.RunConfig{Source: consul, Settle: time.Millisecond})
+		ended <- announce.Run(ctx, r, announce.Graceful(grpc.NewServer()), l, announce.RunConfig{Source: consul, Settle: time.Millisecond})
 	}()
 	<-registered
 	leave()
@@ -217,7 +218,7 @@ func TestGraceful(t *testing.T) {
 	stuck := &stuckServer{released: make(chan struct{})}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := discover.Graceful(stuck).Shutdown(over); !errors.Is(err, context.Canceled) {
+	if err := announce.Graceful(stuck).Shutdown(over); !errors.Is(err, context.Canceled) {
 		t.Errorf("a stream that does not end: got error %v, want the context's", err)
 	}
 }
@@ -227,24 +228,24 @@ func TestGraceful(t *testing.T) {
 func TestRunAll(t *testing.T) {
 	consul := registryAt(t, agenttest.Start(t).Addr)
 	var events order
-	part := func(id string, s discover.Server) discover.Part {
+	part := func(id string, s announce.Server) announce.Part {
 		l, about := listening(t)
 		about.ID = id
-		return discover.Part{Server: s, Listener: l, Registrar: discover.NewRegistrar(consul, about, discover.RegistrarConfig{
-			OnStanding: func(_, now discover.Standing, _ error) {
-				if now == discover.Registered || now == discover.Withdrawn {
+		return announce.Part{Server: s, Listener: l, Registrar: announce.NewRegistrar(consul, about, announce.RegistrarConfig{
+			OnStanding: func(_, now announce.Standing, _ error) {
+				if now == announce.Registered || now == announce.Withdrawn {
 					events.note(string(now))
 				}
 			},
 		})}
 	}
-	http, grpcs := part("http-1", counter{&events, page(nil)}), part("grpc-1", counter{&events, discover.Graceful(grpc.NewServer())})
+	http, grpcs := part("http-1", counter{&events, page(nil)}), part("grpc-1", counter{&events, announce.Graceful(grpc.NewServer())})
 	metrics := part("", counter{&events, page(nil)})
 	metrics.Registrar = nil
-	parts := []discover.Part{http, grpcs, metrics}
+	parts := []announce.Part{http, grpcs, metrics}
 	ctx, leave := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	cfg := discover.RunConfig{Source: consul, Settle: time.Millisecond, Ready: func(context.Context) error {
+	cfg := announce.RunConfig{Source: consul, Settle: time.Millisecond, Ready: func(context.Context) error {
 		for _, p := range parts {
 			conn, err := net.Dial("tcp", p.Listener.Addr().String())
 			if err != nil {
@@ -255,7 +256,7 @@ func TestRunAll(t *testing.T) {
 		events.note("ready")
 		return nil
 	}}
-	go func() { ended <- discover.RunAll(ctx, parts, cfg) }() // awaited below
+	go func() { ended <- announce.RunAll(ctx, parts, cfg) }() // awaited below
 	watcher := discover.Watch(consul, web, discover.WatchConfig{})
 	defer watcher.Close()
 	awaitStatus(t, watcher, "http-1", discover.Passing)
@@ -276,10 +277,10 @@ func TestRunAllFails(t *testing.T) {
 	one, web1 := listening(t)
 	two, _ := listening(t)
 	broken := page(nil)
-	err := discover.RunAll(t.Context(), []discover.Part{
-		{Server: page(nil), Listener: one, Registrar: discover.NewRegistrar(consul, web1, discover.RegistrarConfig{})},
+	err := announce.RunAll(t.Context(), []announce.Part{
+		{Server: page(nil), Listener: one, Registrar: announce.NewRegistrar(consul, web1, announce.RegistrarConfig{})},
 		{Server: broken, Listener: two},
-	}, discover.RunConfig{Ready: func(context.Context) error { return broken.Close() }})
+	}, announce.RunConfig{Ready: func(context.Context) error { return broken.Close() }})
 	if err == nil || !strings.Contains(err.Error(), "ended by itself: http: Server closed") {
 		t.Errorf("got error %v", err)
 	}
@@ -312,12 +313,12 @@ func TestSettle(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				src := discovertest.NewHand()
 				src.Set("web", discover.Instance{ID: "another"})
-				r := discover.NewRegistrar(newLedger(), discover.Registration{ID: "web-1", Service: "web"}, discover.RegistrarConfig{})
+				r := announce.NewRegistrar(newLedger(), discover.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
 				if err := r.Announce(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				began := time.Now()
-				if err := discover.Leave(r, page(nil), discover.RunConfig{Source: knowing{src, tc.answer}}); err != nil {
+				if err := announce.Leave(r, page(nil), announce.RunConfig{Source: knowing{src, tc.answer}}); err != nil {
 					t.Error(err)
 				}
 				if took := time.Since(began); took != tc.want {
@@ -373,8 +374,8 @@ func maintenance(t *testing.T, address string) {
 	ended := make(chan error, 1)
 	// Readers may know of an instance before it knows that it is announced.
 	announced := make(chan struct{}, 10)
-	r := discover.NewRegistrar(consul, web1, discover.RegistrarConfig{OnStanding: func(_, now discover.Standing, _ error) {
-		if now == discover.Registered {
+	r := announce.NewRegistrar(consul, web1, announce.RegistrarConfig{OnStanding: func(_, now announce.Standing, _ error) {
+		if now == announce.Registered {
 			announced <- struct{}{}
 		}
 	}})
@@ -383,7 +384,7 @@ func maintenance(t *testing.T, address string) {
 		asked = ask(url)
 	}}
 	go func() { // awaited below
-		ended <- discover.Run(ctx, r, drains, l, discover.RunConfig{Source: consul, Settle: time.Millisecond, Maintenance: "version 2 comes"})
+		ended <- announce.Run(ctx, r, drains, l, announce.RunConfig{Source: consul, Settle: time.Millisecond, Maintenance: "version 2 comes"})
 	}()
 	awaitStatus(t, watcher, "web-1", discover.Passing)
 	<-announced
@@ -397,14 +398,14 @@ func maintenance(t *testing.T, address string) {
 	if asked != nil {
 		t.Errorf("before it drained it did not answer: %v", asked)
 	}
-	if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) || r.Standing() != discover.Withdrawn {
+	if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) || r.Standing() != announce.Withdrawn {
 		t.Errorf("after the end: %v, it stands %s", err, r.Standing())
 	}
 }
 
 // shutting is a server before whose end something is looked at.
 type shutting struct {
-	discover.Server
+	announce.Server
 	look func()
 }
 
@@ -417,18 +418,18 @@ func (s shutting) Shutdown(ctx context.Context) error {
 func TestNoMaintenance(t *testing.T) {
 	l, web1 := listening(t)
 	reg := newLedger()
-	r := discover.NewRegistrar(reg, web1, discover.RegistrarConfig{})
+	r := announce.NewRegistrar(reg, web1, announce.RegistrarConfig{})
 	ctx, leave := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	cfg := discover.RunConfig{Settle: -1, Maintenance: "version 2 comes", Ready: func(context.Context) error { leave(); return nil }}
-	go func() { ended <- discover.Run(ctx, r, page(nil), l, cfg) }() // awaited at once
+	cfg := announce.RunConfig{Settle: -1, Maintenance: "version 2 comes", Ready: func(context.Context) error { leave(); return nil }}
+	go func() { ended <- announce.Run(ctx, r, page(nil), l, cfg) }() // awaited at once
 	if err := <-ended; err != nil {
 		t.Errorf("run: %v", err)
 	}
 	if err := r.Pause(t.Context(), "no"); !errors.Is(err, discover.ErrInvalid) {
 		t.Errorf("pause: got error %v", err)
 	}
-	if r.Standing() != discover.Withdrawn {
+	if r.Standing() != announce.Withdrawn {
 		t.Errorf("it stands %s", r.Standing())
 	}
 }

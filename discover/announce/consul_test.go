@@ -1,6 +1,6 @@
 //go:build conformance
 
-package discover_test
+package announce_test
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 // realConsul runs a Consul until the test ends, and returns its address.
 func realConsul(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs("../.bin/consul")
+	path, err := filepath.Abs("../../.bin/consul")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package discover_test
+package announce_test
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // at returns a registration of the id "web-1" elsewhere.
@@ -41,7 +42,7 @@ func TestIDThatIsTaken(t *testing.T) {
 				reg := newLedger()
 				var lan network
 				lan.set("10.0.0.1:80", test.listens)
-				first := discover.NewRegistrar(reg, test.first, discover.RegistrarConfig{})
+				first := announce.NewRegistrar(reg, test.first, announce.RegistrarConfig{})
 				if err := first.Announce(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -60,18 +61,18 @@ func TestIDThatIsTaken(t *testing.T) {
 				owner := reg.owner("web-1")
 
 				start := time.Now()
-				next := discover.NewRegistrar(reg, test.next, discover.RegistrarConfig{Dial: lan.dial})
+				next := announce.NewRegistrar(reg, test.next, announce.RegistrarConfig{Dial: lan.dial})
 				err := next.Announce(t.Context())
 				if took := time.Since(start); took > test.atMost {
 					t.Errorf("it took %s, want at most %s", took, test.atMost)
 				}
-				if test.taken != errors.Is(err, discover.ErrTaken) || !test.taken && err != nil {
+				if test.taken != errors.Is(err, announce.ErrTaken) || !test.taken && err != nil {
 					t.Fatalf("got error %v, want ErrTaken: %v", err, test.taken)
 				}
 				if changed := reg.owner("web-1") != owner; changed == test.taken {
 					t.Errorf("it has another owner: %v, want %v", changed, !test.taken)
 				}
-				var taken *discover.TakenError
+				var taken *announce.TakenError
 				if test.taken && (!errors.As(err, &taken) || taken.Node != "here" || taken.Since.IsZero() || !strings.Contains(err.Error(), "on node here")) {
 					t.Errorf("the error does not say who: %v", err)
 				}
@@ -93,7 +94,7 @@ func TestIDThatIsTaken(t *testing.T) {
 
 // ghost is what a process that was killed left behind.
 func ghost(r discover.Registration) discover.Registration {
-	r.Meta = map[string]string{discover.OwnerKey: "2026-01-02T03:04:05Z/ghost"}
+	r.Meta = map[string]string{announce.OwnerKey: "2026-01-02T03:04:05Z/ghost"}
 	r.Check = discover.HealthCheck{TTL: discover.DefaultTTL}
 	return r
 }
@@ -107,7 +108,7 @@ func TestIDThatNobodyOwns(t *testing.T) {
 		}
 		var lan network
 		lan.set("10.0.0.1:80", true)
-		r := discover.NewRegistrar(reg, at("10.0.0.2", 80), discover.RegistrarConfig{Dial: lan.dial})
+		r := announce.NewRegistrar(reg, at("10.0.0.2", 80), announce.RegistrarConfig{Dial: lan.dial})
 		if err := r.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -124,9 +125,9 @@ func TestRivalsEnd(t *testing.T) {
 		reg := newLedger()
 		var lan network // nobody could connect when they began
 		var books [2]diary
-		var rivals [2]*discover.Registrar
+		var rivals [2]*announce.Registrar
 		for i, port := range []int{80, 81} {
-			rivals[i] = discover.NewRegistrar(reg, at("10.0.0.1", port), discover.RegistrarConfig{Dial: lan.dial, OnStanding: books[i].note})
+			rivals[i] = announce.NewRegistrar(reg, at("10.0.0.1", port), announce.RegistrarConfig{Dial: lan.dial, OnStanding: books[i].note})
 			if err := rivals[i].Announce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -140,20 +141,20 @@ func TestRivalsEnd(t *testing.T) {
 			t.Errorf("registered %d times in the first minute and %d in the hour after it, want a few and none", calls, n-calls)
 		}
 		up, down := 0, 1
-		if rivals[0].Standing() != discover.Registered {
+		if rivals[0].Standing() != announce.Registered {
 			up, down = 1, 0
 		}
-		if rivals[up].Standing() != discover.Registered || rivals[down].Standing() != discover.Lost {
+		if rivals[up].Standing() != announce.Registered || rivals[down].Standing() != announce.Lost {
 			t.Fatalf("they stand %s and %s, want one registered and one lost", rivals[up].Standing(), rivals[down].Standing())
 		}
-		if _, causes := books[down].take(); !errors.Is(causes[len(causes)-1], discover.ErrTaken) && !strings.Contains(rivals[down].Detail().Trouble, "taken") {
+		if _, causes := books[down].take(); !errors.Is(causes[len(causes)-1], announce.ErrTaken) && !strings.Contains(rivals[down].Detail().Trouble, "taken") {
 			t.Errorf("it stood down because of %v, %q; want ErrTaken", causes, rivals[down].Detail().Trouble)
 		}
 		if err := rivals[up].Withdraw(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(12 * time.Second)
-		if rivals[down].Standing() != discover.Registered {
+		if rivals[down].Standing() != announce.Registered {
 			t.Errorf("it stands %s after the other left, want registered", rivals[down].Standing())
 		}
 		if err := rivals[down].Withdraw(t.Context()); err != nil {
@@ -167,9 +168,9 @@ func TestRivalDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newLedger()
 		var lan network
-		var rivals [2]*discover.Registrar
+		var rivals [2]*announce.Registrar
 		for i, port := range []int{80, 81} {
-			rivals[i] = discover.NewRegistrar(reg, at("10.0.0.1", port), discover.RegistrarConfig{Dial: lan.dial})
+			rivals[i] = announce.NewRegistrar(reg, at("10.0.0.1", port), announce.RegistrarConfig{Dial: lan.dial})
 			if err := rivals[i].Announce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -178,7 +179,7 @@ func TestRivalDies(t *testing.T) {
 		lan.set("10.0.0.1:81", true)
 		time.Sleep(time.Hour)
 		up, down := rivals[0], rivals[1]
-		if up.Standing() != discover.Registered {
+		if up.Standing() != announce.Registered {
 			up, down = down, up
 		}
 		left := reg.kept("web-1")
@@ -191,7 +192,7 @@ func TestRivalDies(t *testing.T) {
 		}
 		reg.judge("web-1", discover.Critical, "connection refused")
 		time.Sleep(15 * time.Second)
-		if down.Standing() != discover.Registered {
+		if down.Standing() != announce.Registered {
 			t.Errorf("it stands %s, trouble %q; want the place of the dead", down.Standing(), down.Detail().Trouble)
 		}
 		if err := down.Withdraw(t.Context()); err != nil {

@@ -1,4 +1,4 @@
-package discover
+package announce
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/pace"
 )
 
@@ -33,7 +34,7 @@ func ownerSince(owner string) time.Time {
 }
 
 // owned returns r with the name of its owner.
-func (r Registration) owned(owner string) Registration {
+func owned(r discover.Registration, owner string) discover.Registration {
 	meta := maps.Clone(r.Meta)
 	if meta == nil {
 		meta = make(map[string]string)
@@ -70,7 +71,7 @@ func (e *TakenError) Error() string {
 // Unwrap makes it ErrTaken.
 func (e *TakenError) Unwrap() error { return ErrTaken }
 
-func takenBy(i Instance) *TakenError {
+func takenBy(i discover.Instance) *TakenError {
 	e := &TakenError{ID: i.ID, Node: i.Node, Since: ownerSince(i.Meta[OwnerKey])}
 	if i.Port != 0 {
 		e.Address = i.HostPort()
@@ -80,16 +81,16 @@ func takenBy(i Instance) *TakenError {
 
 // isRival reports whether i is announced by another registrar. What somebody
 // registered by other means is nobody's.
-func (r *Registrar) isRival(i Instance) bool {
+func (r *Registrar) isRival(i discover.Instance) bool {
 	owner := i.Meta[OwnerKey]
 	return owner != "" && owner != r.owner
 }
 
 // rival returns who else announces itself under our id, if anybody does and the
 // registry tells.
-func (r *Registrar) rival(ctx context.Context) (Instance, bool) {
+func (r *Registrar) rival(ctx context.Context) (discover.Instance, bool) {
 	if r.inspector == nil {
-		return Instance{}, false
+		return discover.Instance{}, false
 	}
 	held, err := r.inspector.Inspect(ctx, r.registration.ID)
 	return held, err == nil && r.isRival(held)
@@ -102,11 +103,11 @@ func (r *Registrar) claim(ctx context.Context) error {
 	if r.inspector == nil {
 		return nil
 	}
-	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, DefaultTTL) + pace.Every
+	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, discover.DefaultTTL) + pace.Every
 	for deadline := time.Now().Add(patience); ; {
 		held, err := r.inspector.Inspect(ctx, r.registration.ID)
 		switch {
-		case errors.Is(err, ErrNotRegistered):
+		case errors.Is(err, discover.ErrNotRegistered):
 			return nil
 		case err != nil:
 			return err
@@ -134,7 +135,7 @@ const claimPoll = 250 * time.Millisecond
 
 // holds reports whether i claims the very place where we listen: then the one
 // who listened there before is gone.
-func (r *Registrar) holds(i Instance) bool {
+func (r *Registrar) holds(i discover.Instance) bool {
 	return i.Port != 0 && i.Port == r.registration.Port && i.Address == r.registration.Address
 }
 
@@ -152,8 +153,8 @@ const connectLimit = time.Second
 
 // life tells whether the process behind i lives. Its check alone does not say:
 // it is as old as the check's interval.
-func (r *Registrar) life(ctx context.Context, i Instance) life {
-	if i.Status == Critical {
+func (r *Registrar) life(ctx context.Context, i discover.Instance) life {
+	if i.Status == discover.Critical {
 		return dead
 	}
 	if i.Address == "" {

@@ -1,4 +1,4 @@
-package discover_test
+package announce_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // awaitStatus waits until a reader sees id with the given status, and returns
@@ -76,9 +77,9 @@ func lostCheck(t *testing.T, address, id string) {
 	}
 	defer listener.Close()
 	healed := make(chan error, 10)
-	r := discover.NewRegistrar(consul, discover.Registration{
+	r := announce.NewRegistrar(consul, discover.Registration{
 		ID: id, Service: "web", Check: discover.HealthCheck{TCP: listener.Addr().String(), Interval: 50 * time.Millisecond},
-	}, discover.RegistrarConfig{OnHeal: func(cause error) { healed <- cause }})
+	}, announce.RegistrarConfig{OnHeal: func(cause error) { healed <- cause }})
 	if err := r.Pause(t.Context(), "early"); !errors.Is(err, discover.ErrNotRegistered) {
 		t.Errorf("pause before the announcement: got error %v", err)
 	}
@@ -131,7 +132,7 @@ func heartbeats(t *testing.T, address string) {
 	var sick atomic.Bool
 	var healed atomic.Int32
 	check := discover.HealthCheck{TTL: 600 * time.Millisecond}
-	r := discover.NewRegistrar(consul, discover.Registration{ID: "job-1", Service: "job", Check: check}, discover.RegistrarConfig{
+	r := announce.NewRegistrar(consul, discover.Registration{ID: "job-1", Service: "job", Check: check}, announce.RegistrarConfig{
 		Health: func(context.Context) error {
 			if sick.Load() {
 				return errors.New("no database")
@@ -194,12 +195,12 @@ func takenID(t *testing.T, address string) {
 	first := discover.Registration{ID: "web-1", Service: "web", Address: "127.0.0.1", Port: port, Check: discover.HealthCheck{TCP: listener.Addr().String()}}
 	second := first
 	second.Port = 1
-	a := discover.NewRegistrar(consul, first, discover.RegistrarConfig{})
-	b := discover.NewRegistrar(consul, second, discover.RegistrarConfig{})
+	a := announce.NewRegistrar(consul, first, announce.RegistrarConfig{})
+	b := announce.NewRegistrar(consul, second, announce.RegistrarConfig{})
 	if err := a.Announce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var taken *discover.TakenError
+	var taken *announce.TakenError
 	if err := b.Announce(t.Context()); !errors.As(err, &taken) || taken.Address != listener.Addr().String() || taken.Node == "" || taken.Since.IsZero() {
 		t.Errorf("got error %v, %+v; want to know who has it", err, taken)
 	}
@@ -215,7 +216,7 @@ func takenID(t *testing.T, address string) {
 	if err := b.Announce(t.Context()); err != nil {
 		t.Errorf("the place of a dead one: %v", err)
 	}
-	for _, r := range []*discover.Registrar{b, a} {
+	for _, r := range []*announce.Registrar{b, a} {
 		if err := r.Withdraw(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -233,21 +234,21 @@ func verdict(t *testing.T, address string, patience time.Duration) {
 	status.Store(503)
 	health := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
 	defer health.Close()
-	announce := func(url string, verdict time.Duration) error {
-		r := discover.NewRegistrar(consul, discover.Registration{
+	try := func(url string, verdict time.Duration) error {
+		r := announce.NewRegistrar(consul, discover.Registration{
 			ID: "web-1", Service: "web", Address: "127.0.0.1", Port: 1, Check: discover.HealthCheck{HTTP: url, Interval: 50 * time.Millisecond},
-		}, discover.RegistrarConfig{Verdict: verdict})
+		}, announce.RegistrarConfig{Verdict: verdict})
 		defer r.Withdraw(context.WithoutCancel(t.Context()))
 		return r.Announce(t.Context())
 	}
-	if err := announce(health.URL, patience); !errors.Is(err, discover.ErrUnwell) || !strings.Contains(err.Error(), "503") {
+	if err := try(health.URL, patience); !errors.Is(err, announce.ErrUnwell) || !strings.Contains(err.Error(), "503") {
 		t.Errorf("unwell: got error %v", err)
 	}
-	if err := announce("http://127.0.0.1:1/", time.Minute); !errors.Is(err, discover.ErrUnwell) || !strings.Contains(err.Error(), "cannot connect to 127.0.0.1:1 either") {
+	if err := try("http://127.0.0.1:1/", time.Minute); !errors.Is(err, announce.ErrUnwell) || !strings.Contains(err.Error(), "cannot connect to 127.0.0.1:1 either") {
 		t.Errorf("unreachable: got error %v", err)
 	}
 	status.Store(200)
-	if err := announce(health.URL, time.Minute); err != nil {
+	if err := try(health.URL, time.Minute); err != nil {
 		t.Errorf("well: got error %v", err)
 	}
 }
@@ -262,10 +263,10 @@ func TestRegistrarOnAnAgent(t *testing.T) {
 	health := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer health.Close()
 	healed := make(chan error, 1)
-	registrar := discover.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(consul, discover.Registration{
 		ID: "web-1", Service: "web", Address: "127.0.0.1", Port: 80,
 		Check: discover.HealthCheck{HTTP: health.URL},
-	}, discover.RegistrarConfig{OnHeal: func(cause error) { healed <- cause }})
+	}, announce.RegistrarConfig{OnHeal: func(cause error) { healed <- cause }})
 	if err := registrar.Announce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +282,7 @@ func TestRegistrarOnAnAgent(t *testing.T) {
 		do   func() error
 		want error
 	}{
-		{"altered", func() error { return client.Agent().ServiceRegister(altered) }, discover.ErrAltered},
+		{"altered", func() error { return client.Agent().ServiceRegister(altered) }, announce.ErrAltered},
 		{"deregistered", func() error { return client.Agent().ServiceDeregister("web-1") }, discover.ErrNotRegistered},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -303,7 +304,7 @@ func TestRegistrarOnAnAgent(t *testing.T) {
 	if err := registrar.Withdraw(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := discover.AwaitAbsence(t.Context(), consul, web, "web-1"); err != nil {
+	if err := announce.AwaitAbsence(t.Context(), consul, web, "web-1"); err != nil {
 		t.Error(err)
 	}
 }

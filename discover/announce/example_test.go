@@ -1,4 +1,4 @@
-package discover_test
+package announce_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // Announce once the port listens, withdraw before it closes.
@@ -25,13 +26,13 @@ func ExampleRegistrar() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	registrar := discover.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(consul, discover.Registration{
 		ID:      "web-1",
 		Service: "web",
 		Address: "10.0.0.1",
 		Port:    80,
 		Check:   discover.HealthCheck{HTTP: "http://10.0.0.1:80/health", DeregisterAfter: time.Minute},
-	}, discover.RegistrarConfig{})
+	}, announce.RegistrarConfig{})
 
 	ctx := context.Background()
 	if err := registrar.Announce(ctx); err != nil {
@@ -45,7 +46,7 @@ func ExampleRegistrar() {
 	if err := registrar.Withdraw(ctx); err != nil {
 		log.Print(err)
 	}
-	if err := discover.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "web-1"); err != nil {
+	if err := announce.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "web-1"); err != nil {
 		log.Print(err)
 	}
 	// ... now no reader sends new requests: drain and close ...
@@ -59,25 +60,25 @@ func ExampleRegistrarConfig() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	registrar := discover.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(consul, discover.Registration{
 		ID:      "worker-1",
 		Service: "worker", // listens nowhere
 		Check:   discover.HealthCheck{TTL: 15 * time.Second, DeregisterAfter: time.Hour},
-	}, discover.RegistrarConfig{
+	}, announce.RegistrarConfig{
 		Health: func(context.Context) error {
 			switch {
 			case queue.closed:
 				return errors.New("the queue is closed")
 			case queue.full:
-				return fmt.Errorf("%w: the queue is full", discover.ErrWarning)
+				return fmt.Errorf("%w: the queue is full", announce.ErrWarning)
 			}
 			return nil
 		},
-		OnStanding: func(before, now discover.Standing, cause error) {
+		OnStanding: func(before, now announce.Standing, cause error) {
 			log.Printf("announcement: %s, was %s: %v", now, before, cause)
 		},
 	})
-	if err := registrar.Announce(context.Background()); errors.Is(err, discover.ErrTaken) {
+	if err := registrar.Announce(context.Background()); errors.Is(err, announce.ErrTaken) {
 		log.Fatal(err) // instance id is taken: "worker-1" is announced by another process …
 	}
 	defer registrar.Withdraw(context.Background())
@@ -98,17 +99,17 @@ func ExampleRun() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	host, port, err := consul.AddressFor(ctx, listener.Addr(), config.Address)
+	host, port, err := announce.AddressFor(ctx, consul, listener.Addr(), config.Address)
 	if err != nil {
 		log.Fatal(err)
 	}
-	registrar := discover.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(consul, discover.Registration{
 		ID: "web-1", Service: "web", Address: host, Port: port,
 		Check: discover.HealthCheck{TCP: net.JoinHostPort(host, strconv.Itoa(port))},
-	}, discover.RegistrarConfig{Verdict: 20 * time.Second})
+	}, announce.RegistrarConfig{Verdict: 20 * time.Second})
 
 	server := &http.Server{Handler: http.NotFoundHandler()}
-	if err := discover.Run(ctx, registrar, server, listener, discover.RunConfig{Source: consul}); err != nil {
+	if err := announce.Run(ctx, registrar, server, listener, announce.RunConfig{Source: consul}); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -122,21 +123,21 @@ func ExampleRunAll() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	part := func(service string, server discover.Server) discover.Part {
+	part := func(service string, server announce.Server) announce.Part {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			log.Fatal(err)
 		}
-		registrar := discover.NewRegistrar(consul, discover.Registration{
+		registrar := announce.NewRegistrar(consul, discover.Registration{
 			ID: service + "-1", Service: service, Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
 			Check: discover.HealthCheck{TCP: listener.Addr().String()},
-		}, discover.RegistrarConfig{})
-		return discover.Part{Server: server, Listener: listener, Registrar: registrar}
+		}, announce.RegistrarConfig{})
+		return announce.Part{Server: server, Listener: listener, Registrar: registrar}
 	}
-	err = discover.RunAll(ctx, []discover.Part{
+	err = announce.RunAll(ctx, []announce.Part{
 		part("web", &http.Server{Handler: http.NotFoundHandler()}),
-		part("web-grpc", discover.Graceful(grpc.NewServer())),
-	}, discover.RunConfig{Source: consul, Maintenance: "leaving"})
+		part("web-grpc", announce.Graceful(grpc.NewServer())),
+	}, announce.RunConfig{Source: consul, Maintenance: "leaving"})
 	if err != nil {
 		log.Fatal(err)
 	}

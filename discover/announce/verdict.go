@@ -1,4 +1,4 @@
-package discover
+package announce
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/pace"
 )
 
@@ -22,7 +23,7 @@ func (r *Registrar) awaitVerdict(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err == nil && (held.Status == Passing || held.Status == Warning):
+		case err == nil && (held.Status == discover.Passing || held.Status == discover.Warning):
 			return nil
 		case err == nil && (r.checked() && unreachable(held.Reason) || time.Now().After(deadline)) && !unjudged(held):
 			return r.unwell(ctx, held)
@@ -38,9 +39,9 @@ func (r *Registrar) awaitVerdict(ctx context.Context) error {
 
 // unjudged reports whether no check has said anything of i: a registry shows
 // those as critical without a text, which makes the status their reason.
-func unjudged(i Instance) bool {
+func unjudged(i discover.Instance) bool {
 	for reason := range strings.SplitSeq(i.Reason, "; ") {
-		if reason != "" && !strings.HasSuffix(reason, ": "+string(Critical)) {
+		if reason != "" && !strings.HasSuffix(reason, ": "+string(discover.Critical)) {
 			return false
 		}
 	}
@@ -65,7 +66,7 @@ func unreachable(reason string) bool {
 }
 
 // unwell says what the registry found, and what it may come from.
-func (r *Registrar) unwell(ctx context.Context, held Instance) error {
+func (r *Registrar) unwell(ctx context.Context, held discover.Instance) error {
 	target := r.registration.Check.Target()
 	agent := r.agentHost(ctx)
 	where := "the registry's agent"

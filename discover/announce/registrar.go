@@ -1,4 +1,4 @@
-package discover
+package announce
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/pace"
 	"github.com/realjf/muster/internal/quiet"
 	"github.com/realjf/muster/internal/refusal"
@@ -62,17 +63,17 @@ type RegistrarConfig struct {
 // themselves with one id all the same, each puts its own back a few times; then
 // one stands down until the other is gone, and says so with ErrTaken.
 //
-// A registration that names no check gets a TTL of [DefaultTTL], and heartbeats
+// A registration that names no check gets a TTL of [discover.DefaultTTL], and heartbeats
 // that say that the process lives: one that was killed is critical after three of
 // them.
 //
 // Its methods may be called concurrently.
 type Registrar struct {
-	registry     Registry
-	reporter     Reporter  // the registry, if it takes reports
-	inspector    Inspector // the registry, if it can be asked
-	examiner     Examiner  // the registry, if it tells of checks
-	registration Registration
+	registry     discover.Registry
+	reporter     discover.Reporter  // the registry, if it takes reports
+	inspector    discover.Inspector // the registry, if it can be asked
+	examiner     discover.Examiner  // the registry, if it tells of checks
+	registration discover.Registration
 	owner        string
 	logger       *slog.Logger
 	onHeal       func(error)
@@ -93,19 +94,19 @@ type Registrar struct {
 }
 
 // NewRegistrar returns a registrar of r in reg. Nothing is sent before
-// Announce. What it can do depends on reg: heartbeats need a [Reporter], and to
-// tell whose an id is, or what a check found, needs an [Inspector]; that a check was
-// lost is seen of an [Examiner], and [Registrar.Pause] needs a [Maintainer].
-func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar {
-	reporter, _ := reg.(Reporter)
-	inspector, _ := reg.(Inspector)
-	examiner, _ := reg.(Examiner)
+// Announce. What it can do depends on reg: heartbeats need a [discover.Reporter], and to
+// tell whose an id is, or what a check found, needs an [discover.Inspector]; that a check was
+// lost is seen of an [discover.Examiner], and [Registrar.Pause] needs a [discover.Maintainer].
+func NewRegistrar(reg discover.Registry, r discover.Registration, cfg RegistrarConfig) *Registrar {
+	reporter, _ := reg.(discover.Reporter)
+	inspector, _ := reg.(discover.Inspector)
+	examiner, _ := reg.(discover.Examiner)
 	if r.Check.Kind() == "" && reporter != nil {
-		r.Check.TTL = DefaultTTL
+		r.Check.TTL = discover.DefaultTTL
 	}
 	owner := newOwner(time.Now())
 	if inspector != nil {
-		r = r.owned(owner)
+		r = owned(r, owner)
 	}
 	registrar := &Registrar{
 		registry:     reg,
@@ -167,7 +168,7 @@ func (r *Registrar) announce(ctx context.Context) error {
 	}
 	judged := r.verdict > 0 && r.inspector != nil && r.hasCheck()
 	if judged && r.checked() {
-		first.Check.Status = Critical // until a check has looked
+		first.Check.Status = discover.Critical // until a check has looked
 	}
 	if err := r.registry.Register(ctx, first); err != nil {
 		return err
@@ -221,24 +222,24 @@ func (r *Registrar) validate() error {
 	}
 	switch ttl := r.registration.Check.TTL > 0; {
 	case ttl && r.reporter == nil:
-		return fmt.Errorf("%w check: this registry takes no reports, as a TTL wants them", ErrInvalid)
+		return fmt.Errorf("%w check: this registry takes no reports, as a TTL wants them", discover.ErrInvalid)
 	case !ttl && r.health != nil:
-		return fmt.Errorf("%w check: a health function is for a TTL, and this registry would not hear of it", ErrInvalid)
+		return fmt.Errorf("%w check: a health function is for a TTL, and this registry would not hear of it", discover.ErrInvalid)
 	case r.verdict < 0:
-		return fmt.Errorf("%w time to wait for a verdict: it is negative", ErrInvalid)
+		return fmt.Errorf("%w time to wait for a verdict: it is negative", discover.ErrInvalid)
 	}
 	return nil
 }
 
 // wish is what the registry should hold, with the health that is known: what is
 // put back must not look better than it was.
-func (r *Registrar) wish() Registration {
+func (r *Registrar) wish() discover.Registration {
 	wish := r.registration
 	if felt := r.felt.Load(); felt != nil && wish.Check.TTL > 0 {
 		wish.Check.Status = felt.status
 	}
 	if r.paused.Load() != nil && r.hasCheck() {
-		wish.Check.Status = Critical // until it is in maintenance again
+		wish.Check.Status = discover.Critical // until it is in maintenance again
 	}
 	return wish
 }
@@ -287,7 +288,7 @@ func (r *Registrar) withdraw(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if errors.Is(err, ErrInvalid) || refusal.IsRefused(err) || pace.Sleep(ctx, retry.After(err)) != nil {
+		if errors.Is(err, discover.ErrInvalid) || refusal.IsRefused(err) || pace.Sleep(ctx, retry.After(refusal.AloneFor(err))) != nil {
 			return err
 		}
 	}

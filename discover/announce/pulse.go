@@ -1,4 +1,4 @@
-package discover
+package announce
 
 import (
 	"context"
@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/pace"
+	"github.com/realjf/muster/internal/refusal"
 )
 
 // beatsPerTTL is how many heartbeats there are in a TTL: two may be lost, and a
@@ -16,12 +18,12 @@ const beatsPerTTL = 3
 
 // feeling is what is reported of an instance.
 type feeling struct {
-	status Status
+	status discover.Status
 	text   string
 }
 
 // alright is the feeling of a process that lives and has nothing to say.
-var alright = feeling{status: Passing}
+var alright = feeling{status: discover.Passing}
 
 // pulse is what the heartbeats of one announcement remember. It belongs to the
 // goroutine that runs them.
@@ -35,14 +37,14 @@ type pulse struct {
 	asking  bool       // whether it is
 }
 
-func newPulse(check HealthCheck, health func(context.Context) error) *pulse {
+func newPulse(check discover.HealthCheck, health func(context.Context) error) *pulse {
 	beat := check.TTL / beatsPerTTL
 	p := &pulse{health: health, timeout: beat, beat: beat, look: beat, answers: make(chan error, 1)}
 	if check.Timeout > 0 {
 		p.timeout = check.Timeout
 	}
 	if check.Interval > 0 {
-		p.look = min(beat, max(check.Interval, LeastTTL/beatsPerTTL))
+		p.look = min(beat, max(check.Interval, discover.LeastTTL/beatsPerTTL))
 	}
 	return p
 }
@@ -79,7 +81,7 @@ func (p *pulse) feel(ctx context.Context) feeling {
 }
 
 func (p *pulse) hung() feeling {
-	return feeling{Critical, fmt.Sprintf("the health function did not answer within %s", p.timeout)}
+	return feeling{discover.Critical, fmt.Sprintf("the health function did not answer within %s", p.timeout)}
 }
 
 // feelingOf puts a health function's answer into a status.
@@ -88,9 +90,9 @@ func feelingOf(err error) feeling {
 	case err == nil:
 		return alright
 	case errors.Is(err, ErrWarning):
-		return feeling{Warning, err.Error()}
+		return feeling{discover.Warning, err.Error()}
 	default:
-		return feeling{Critical, err.Error()}
+		return feeling{discover.Critical, err.Error()}
 	}
 }
 
@@ -119,7 +121,7 @@ func (r *Registrar) beat(ctx context.Context, p *pulse) {
 			case err == nil:
 				told, due, deaf = felt, now.Add(jittered(p.beat)), false
 				retry.Reset()
-			case errors.Is(err, ErrNotRegistered):
+			case errors.Is(err, discover.ErrNotRegistered):
 				told = feeling{}
 				r.nudge.give(err) // who heals pokes
 			default:
@@ -127,7 +129,7 @@ func (r *Registrar) beat(ctx context.Context, p *pulse) {
 					deaf = true
 					r.logger.Warn("registry does not take heartbeats, trying again", "error", err)
 				}
-				next = time.Now().Add(min(retry.After(err), p.beat)) // the TTL goes on running
+				next = time.Now().Add(min(retry.After(refusal.AloneFor(err)), p.beat)) // the TTL goes on running
 			}
 		}
 		if now := time.Now(); due.After(now) && due.Before(next) {
@@ -149,7 +151,7 @@ const leastPause = 10 * time.Millisecond
 // tell reports what is felt, within the time of one heartbeat: a connection
 // that broke without a word must not cost all three.
 func (r *Registrar) tell(ctx context.Context, p *pulse, felt feeling) error {
-	bounded, cancel := context.WithTimeout(ctx, max(p.beat, LeastTTL))
+	bounded, cancel := context.WithTimeout(ctx, max(p.beat, discover.LeastTTL))
 	defer cancel()
 	return r.reporter.Report(bounded, r.registration.ID, felt.status, felt.text)
 }

@@ -1,4 +1,4 @@
-package discover
+package announce
 
 import (
 	"context"
@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/pace"
+	"github.com/realjf/muster/internal/refusal"
 )
 
 // keeper is what a Registrar's background loop remembers between its steps.
@@ -74,7 +76,7 @@ func (r *Registrar) keep(ctx context.Context, k *keeper) {
 		if err := r.heal(ctx, k, cause); err != nil {
 			r.stand.become(Lost, err)
 			r.report(k, false, err)
-			if pace.Sleep(ctx, k.retry.After(err)) != nil {
+			if pace.Sleep(ctx, k.retry.After(refusal.AloneFor(err))) != nil {
 				return
 			}
 		}
@@ -107,7 +109,7 @@ func (r *Registrar) compare(ctx context.Context, k *keeper) error {
 	}
 	// The hash does not cover the check. Who may not ask for it, or got no answer,
 	// knows nothing of it.
-	if err := r.examiner.Examine(ctx, r.registration.ID); errors.Is(err, ErrNotRegistered) {
+	if err := r.examiner.Examine(ctx, r.registration.ID); errors.Is(err, discover.ErrNotRegistered) {
 		return err
 	}
 	return nil
@@ -145,7 +147,7 @@ func (r *Registrar) whoAltered(ctx context.Context, k *keeper, cause error) erro
 // react says how long to wait after cause, and whether to register then.
 func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal bool) {
 	switch {
-	case errors.Is(cause, ErrNotRegistered):
+	case errors.Is(cause, discover.ErrNotRegistered):
 		return k.retry.Rest(), true
 	case errors.Is(cause, ErrTaken):
 		return jittered(yieldFor), false
@@ -156,7 +158,7 @@ func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal boo
 		k.altered = now
 		return k.rivals.Next(), true
 	default:
-		return k.retry.After(cause), false
+		return k.retry.After(refusal.AloneFor(cause)), false
 	}
 }
 
@@ -169,7 +171,7 @@ func (r *Registrar) heal(ctx context.Context, k *keeper, cause error) error {
 	}
 	r.nudge.forget() // what the heartbeats missed is there again
 	if err := r.pauseAgain(context.WithoutCancel(ctx)); err != nil {
-		r.nudge.give(fmt.Errorf("its maintenance: %w", ErrNotRegistered)) // so that all of it is done anew
+		r.nudge.give(fmt.Errorf("its maintenance: %w", discover.ErrNotRegistered)) // so that all of it is done anew
 		return err
 	}
 	r.healed.Add(1)

@@ -1,4 +1,4 @@
-package discover_test
+package announce_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // remote is a ledger whose agent is on another machine.
@@ -49,9 +50,9 @@ func TestVerdict(t *testing.T) {
 				reg := remote{newLedger()}
 				var lan network
 				lan.set("127.0.0.1:80", test.listens)
-				r := discover.NewRegistrar(reg, discover.Registration{
+				r := announce.NewRegistrar(reg, discover.Registration{
 					ID: "web-1", Service: "web", Address: "127.0.0.1", Port: 80, Check: discover.HealthCheck{HTTP: "http://127.0.0.1/health"},
-				}, discover.RegistrarConfig{Verdict: 10 * time.Second, Dial: lan.dial})
+				}, announce.RegistrarConfig{Verdict: 10 * time.Second, Dial: lan.dial})
 				for _, f := range test.findings {
 					time.AfterFunc(f.after+time.Millisecond, func() { reg.judge("web-1", f.status, f.text) })
 				}
@@ -63,7 +64,7 @@ func TestVerdict(t *testing.T) {
 				if took := time.Since(start); took < test.took || took > test.took+500*time.Millisecond {
 					t.Errorf("it took %s, want about %s", took, test.took)
 				}
-				if (err != nil) != (test.want != nil) || err != nil && !errors.Is(err, discover.ErrUnwell) {
+				if (err != nil) != (test.want != nil) || err != nil && !errors.Is(err, announce.ErrUnwell) {
 					t.Errorf("got error %v", err)
 				}
 				for _, part := range test.want {
@@ -74,7 +75,7 @@ func TestVerdict(t *testing.T) {
 				if there := reg.hash("web-1") != ""; there != (err == nil) {
 					t.Errorf("it is registered: %v, with error %v", there, err)
 				}
-				if want := map[bool]discover.Standing{true: discover.Registered, false: discover.Withdrawn}[err == nil]; r.Standing() != want {
+				if want := map[bool]announce.Standing{true: announce.Registered, false: announce.Withdrawn}[err == nil]; r.Standing() != want {
 					t.Errorf("it stands %s, want %s", r.Standing(), want)
 				}
 				if err := r.Withdraw(t.Context()); err != nil {
@@ -89,7 +90,7 @@ func TestVerdict(t *testing.T) {
 func TestVerdictIsForTheFirstTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newLedger()
-		r := discover.NewRegistrar(reg, at("10.0.0.1", 80), discover.RegistrarConfig{Verdict: time.Minute})
+		r := announce.NewRegistrar(reg, at("10.0.0.1", 80), announce.RegistrarConfig{Verdict: time.Minute})
 		time.AfterFunc(time.Second, func() { reg.judge("web-1", discover.Passing, "") })
 		if err := r.Announce(t.Context()); err != nil {
 			t.Fatal(err)
@@ -108,12 +109,12 @@ func TestVerdictIsForTheFirstTime(t *testing.T) {
 func TestVerdictOfAHealthFunction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newLedger()
-		r := discover.NewRegistrar(reg, job, discover.RegistrarConfig{
+		r := announce.NewRegistrar(reg, job, announce.RegistrarConfig{
 			Verdict: 20 * time.Second,
 			Health:  func(context.Context) error { return errors.New("no database: dial tcp 10.0.0.3:1: connection refused") },
 		})
 		err := r.Announce(t.Context())
-		if !errors.Is(err, discover.ErrUnwell) || !strings.Contains(err.Error(), "no database") || reg.hash(job.ID) != "" {
+		if !errors.Is(err, announce.ErrUnwell) || !strings.Contains(err.Error(), "no database") || reg.hash(job.ID) != "" {
 			t.Errorf("got error %v, registered %q", err, reg.hash(job.ID))
 		}
 	})
@@ -122,7 +123,7 @@ func TestVerdictOfAHealthFunction(t *testing.T) {
 func TestVerdictEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newLedger()
-		r := discover.NewRegistrar(reg, at("10.0.0.1", 80), discover.RegistrarConfig{Verdict: time.Hour})
+		r := announce.NewRegistrar(reg, at("10.0.0.1", 80), announce.RegistrarConfig{Verdict: time.Hour})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := r.Announce(ctx); !errors.Is(err, context.DeadlineExceeded) || reg.hash("web-1") != "" {

@@ -1,4 +1,4 @@
-package discover_test
+package announce_test
 
 import (
 	"context"
