@@ -157,11 +157,12 @@ func TestReturningProcesses(t *testing.T) {
 	}
 }
 
-// TestReturningWatches: 400 watches of one process share the probe, and come
-// back over 0.4 seconds: at most once each in any second, whatever becomes of
-// their connections.
+// TestReturningWatches: 240 watches of one process share the probe, and come
+// back over 0.24 seconds: at most once each in any second, whatever becomes of
+// their connections. They are no more because the race detector itself breaks
+// now and then where more goroutines than its 255 slots wake at once (tsan_rtl.cpp:346).
 func TestReturningWatches(t *testing.T) {
-	const size, outage = 400, 4 * time.Second
+	const size, outage = 240, 4 * time.Second
 	for _, away := range []struct {
 		open, served bool
 	}{{false, false}, {true, false}, {true, true}} {

@@ -17,12 +17,15 @@ func TestWatcherFollowsItsSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := discovertest.NewHand()
 		src.Set("web", discover.Instance{ID: "1"})
+		src.Fail(errDown)
 		w := discover.Watch(src, web, discover.WatchConfig{})
 		defer w.Close()
 
+		synctest.Wait()
 		if _, ok := w.Snapshot(); ok {
 			t.Error("there is a snapshot before the first answer")
 		}
+		src.Fail(nil)
 		s, err := w.First(t.Context())
 		if err != nil || ids(s.Instances) != "1" {
 			t.Fatalf("first: got %q, error %v", ids(s.Instances), err)
