@@ -112,7 +112,7 @@ func (s *settler) expand(key string) []string {
 			continue
 		}
 		ip, err := netip.ParseAddr(strings.Trim(address, "[]"))
-		if err != nil {
+		if err != nil || strings.ContainsAny(ip.Zone(), "[]") { // which no host and port could be told from
 			s.wrong(key, "want IP addresses, got %q", address)
 			continue
 		}

@@ -17,7 +17,7 @@ import (
 )
 
 // How a registry that cannot be reached is looked for. As the pace of loops,
-// this is fixed: see pace.go.
+// this is fixed: see package pace.
 const (
 	// probeEvery is the mean time from the end of one probe to the next; each
 	// is a quarter more or less, so that processes do not probe as one.

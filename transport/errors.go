@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/go-kit/kit/transport"
 
@@ -63,7 +64,7 @@ func encodeHealthError(_ context.Context, err error, w http.ResponseWriter) {
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {
-	_ = writeJSON(w, http.StatusNotFound, problem{"no such path: " + r.URL.Path})
+	_ = writeJSON(w, http.StatusNotFound, problem{"no such path: " + shortened(r.URL.Path)})
 }
 
 func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
@@ -77,4 +78,14 @@ func logErrors(logger *slog.Logger) transport.ErrorHandler {
 	return transport.ErrorHandlerFunc(func(ctx context.Context, err error) {
 		logger.DebugContext(ctx, "request answered with an error", "error", err)
 	})
+}
+
+// shortened cuts what a stranger sent to what is worth telling again: in JSON
+// each byte of it can take six.
+func shortened(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
 }
