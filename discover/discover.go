@@ -10,7 +10,7 @@
 // question, and a [Cache] shares watchers among all who ask.
 //
 // What an instance says of itself is a [Registration], and a [Registry] takes
-// it, as a Consul does; package announce keeps it true.
+// it, as a Consul does; package discover/announce keeps it true.
 //
 // The package never empties a list because a registry is out of reach, never
 // hides an error, and leaves no goroutine behind after a Close. It refuses to
