@@ -53,9 +53,10 @@ func New(feed Feed, policy Policy) *Balancer {
 }
 
 // Pick returns a target for r. It blocks only until the registry has given
-// its first answer or ctx ends; from then on it answers at once, from memory,
-// and does not allocate. The error wraps [ErrNoInstance], or the feed's when
-// there was no answer.
+// its first answer or ctx ends, over failed attempts: it needs a ctx that ends,
+// or a feed whose First does not wait so long. From then on it answers at once,
+// from memory, and does not allocate. The error wraps [ErrNoInstance], or the
+// feed's when there was no answer.
 func (b *Balancer) Pick(ctx context.Context, r Request) (*Target, error) {
 	if picker := b.picker.Load(); picker != nil {
 		return (*picker).Pick(r), nil

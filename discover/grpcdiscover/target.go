@@ -3,6 +3,7 @@ package grpcdiscover
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -86,6 +87,8 @@ func parseTarget(u url.URL) (target, error) {
 func readTarget(u url.URL) (target, error) {
 	t := target{query: discover.Query{Service: serviceOf(u)}}
 	switch {
+	case hasPort(t.query.Service):
+		return t, fmt.Errorf("%w service %q: leave the port out, the registry says which one", discover.ErrInvalid, t.query.Service)
 	case u.Host != "" || u.User != nil:
 		return t, fmt.Errorf("%w host: the registry is the cache's; want %s:///SERVICE, with three slashes", discover.ErrInvalid, Scheme)
 	case u.Fragment != "":
@@ -113,4 +116,15 @@ func serviceOf(u url.URL) string {
 		return u.Opaque
 	}
 	return strings.TrimPrefix(u.Path, "/")
+}
+
+// hasPort reports whether a service is written as who dials an address would. A
+// colon alone may be part of a name.
+func hasPort(service string) bool {
+	_, port, err := net.SplitHostPort(service)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }

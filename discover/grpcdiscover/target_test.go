@@ -16,6 +16,7 @@ func TestParseTarget(t *testing.T) {
 	}{
 		{"muster:///web", target{query: discover.Query{Service: "web"}}},
 		{"muster:web", target{query: discover.Query{Service: "web"}}},
+		{"muster:///a:b", target{query: discover.Query{Service: "a:b"}}},
 		{"muster:///team/web", target{query: discover.Query{Service: "team/web"}}},
 		{"muster:///web%20two", target{query: discover.Query{Service: "web two"}}},
 		{"muster:///web?tag=a&tag=b&dc=dc2&failover=dc3&failover=dc4&near=_agent&warning=true", target{query: discover.Query{
@@ -39,6 +40,9 @@ func TestBadTargets(t *testing.T) {
 	for text, want := range map[string]string{
 		"muster:///":                              "service name: it is empty",
 		"muster:///../kv":                         "..",
+		"muster:///web:80":                        "leave the port out",
+		"muster:web:80":                           "leave the port out",
+		"muster:///[::1]:80":                      "leave the port out",
 		"muster://web":                            "want muster:///SERVICE",
 		"muster://registry:8500/web":              "want muster:///SERVICE",
 		"muster:///web?tags=a":                    `parameter "tags": there are consistency, dc, failover, filter, near, policy, tag, warning, zone`,

@@ -11,8 +11,8 @@
 // gateway of it.
 //
 // The package sends no request twice that might have had its effect once: see
-// [Retry]. It refuses to call what is no service: a URL with a port, or an
-// address, is for another transport.
+// [Retry]. It refuses to call what is no service: a URL with a port, or with an
+// IP address, is for another transport.
 package httpdiscover
 
 import (
@@ -163,10 +163,12 @@ func baseOf(cfg Config) *http.Transport {
 	return base
 }
 
-// RoundTrip implements http.RoundTripper. It blocks until the registry has
-// answered for a service for the first time. The error wraps
-// [balance.ErrNoInstance] when the service has no instance to call,
-// [discover.ErrUnavailable] when the registry has not answered yet,
+// RoundTrip implements http.RoundTripper. The first request to a service waits
+// until the registry was asked about it once. While it has not answered, requests
+// fail at once, with the reason, and the watch goes on asking.
+//
+// The error wraps [balance.ErrNoInstance] when the service has no instance to
+// call, [discover.ErrUnavailable] when the registry has not answered yet,
 // [discover.ErrInvalid] when the host is no service's name, [discover.ErrClosed]
 // after Close, or else is net/http's, of the last attempt.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -2,6 +2,8 @@ package httpdiscover
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -18,10 +20,14 @@ import (
 //	web.service.eu.dc.consul
 //
 // A host with a port is an error that wraps [discover.ErrInvalid], as the
-// port is the registry's to say, and so is another name in Consul's zone.
+// port is the registry's to say, and so are an IP address and another name in
+// Consul's zone.
 //
 // https://developer.hashicorp.com/consul/docs/services/discovery/dns-static-lookups
 func QueryOf(host string) (discover.Query, error) {
+	if isAddress(host) {
+		return discover.Query{}, fmt.Errorf("%w service %q: it is an address, which the registry is not needed for; use another transport", discover.ErrInvalid, host)
+	}
 	if strings.Contains(host, ":") {
 		return discover.Query{}, fmt.Errorf("%w service %q: leave the port out, the registry says which one", discover.ErrInvalid, host)
 	}
@@ -43,4 +49,13 @@ func QueryOf(host string) (discover.Query, error) {
 		q.Tags = labels[0]
 	}
 	return q, nil
+}
+
+// isAddress reports whether host is an IP address, with a port or without.
+func isAddress(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	_, err := netip.ParseAddr(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	return err == nil
 }

@@ -24,6 +24,10 @@ func TestQueryOf(t *testing.T) {
 		"":                               {},
 		"web:8080":                       {},
 		"[::1]":                          {},
+		"[::1]:80":                       {},
+		"127.0.0.1":                      {},
+		"127.0.0.1.":                     {},
+		"127.0.0.1:80":                   {},
 		"web.node.consul":                {},
 		"a.b.web.service.consul":         {},
 		".service.consul":                {},
@@ -46,7 +50,7 @@ func TestQueryOf(t *testing.T) {
 }
 
 func FuzzQueryOf(f *testing.F) {
-	for _, host := range []string{"web", "a.web.service.eu.dc.consul", ".consul", "web:1"} {
+	for _, host := range []string{"web", "a.web.service.eu.dc.consul", ".consul", "web:1", "[::1]:80", "127.0.0.1"} {
 		f.Add(host)
 	}
 	f.Fuzz(func(t *testing.T, host string) {

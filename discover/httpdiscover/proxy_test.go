@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -97,6 +98,7 @@ func TestReverseProxySaysWhy(t *testing.T) {
 		text    string
 	}{
 		{"no instance", func(t *testing.T, f *fixture, _ *pipes) {}, "", 503, "5", "there is no healthy instance of web"},
+		{"no registry", func(t *testing.T, f *fixture, _ *pipes) { f.Fail(errors.New("connection refused")) }, "", 503, "5", "the instances of web are not known yet"},
 		{"closed", func(t *testing.T, f *fixture, _ *pipes) { _ = f.transport.Close() }, "", 503, "5", "the instances of web are not known yet"},
 		{"refused", func(t *testing.T, f *fixture, _ *pipes) { f.Set("web", instance(1)) }, "", 502, "", "web did not answer"},
 		{"slow", func(t *testing.T, f *fixture, network *pipes) {

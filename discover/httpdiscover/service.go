@@ -32,6 +32,14 @@ type service struct {
 	closed bool
 }
 
+// impatient is what a balancer follows so that a request waits for the registry's
+// first answer no longer than for the first attempt to have one: a registry that
+// is down is said at once, whether the request has a deadline or not.
+type impatient struct{ *discover.Follower }
+
+// First implements [balance.Feed].
+func (f impatient) First(ctx context.Context) (discover.Snapshot, error) { return f.Tried(ctx) }
+
 // endpoint is where requests are sent, and as what it must prove itself.
 type endpoint struct {
 	address    string
@@ -51,7 +59,7 @@ func newService(cache *discover.Cache, q discover.Query, policy balance.Policy, 
 		query:    q,
 		base:     base,
 		follower: follower,
-		balancer: balance.New(follower, policy),
+		balancer: balance.New(impatient{follower}, policy),
 		budget:   balance.NewBudget(cfg.Retry.Budget),
 		pace:     cfg.Hedge.pace(),
 		stop:     stop,

@@ -259,3 +259,31 @@ func TestIdle(t *testing.T) {
 		}
 	})
 }
+
+// A registry that is down is no reason to wait: a request without a deadline is
+// told so at once, and one after the registry is back is answered.
+func TestRegistryIsDownFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var network pipes
+		network.serve(t, instance(1), ok)
+		f := newFixture(t, httpdiscover.Config{Base: network.base()})
+		why := errors.New("connection refused")
+		f.Fail(why)
+		f.Set("web", instance(1))
+		began := time.Now()
+		for range 2 {
+			_, err := f.transport.RoundTrip(request(t, context.Background(), "GET", "http://web/", nil))
+			if !errors.Is(err, discover.ErrUnavailable) || !errors.Is(err, why) {
+				t.Errorf("got error %v, want ErrUnavailable because of %q", err, why)
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("to hear that took %s", took)
+		}
+		f.Fail(nil)
+		time.Sleep(2 * time.Second)
+		if status, _, body := f.do(t, request(t, t.Context(), "GET", "http://web/", nil)); status != 200 || body != "ok" {
+			t.Errorf("when the registry is back: got %d %q", status, body)
+		}
+	})
+}
