@@ -27,7 +27,8 @@ var (
 // Register announces r to the agent, as [Registry] says. The instance starts
 // as passing unless its check says otherwise, for it listens already: a lost
 // registration must be found again at once, and an agent may run its first
-// check only an interval later.
+// check only an interval later. Where the agent knows the id and its check
+// already, the check keeps its status and text until the next look.
 // The error wraps ErrInvalid before anything is sent.
 func (c *Consul) Register(ctx context.Context, r Registration) error {
 	if err := r.Validate(); err != nil {

@@ -253,6 +253,46 @@ func verdict(t *testing.T, address string, patience time.Duration) {
 	}
 }
 
+func TestComeBackOnAnAgent(t *testing.T) { comeBack(t, agenttest.Start(t).Addr) }
+
+// comeBack is an instance that crashed, was found dead, and is started again under
+// its id on another port: nothing that was found before counts for it.
+func comeBack(t *testing.T, address string) {
+	consul := registryAt(t, address)
+	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	defer watcher.Close()
+	health := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer health.Close()
+	listener := health.Listener.Addr().(*net.TCPAddr)
+	alive := discover.Registration{
+		ID: "web-1", Service: "web", Address: "127.0.0.1", Port: listener.Port,
+		Check: discover.HealthCheck{HTTP: health.URL, Interval: time.Second},
+	}
+	crashed := alive
+	crashed.Port, crashed.Check.HTTP = 1, "http://127.0.0.1:1/"
+	crashed.Meta = map[string]string{announce.OwnerKey: "2026-01-02T03:04:05Z/ghost"}
+	for _, wait := range []time.Duration{time.Minute, 0} {
+		if err := consul.Register(t.Context(), crashed); err != nil {
+			t.Fatal(err)
+		}
+		awaitStatus(t, watcher, "web-1", discover.Critical)
+		again := alive
+		if wait == 0 {
+			again.Check.Interval = time.Hour // no look of its own makes it passing
+		}
+		r := announce.NewRegistrar(consul, again, announce.RegistrarConfig{Verdict: wait})
+		if err := r.Announce(t.Context()); err != nil {
+			t.Fatalf("with a verdict of %s: %v", wait, err)
+		}
+		if held, err := consul.Inspect(t.Context(), "web-1"); err != nil || held.Status != discover.Passing || held.Port != listener.Port {
+			t.Errorf("with a verdict of %s: got %+v, error %v; want it passing at port %d", wait, held, err, listener.Port)
+		}
+		if err := r.Withdraw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // The whole life of a registration on a real registry.
 func TestRegistrarOnAnAgent(t *testing.T) {
 	registry := agenttest.Start(t)

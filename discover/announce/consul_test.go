@@ -49,4 +49,6 @@ func TestToldOnConsul(t *testing.T) {
 
 func TestMaintenanceOnConsul(t *testing.T) { maintenance(t, realConsul(t)) }
 
+func TestComeBackOnConsul(t *testing.T) { comeBack(t, realConsul(t)) }
+
 func TestVerdictOnConsul(t *testing.T) { verdict(t, realConsul(t), 5*time.Second) }

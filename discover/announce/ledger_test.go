@@ -13,7 +13,8 @@ import (
 )
 
 // ledger is a shelf that takes reports and tells what it holds, as a real
-// registry does: an instance whose TTL ran out is critical.
+// registry does: an instance whose TTL ran out is critical. As a Consul it keeps
+// the health of a check that is registered anew, whatever the new one says.
 type ledger struct {
 	*shelf
 
@@ -51,10 +52,14 @@ func (l *ledger) Register(ctx context.Context, r discover.Registration) error {
 	defined.Check = discover.HealthCheck{} // no part of the hash
 	l.mu.Lock()                            // so that nobody sees the one without the other
 	defer l.mu.Unlock()
+	before, text := l.held[r.ID], ""
+	if l.hash(r.ID) != "" && before.Check.Kind() != "" && r.Check.Kind() != "" {
+		status, text = l.status[r.ID], l.text[r.ID]
+	}
 	if err := l.shelf.Register(ctx, defined); err != nil {
 		return err
 	}
-	l.held[r.ID], l.status[r.ID], l.text[r.ID], l.heard[r.ID] = r, status, "", time.Now()
+	l.held[r.ID], l.status[r.ID], l.text[r.ID], l.heard[r.ID] = r, status, text, time.Now()
 	return nil
 }
 
@@ -63,6 +68,13 @@ func (l *ledger) judge(id string, status discover.Status, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status[id], l.text[id], l.heard[id] = status, text, time.Now()
+}
+
+// judged returns what was found last.
+func (l *ledger) judged(id string) discover.Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status[id]
 }
 
 // uncheck takes the check of id away and leaves its registration.

@@ -98,35 +98,49 @@ func (r *Registrar) rival(ctx context.Context) (discover.Instance, bool) {
 
 // claim makes sure that no other living process has our id: the error is a
 // *TakenError. One that died leaves it to us. Whether one without a port lives
-// shows within the time in which its check would fail.
-func (r *Registrar) claim(ctx context.Context) error {
+// shows within the time in which its check would fail. It returns what the
+// registry holds under the id, nil for nothing.
+func (r *Registrar) claim(ctx context.Context) (*discover.Instance, error) {
 	if r.inspector == nil {
-		return nil
+		return nil, nil
 	}
 	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, discover.DefaultTTL) + pace.Every
 	for deadline := time.Now().Add(patience); ; {
 		held, err := r.inspector.Inspect(ctx, r.registration.ID)
 		switch {
 		case errors.Is(err, discover.ErrNotRegistered):
-			return nil
+			return nil, nil
 		case err != nil:
-			return err
+			return nil, err
 		case !r.isRival(held) || r.holds(held):
-			return nil
+			return &held, nil
 		}
 		switch r.life(ctx, held) {
 		case dead:
-			return nil
+			return &held, nil
 		case living:
-			return takenBy(held)
+			return nil, takenBy(held)
 		}
 		if time.Now().After(deadline) {
-			return takenBy(held)
+			return nil, takenBy(held)
 		}
 		if pace.Sleep(ctx, claimPoll) != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// clear takes away what was left under our id, where its health would count as
+// ours: a Consul keeps a check's status and text when the check is registered
+// anew under its name, however it differs and whatever status it asks for.
+// Between this and the registration nobody finds the instance, as nobody did
+// before; what is passing stays, so that a restart in its place leaves no gap,
+// unless a verdict is waited for, which must be of this process.
+func (r *Registrar) clear(ctx context.Context, left *discover.Instance) error {
+	if left == nil || left.Status == discover.Passing && !r.judged() {
+		return nil
+	}
+	return r.registry.Deregister(ctx, r.registration.ID)
 }
 
 // claimPoll is how often an instance is looked at of which nobody can tell yet

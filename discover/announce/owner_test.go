@@ -72,6 +72,9 @@ func TestIDThatIsTaken(t *testing.T) {
 				if changed := reg.owner("web-1") != owner; changed == test.taken {
 					t.Errorf("it has another owner: %v, want %v", changed, !test.taken)
 				}
+				if status := reg.judged("web-1"); !test.taken && status != discover.Passing {
+					t.Errorf("it starts as %s, want passing", status)
+				}
 				var taken *announce.TakenError
 				if test.taken && (!errors.As(err, &taken) || taken.Node != "here" || taken.Since.IsZero() || !strings.Contains(err.Error(), "on node here")) {
 					t.Errorf("the error does not say who: %v", err)

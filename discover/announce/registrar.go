@@ -59,7 +59,8 @@ type RegistrarConfig struct {
 // An id belongs to one living process. Announce refuses an id that another
 // living one has announced with a Registrar, and takes over that of a dead one: of
 // one whose check is critical, whose port takes no connection or is our own
-// now, or which has no port and whose check fails meanwhile. When two find
+// now, or which has no port and whose check fails meanwhile. What checks found of
+// the dead one does not count for the new one. When two find
 // themselves with one id all the same, each puts its own back a few times; then
 // one stands down until the other is gone, and says so with ErrTaken.
 //
@@ -156,7 +157,8 @@ func (r *Registrar) announce(ctx context.Context) error {
 		return err
 	}
 	r.stand.become(Registering, nil)
-	if err := r.claim(ctx); err != nil {
+	left, err := r.claim(ctx)
+	if err != nil {
 		return err
 	}
 	p := newPulse(r.registration.Check, r.health)
@@ -166,15 +168,17 @@ func (r *Registrar) announce(ctx context.Context) error {
 		r.felt.Store(&felt)
 		first = r.wish()
 	}
-	judged := r.verdict > 0 && r.inspector != nil && r.hasCheck()
-	if judged && r.checked() {
+	if r.judged() && r.checked() {
 		first.Check.Status = discover.Critical // until a check has looked
+	}
+	if err := r.clear(ctx, left); err != nil {
+		return err
 	}
 	if err := r.registry.Register(ctx, first); err != nil {
 		return err
 	}
 	r.run(ctx, p)
-	if !judged {
+	if !r.judged() {
 		return nil
 	}
 	if err := r.awaitVerdict(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func (r *Registrar) awaitVerdict(ctx context.Context) error {
 			return context.Cause(ctx)
 		case err == nil && (held.Status == discover.Passing || held.Status == discover.Warning):
 			return nil
-		case err == nil && (r.checked() && unreachable(held.Reason) || time.Now().After(deadline)) && !unjudged(held):
+		case err == nil && (r.checked() && r.unreachable(held.Reason) || time.Now().After(deadline)) && !unjudged(held):
 			return r.unwell(ctx, held)
 		case time.Now().After(deadline):
 			r.logger.Warn("no check has looked yet", "waited", r.verdict, "error", err)
@@ -48,17 +49,21 @@ func unjudged(i discover.Instance) bool {
 	return true
 }
 
+// answered begins what an instance answers itself, maybe of others that it cannot
+// reach.
+const answered = "HTTP GET "
+
 // unreachable reports whether a check failed before it came to the instance:
-// who listens before the announcement is not reached a moment later either.
-// What an instance answers itself, maybe of others that it cannot reach, begins
-// with the request.
-func unreachable(reason string) bool {
-	_, dialled, found := strings.Cut(reason, "dial tcp")
-	if !found || strings.Contains(reason, "HTTP GET ") {
+// who listens before the announcement is not reached a moment later either. One
+// that went to another port says nothing of that: it may have been under way when
+// another process had the id.
+func (r *Registrar) unreachable(reason string) bool {
+	_, failed, found := strings.Cut(reason, "dial tcp")
+	if !found || strings.Contains(reason, answered) || r.ofAnother(reason) {
 		return false
 	}
 	for _, sign := range []string{"connection refused", "no route to host", "network is unreachable", "no such host"} {
-		if strings.Contains(dialled, sign) {
+		if strings.Contains(failed, sign) {
 			return true
 		}
 	}
@@ -77,7 +82,7 @@ func (r *Registrar) unwell(ctx context.Context, held discover.Instance) error {
 		where += ", node " + held.Node
 	}
 	err := fmt.Errorf("%w: %s: %s", ErrUnwell, where, held.Reason)
-	if hint := r.hint(ctx, target, agent); hint != "" && unreachable(held.Reason) {
+	if hint := r.hint(ctx, target, agent); hint != "" && r.unreachable(held.Reason) {
 		err = fmt.Errorf("%w (%s)", err, hint)
 	}
 	return err
@@ -107,6 +112,24 @@ func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }
+
+// dialled is what the text of a failed check says of where it went to.
+var dialled = regexp.MustCompile(`dial tcp (\S+): `)
+
+// ofAnother reports whether a check failed to reach another port than the one
+// that it is to look at.
+func (r *Registrar) ofAnother(reason string) bool {
+	_, ours, err := net.SplitHostPort(r.registration.Check.Target())
+	found := dialled.FindStringSubmatch(reason)
+	if err != nil || found == nil {
+		return false
+	}
+	_, theirs, err := net.SplitHostPort(found[1])
+	return err == nil && theirs != ours
+}
+
+// judged reports whether Announce waits for what a check finds.
+func (r *Registrar) judged() bool { return r.verdict > 0 && r.inspector != nil && r.hasCheck() }
 
 // checked reports whether the registry itself looks at the instance.
 func (r *Registrar) checked() bool { return r.registration.Check.Target() != "" }

@@ -106,6 +106,35 @@ func TestVerdictIsForTheFirstTime(t *testing.T) {
 	})
 }
 
+// What was found of the process that had the id before says nothing of this one:
+// neither what the registry holds, nor a result that was still under way.
+func TestVerdictIsOfThisProcess(t *testing.T) {
+	for _, status := range []discover.Status{discover.Critical, discover.Passing} {
+		synctest.Test(t, func(t *testing.T) {
+			reg := newLedger()
+			if err := reg.Register(t.Context(), ghost(at("10.0.0.1", 79))); err != nil {
+				t.Fatal(err)
+			}
+			reg.judge("web-1", status, "dial tcp 10.0.0.1:79: connect: connection refused")
+			next := at("10.0.0.1", 80)
+			next.Check.TCP = "10.0.0.1:80"
+			var lan network
+			r := announce.NewRegistrar(reg, next, announce.RegistrarConfig{Verdict: time.Minute, Dial: lan.dial})
+			time.AfterFunc(time.Second, func() {
+				reg.judge("web-1", discover.Critical, "dial tcp 10.0.0.1:79: connect: connection refused")
+			})
+			time.AfterFunc(3*time.Second, func() { reg.judge("web-1", discover.Passing, "") })
+			start := time.Now()
+			if err := r.Announce(t.Context()); err != nil || time.Since(start) < 3*time.Second {
+				t.Errorf("left behind %s: got error %v after %s, want none after 3 s", status, err, time.Since(start))
+			}
+			if err := r.Withdraw(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestVerdictOfAHealthFunction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newLedger()
