@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/logbook"
 )
 
 // consulAt returns a registry at address, over transport if it is not nil.
@@ -529,4 +530,52 @@ func TestConsulAwait(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A question that the registry has for wrong is not told as its silence.
+func TestConsulRefusesAQuestion(t *testing.T) {
+	for text, test := range map[string]struct {
+		status  int
+		refused bool
+	}{
+		"No path to datacenter": {500, true},
+		`Failed to create boolean expression evaluator: Selector "Nope" is not valid`: {500, true},
+		"Bad request: no such thing":   {400, true},
+		"rpc error: No cluster leader": {500, false},
+		"Permission denied":            {403, false},
+	} {
+		c := consul(t, answer(test.status, "1", text))
+		w := discover.Watch(c, web, discover.WatchConfig{})
+		_, err := w.Tried(t.Context())
+		if !errors.Is(err, discover.ErrUnavailable) || errors.Is(err, discover.ErrRefused) != test.refused || !strings.Contains(err.Error(), text) ||
+			strings.Contains(err.Error(), discover.ErrUnavailable.Error()) == test.refused {
+			t.Errorf("%d %s: got error %v", test.status, text, err)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A datacenter to fail over to that cannot be asked is told of where nobody is
+// healthy, and the list is the registry's all the same.
+func TestConsulFailoverToNowhere(t *testing.T) {
+	c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("dc") != "" {
+			answer(500, "1", "No path to datacenter")(w, r)
+			return
+		}
+		answer(200, "7", "[]")(w, r)
+	})
+	var log logbook.Book
+	w := discover.Watch(c, discover.Query{Service: "web", Failover: "nowhere"}, discover.WatchConfig{Logger: log.Logger()})
+	defer w.Close()
+	s, err := w.First(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(s.Err, discover.ErrRefused) || !strings.Contains(s.Err.Error(), `"nowhere"`) || s.State() != discover.Empty {
+		t.Errorf("got state %q, error %v, want an empty list and that nowhere could not be asked", s.State(), s.Err)
+	}
+	log.Expect(t, "nowhere")
 }

@@ -34,12 +34,24 @@ var (
 	// ErrUnavailable reports that the registry has not yet given any answer.
 	// The error that wraps it says why.
 	ErrUnavailable = errors.New("registry unavailable")
+	// ErrRefused reports that the registry has a question for wrong: it knows
+	// no such datacenter, or does not understand the filter. It is asked again
+	// all the same, for that may change. There being no answer, it wraps
+	// ErrUnavailable.
+	ErrRefused error = refused{}
 	// ErrClosed reports a call on a Watcher or Cache after its Close.
 	ErrClosed = errors.New("discovery is closed")
 	// ErrInvalid reports a query or registration that no registry could
 	// take; nothing was sent. The error that wraps it says what is wrong.
 	ErrInvalid = errors.New("invalid")
 )
+
+// refused is the type of [ErrRefused].
+type refused struct{}
+
+func (refused) Error() string { return "the registry refuses the question" }
+
+func (refused) Unwrap() error { return ErrUnavailable }
 
 // Status is the health of an instance: the worst of its service's and its
 // node's checks, in Consul's words. An instance without checks is passing.
@@ -124,7 +136,8 @@ type Source interface {
 	// own wait time has passed. An answer whose index is below after means
 	// that the source started anew: it is the answer to use. It returns
 	// within a second of ctx ending, with ctx's error. The snapshot has
-	// Confirmed set, and Err nil unless it is [Warming].
+	// Confirmed set, and Err nil unless it is [Warming], or a datacenter to
+	// fail over to could not be asked.
 	Next(ctx context.Context, q Query, after uint64) (Snapshot, error)
 }
 

@@ -35,6 +35,9 @@ var (
 	// errUnlooked: the registry has just come back, and says itself that the
 	// health of some is what it was before.
 	errUnlooked = errors.New("the registry was away and has not looked at all instances yet; their health is what it was before")
+	// errElsewhere: nobody is healthy, and datacenters to fail over to could not
+	// be asked.
+	errElsewhere = errors.New("not every datacenter to fail over to could be asked")
 	// errHeld: many were lost at once.
 	errHeld = errors.New("the registry lost many instances at once; keeping them for a while")
 	// errPanic: too few are healthy.

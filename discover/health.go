@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -54,6 +55,7 @@ func (r *reading) health(ctx context.Context, q Query, after uint64) (Snapshot, 
 	if err != nil || len(s.Instances) > 0 {
 		return s, err
 	}
+	var silent []error
 	for _, datacenter := range list(q.Failover) {
 		// One that cannot be asked has nobody to offer; the next one may.
 		elsewhere := reading{consul: r.consul}
@@ -62,6 +64,12 @@ func (r *reading) health(ctx context.Context, q Query, after uint64) (Snapshot, 
 			s.Instances = other.Instances
 			return s, nil
 		}
+		if err != nil {
+			silent = append(silent, fmt.Errorf("datacenter %q: %w", datacenter, err))
+		}
+	}
+	if len(silent) > 0 && s.Err == nil {
+		s.Err = fmt.Errorf("%w: %w", errElsewhere, errors.Join(silent...))
 	}
 	return s, ctx.Err()
 }
@@ -173,7 +181,10 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // the servers that gave it know the instances, so that header is not looked at.
 func (r *reading) read(q Query, response *http.Response) (s Snapshot, behind time.Duration, err error) {
 	if response.StatusCode != http.StatusOK {
-		return s, 0, refusal.Of(response)
+		if err = refusal.Of(response); refusal.IsOfQuestion(err) {
+			err = fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		return s, 0, err
 	}
 	text := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(text)

@@ -24,7 +24,8 @@ type Query struct {
 	Datacenter string
 	// Failover names the datacenters to look in, one after the other, with
 	// commas between, where none of the instances is healthy. Their
-	// instances are as fresh as the last five seconds.
+	// instances are as fresh as the last five seconds. Where none is healthy
+	// anywhere, the snapshot's Err names the datacenters that could not be asked.
 	Failover string
 	// Near sorts the instances by their distance from a node, the nearest
 	// first, where the registry knows it; "_agent" is the agent's own node.

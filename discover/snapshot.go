@@ -66,7 +66,7 @@ func (s Snapshot) State() State {
 		return Held
 	case errors.Is(s.Err, errPanic):
 		return Panicking
-	case s.Err != nil:
+	case s.Err != nil && !errors.Is(s.Err, errElsewhere):
 		return Degraded
 	case s.Known() == 0:
 		return Empty

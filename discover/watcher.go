@@ -63,7 +63,8 @@ type Watcher struct {
 }
 
 // Watch starts to watch the answer of src to q. The caller closes the
-// Watcher.
+// Watcher. Where q is invalid there is nothing to watch: First and Tried say so
+// at once.
 func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &Watcher{
@@ -95,7 +96,8 @@ func (w *Watcher) Snapshot() (Snapshot, bool) {
 
 // First returns the latest good answer; if there is none yet, it waits for
 // it, over failed attempts. The error wraps ErrUnavailable and the source's
-// last error when ctx ends first, and ErrClosed when Close is called first.
+// last error when ctx ends first, ErrClosed when Close is called first, and
+// ErrInvalid, without a wait, when the query is invalid.
 func (w *Watcher) First(ctx context.Context) (Snapshot, error) {
 	return w.await(ctx, w.answered)
 }
@@ -103,13 +105,15 @@ func (w *Watcher) First(ctx context.Context) (Snapshot, error) {
 // Tried returns the latest good answer; if nothing was tried yet, it waits for
 // the first attempt, good or not. The error wraps ErrUnavailable and the
 // source's error when there is no answer after that, or ctx's when ctx ends
-// first, and ErrClosed when Close is called first.
+// first, ErrClosed when Close is called first, and ErrInvalid when the query is
+// invalid.
 func (w *Watcher) Tried(ctx context.Context) (Snapshot, error) {
 	return w.await(ctx, w.tried)
 }
 
 // await waits for event and returns the latest good answer. The error wraps
-// ErrUnavailable if there is none by then or when ctx ends.
+// ErrUnavailable if there is none by then or when ctx ends, and ErrInvalid as
+// soon as there can be none.
 func (w *Watcher) await(ctx context.Context, event <-chan struct{}) (Snapshot, error) {
 	var err error
 	select {
@@ -127,6 +131,8 @@ func (w *Watcher) await(ctx context.Context, event <-chan struct{}) (Snapshot, e
 	switch {
 	case ok:
 		return s, nil
+	case errors.Is(s.Err, ErrInvalid), errors.Is(s.Err, ErrRefused) && err != ErrClosed:
+		return Snapshot{}, fmt.Errorf("watch %q: %w", w.query.Service, s.Err)
 	case err == ErrClosed:
 		return Snapshot{}, fmt.Errorf("watch %q: %w", w.query.Service, ErrClosed)
 	case s.Err != nil: // tells more than that time was up
@@ -184,6 +190,10 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 		if ctx.Err() != nil {
 			return
 		}
+		if errors.Is(err, ErrInvalid) {
+			w.failed(err)
+			return // whoever is asked, and however often
+		}
 		if err != nil {
 			if kept.Index > 0 {
 				w.publish(kept)
@@ -207,7 +217,7 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 		// next question goes on from it. 0 would not block.
 		after = max(answer.Index, 1)
 		answer.Index = after
-		if !errors.Is(answer.Err, errUnlooked) {
+		if !errors.Is(answer.Err, errUnlooked) && !errors.Is(answer.Err, errElsewhere) {
 			answer.Err = nil
 		}
 		w.succeeded(doubt.settle(w.query, answer))
@@ -239,6 +249,9 @@ func (w *Watcher) pause(ctx context.Context, turn time.Duration, asked time.Time
 
 // tell logs what became of the trust in the registry's answers.
 func (w *Watcher) tell(last, now Snapshot) {
+	if errors.Is(now.Err, errElsewhere) && !errors.Is(last.Err, errElsewhere) {
+		w.logger.Warn("nobody is healthy, and it cannot be asked everywhere", "error", now.Err)
+	}
 	switch state := now.State(); {
 	case state == last.State():
 	case state == Held || state == Panicking:
@@ -278,8 +291,19 @@ func (w *Watcher) save() {
 // failed keeps the last good answer and notes why there is no newer one.
 func (w *Watcher) failed(err error) {
 	s := *w.latest.Load()
-	if !s.down() {
-		w.logger.Warn("registry does not answer, keeping the last list", "error", err, "instances", len(s.Instances), "confirmed", s.Confirmed)
+	if !s.down() || errors.Is(s.Err, ErrRefused) != errors.Is(err, ErrRefused) {
+		what := "registry does not answer"
+		switch {
+		case errors.Is(err, ErrInvalid):
+			what = "nothing to ask a registry"
+		case errors.Is(err, ErrRefused):
+			what = "registry refuses the question"
+		}
+		if s.Index == 0 {
+			w.logger.Warn(what+", and there is no list yet", "error", err)
+		} else {
+			w.logger.Warn(what+", keeping the last list", "error", err, "instances", len(s.Instances), "confirmed", s.Confirmed)
+		}
 	}
 	s.Err = err
 	w.latest.Store(&s)

@@ -3,6 +3,7 @@ package discover_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -368,5 +369,56 @@ func TestTried(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A question that nobody could answer is said to be that at once, and there is
+// nothing to wait for.
+func TestWatchOfAnInvalidQuery(t *testing.T) {
+	for name, test := range map[string]struct {
+		src discover.Source
+		q   discover.Query
+	}{
+		"no service":         {discovertest.NewHand(), discover.Query{}},
+		"no such filter":     {discover.Fixed(), discover.Query{Service: "web", Filter: "a == b"}},
+		"no such constraint": {discovertest.NewHand(), discover.Query{Service: "web", Consistency: "perhaps"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log logbook.Book
+				w := discover.Watch(test.src, test.q, discover.WatchConfig{Logger: log.Logger()})
+				defer w.Close()
+				began := time.Now()
+				for _, ask := range []func(context.Context) (discover.Snapshot, error){w.First, w.Tried} {
+					if _, err := ask(context.Background()); !errors.Is(err, discover.ErrInvalid) || errors.Is(err, discover.ErrUnavailable) {
+						t.Errorf("got error %v, want ErrInvalid alone", err)
+					}
+				}
+				if took := time.Since(began); took != 0 {
+					t.Errorf("to hear that took %s", took)
+				}
+				log.Expect(t, "nothing to ask a registry, and there is no list yet")
+			})
+		})
+	}
+}
+
+// The log says whether there is a list that is kept.
+func TestWatcherSaysThatThereIsNoList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := discovertest.NewHand()
+		src.Fail(errDown)
+		var log logbook.Book
+		w := discover.Watch(src, web, discover.WatchConfig{Logger: log.Logger()})
+		defer w.Close()
+		time.Sleep(time.Minute)
+		src.Fail(fmt.Errorf("%w: no such filter", discover.ErrRefused))
+		time.Sleep(time.Minute)
+		src.Fail(nil)
+		time.Sleep(time.Minute)
+		src.Fail(errDown)
+		time.Sleep(time.Minute)
+		log.Expect(t, "registry does not answer, and there is no list yet", "registry refuses the question, and there is no list yet",
+			"answers again", "registry does not answer, keeping the last list")
 	})
 }

@@ -81,12 +81,14 @@ func (b *Balancer) pickLate(ctx context.Context, r Request) (*Target, error) {
 // WhyNone returns the error of there being nothing to choose in s, which wraps
 // [ErrNoInstance].
 func WhyNone(s discover.Snapshot) error {
-	switch {
-	case len(s.Unhealthy) > 0:
-		return fmt.Errorf("%w: all %d known are out, the first because of %s", ErrNoInstance, len(s.Unhealthy), s.Unhealthy[0].Reason)
-	default:
-		return fmt.Errorf("%w: the registry knows none", ErrNoInstance)
+	why := "the registry knows none"
+	if len(s.Unhealthy) > 0 {
+		why = fmt.Sprintf("all %d known are out, the first because of %s", len(s.Unhealthy), s.Unhealthy[0].Reason)
 	}
+	if s.Err != nil {
+		why += fmt.Sprintf(" (%s)", s.Err)
+	}
+	return fmt.Errorf("%w: %s", ErrNoInstance, why)
 }
 
 // Close ends the balancer and waits for its loop. The feed stays open.

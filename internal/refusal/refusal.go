@@ -90,6 +90,16 @@ func IsRefused(err error) bool {
 		(status.Code == http.StatusBadRequest || status.Code == http.StatusUnauthorized || status.Code == http.StatusForbidden)
 }
 
+// IsOfQuestion reports whether a registry has a question for wrong. Of one in a
+// datacenter that it does not know, or with a filter that it does not understand,
+// Consul tells that with a status of 500.
+func IsOfQuestion(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) && (status.Code == http.StatusBadRequest ||
+		status.Code == http.StatusInternalServerError &&
+			(strings.Contains(status.Body, "No path to datacenter") || strings.Contains(status.Body, "Failed to create boolean expression evaluator")))
+}
+
 // IsBusy reports whether a registry refused because it is asked for too much:
 // both Consul and muster then say to try again, which one that shuts down or
 // cannot answer does not.
