@@ -56,7 +56,13 @@ var (
 // NewConsul returns the registry at the address that at has, with its token,
 // datacenter and TLS. What at leaves out, Consul's environment variables say:
 // nil leaves all to them, CONSUL_HTTP_ADDR and the like. It sends nothing; the
-// error says which setting is wrong.
+// error says which setting is wrong, and wraps ErrInvalid where that is the
+// address or the scheme.
+//
+// An address is HOST, HOST:PORT, either after http:// or https:// and then with a
+// path too, or unix://PATH. An IPv6 address stands in brackets. Without a port it
+// is the scheme's, 80 or 443, as with Consul's client. A user and password belong
+// in at's HttpAuth.
 //
 // Where at has an HttpClient, that makes the connections. Otherwise they are
 // the Consul's own, after the pattern of at's Transport: with small buffers, as
@@ -65,6 +71,12 @@ var (
 func NewConsul(at *api.Config, cfg ConsulConfig) (*Consul, error) {
 	if at == nil {
 		at = api.DefaultConfig()
+	}
+	if err := checkAddress(cmp.Or(at.Address, api.DefaultConfig().Address)); err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	if at.Scheme != "" && at.Scheme != "http" && at.Scheme != "https" {
+		return nil, fmt.Errorf("registry: %w scheme %q: want http or https", ErrInvalid, at.Scheme)
 	}
 	settings := *at
 	renewed := settings.HttpClient == nil && connect(&settings)
