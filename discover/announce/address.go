@@ -84,7 +84,10 @@ func RouteTo(ctx context.Context, registry string) (netip.Addr, error) {
 // process with several listeners announces an instance for each.
 func AddressFor(ctx context.Context, c *discover.Consul, listening net.Addr, registry string) (host string, port int, err error) {
 	tcp, ok := listening.(*net.TCPAddr)
-	if !ok {
+	switch {
+	case listening == nil || ok && tcp == nil:
+		return "", 0, fmt.Errorf("%w address to listen on: it is nil: want a listener's Addr", discover.ErrInvalid)
+	case !ok:
 		return "", 0, fmt.Errorf("%w address %q to listen on: want one of TCP", discover.ErrInvalid, listening)
 	}
 	address := tcp.AddrPort().Addr().Unmap()
@@ -94,6 +97,9 @@ func AddressFor(ctx context.Context, c *discover.Consul, listening net.Addr, reg
 	}
 	var agent netip.Addr
 	if address.IsUnspecified() && routed.IsLoopback() {
+		if c == nil {
+			return "", 0, fmt.Errorf("%w registry to ask for its agent's address: it is nil", discover.ErrInvalid)
+		}
 		if agent, err = c.AgentAddress(ctx); err != nil {
 			return "", 0, err
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/realjf/muster/agent/agenttest"
@@ -75,6 +76,18 @@ func TestAddressFor(t *testing.T) {
 		host, port, err := announce.AddressFor(t.Context(), consul, listener.Addr(), agent.Addr)
 		if err != nil || host != want || port == 0 || port != listener.Addr().(*net.TCPAddr).Port {
 			t.Errorf("%s: got %s, %d, error %v; want %s and its port", listen, host, port, err, want)
+		}
+	}
+	for name, try := range map[string]struct {
+		consul *discover.Consul
+		addr   net.Addr
+	}{
+		"nil":           {consul, nil},
+		"a nil address": {consul, (*net.TCPAddr)(nil)},
+		"nobody to ask": {nil, &net.TCPAddr{IP: net.IPv4zero, Port: 80}},
+	} {
+		if _, _, err := announce.AddressFor(t.Context(), try.consul, try.addr, ""); !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), "nil") {
+			t.Errorf("%s: got error %v", name, err)
 		}
 	}
 	if _, _, err := announce.AddressFor(t.Context(), consul, &net.UnixAddr{Name: "/s", Net: "unix"}, agent.Addr); !errors.Is(err, discover.ErrInvalid) {

@@ -18,7 +18,8 @@ import (
 
 // OwnerKey is the key of the meta in which a [Registrar] says whose a
 // registration is: the time of the announcement and a random text, with a slash
-// between. Two processes under one id are told apart by it.
+// between. Two processes under one id are told apart by it. A registration that
+// is given to a registrar must not have it.
 const OwnerKey = "muster-owner"
 
 // newOwner returns what nobody else has.
@@ -53,6 +54,7 @@ type TakenError struct {
 	Since   time.Time // when it announced itself; zero when it does not say
 }
 
+// Error says who has the id, and what to do.
 func (e *TakenError) Error() string {
 	var about []string
 	if e.Address != "" {

@@ -76,6 +76,7 @@ type Registrar struct {
 	examiner     discover.Examiner  // the registry, if it tells of checks
 	registration discover.Registration
 	owner        string
+	claims       bool // the caller gave an owner, which is refused
 	logger       *slog.Logger
 	onHeal       func(error)
 	health       func(context.Context) error
@@ -86,6 +87,7 @@ type Registrar struct {
 	healed atomic.Uint64
 	felt   atomic.Pointer[feeling] // the latest, for a registration that is put back
 	paused atomic.Pointer[string]  // why the instance is in maintenance; nil while it is not
+	sent   atomic.Bool             // whether a registration was ever sent that may have arrived
 	poke   chan struct{}           // a heartbeat is due at once
 	nudge  nudge                   // the registry lost our check
 
@@ -95,10 +97,16 @@ type Registrar struct {
 }
 
 // NewRegistrar returns a registrar of r in reg. Nothing is sent before
-// Announce. What it can do depends on reg: heartbeats need a [discover.Reporter], and to
-// tell whose an id is, or what a check found, needs an [discover.Inspector]; that a check was
-// lost is seen of an [discover.Examiner], and [Registrar.Pause] needs a [discover.Maintainer].
+// Announce, which also says what is wrong with r; a reg that is nil is a mistake in the
+// program, and panics here. What it can do depends on reg: heartbeats need a
+// [discover.Reporter]; telling whose an id is, and what a check found, takes a
+// [discover.Inspector]; that a check was lost is seen where reg is a
+// [discover.Examiner]; [Registrar.Pause] needs a [discover.Maintainer].
 func NewRegistrar(reg discover.Registry, r discover.Registration, cfg RegistrarConfig) *Registrar {
+	if consul, is := reg.(*discover.Consul); reg == nil || is && consul == nil {
+		panic("announce.NewRegistrar: the registry is nil: want one, such as discover.NewConsul returns")
+	}
+	_, claims := r.Meta[OwnerKey]
 	reporter, _ := reg.(discover.Reporter)
 	inspector, _ := reg.(discover.Inspector)
 	examiner, _ := reg.(discover.Examiner)
@@ -116,6 +124,7 @@ func NewRegistrar(reg discover.Registry, r discover.Registration, cfg RegistrarC
 		examiner:     examiner,
 		registration: r,
 		owner:        owner,
+		claims:       claims,
 		logger:       quiet.Logger(cfg.Logger).With("id", r.ID),
 		onHeal:       cfg.OnHeal,
 		health:       cfg.Health,
@@ -137,16 +146,44 @@ func NewRegistrar(reg discover.Registry, r discover.Registration, cfg RegistrarC
 // nevertheless, as after a time-out, Withdraw makes sure that it leaves nothing
 // behind.
 func (r *Registrar) Announce(ctx context.Context) error {
+	return r.announceWithin(ctx, 0)
+}
+
+// announceWithin is Announce, and asks a registry that does not take it again
+// while no more than patience has passed since the first time.
+func (r *Registrar) announceWithin(ctx context.Context, patience time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stop != nil {
 		return nil
 	}
-	if err := r.announce(ctx); err != nil {
-		r.stand.become(Withdrawn, err)
-		return fmt.Errorf("announce %q: %w", r.registration.ID, err)
+	first := time.Now()
+	for retry := (pace.Turn{}); ; {
+		err := r.announce(ctx)
+		if err == nil {
+			return nil
+		}
+		wait := retry.After(refusal.AloneFor(err))
+		if isFinal(err) || time.Since(first)+wait > patience || pace.Sleep(ctx, wait) != nil {
+			r.stand.become(Withdrawn, err)
+			return fmt.Errorf("announce %q: %w", r.registration.ID, err)
+		}
+		if _, _, trouble := r.stand.get(); trouble == nil {
+			r.logger.Warn("registry does not take the announcement, trying again", "error", err)
+		}
+		r.stand.suffer(err)
 	}
-	return nil
+}
+
+// isFinal reports whether an announcement that failed would fail again.
+func isFinal(err error) bool {
+	return errors.Is(err, discover.ErrInvalid) || errors.Is(err, ErrTaken) || errors.Is(err, ErrUnwell) || refusal.IsRefused(err)
+}
+
+// isUnsent reports whether a registration that failed did not arrive for sure.
+func isUnsent(err error) bool {
+	var connecting *net.OpError
+	return errors.Is(err, discover.ErrInvalid) || refusal.IsRefused(err) || errors.As(err, &connecting) && connecting.Op == "dial"
 }
 
 func (r *Registrar) announce(ctx context.Context) error {
@@ -174,7 +211,9 @@ func (r *Registrar) announce(ctx context.Context) error {
 	if err := r.clear(ctx, left); err != nil {
 		return err
 	}
+	before := r.sent.Swap(true)
 	if err := r.registry.Register(ctx, first); err != nil {
+		r.sent.Store(before || !isUnsent(err))
 		return err
 	}
 	r.run(ctx, p)
@@ -225,6 +264,8 @@ func (r *Registrar) validate() error {
 		return err
 	}
 	switch ttl := r.registration.Check.TTL > 0; {
+	case r.claims:
+		return fmt.Errorf("%w meta key %q: a registrar sets it itself, to tell whose an id is: leave it out", discover.ErrInvalid, OwnerKey)
 	case ttl && r.reporter == nil:
 		return fmt.Errorf("%w check: this registry takes no reports, as a TTL wants them", discover.ErrInvalid)
 	case !ttl && r.health != nil:
@@ -261,10 +302,14 @@ func (r *Registrar) hasCheck() bool {
 // When it returns nil, the registry does not hold the registration and nothing of
 // this registrar will put it back. What another process announced under the id
 // since is left to it. It may be called at any time, and again
-// after an error: nothing is kept after the first call.
+// after an error: nothing is kept after the first call. Where this registrar never
+// sent a registration, it does nothing: what was not sent is not taken back.
 func (r *Registrar) Withdraw(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.sent.Load() {
+		return nil
+	}
 	if r.stop != nil {
 		r.stop()
 		r.stop = nil

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -293,12 +296,79 @@ func TestWithdraw(t *testing.T) {
 	})
 }
 
-func TestWithdrawWithoutAnnounce(t *testing.T) {
-	reg := newShelf()
-	reg.alter(web1.ID) // left by a call that failed but arrived
-	r := announce.NewRegistrar(reg, web1, announce.RegistrarConfig{})
-	if err := r.Withdraw(t.Context()); err != nil || reg.hash(web1.ID) != "" {
-		t.Errorf("got error %v, hash %q; want it gone", err, reg.hash(web1.ID))
+// A call that failed and may have arrived is taken back.
+func TestWithdrawAfterAnnounceFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := newShelf()
+		reg.onRegister = func() { time.Sleep(2 * time.Second) }
+		r := announce.NewRegistrar(reg, web1, announce.RegistrarConfig{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := r.Announce(ctx); err == nil {
+			t.Fatal("announced in time")
+		}
+		time.Sleep(2 * time.Second)
+		if reg.hash(web1.ID) == "" {
+			t.Fatal("it did not arrive")
+		}
+		if err := r.Withdraw(t.Context()); err != nil || reg.hash(web1.ID) != "" {
+			t.Errorf("got error %v, hash %q; want it gone", err, reg.hash(web1.ID))
+		}
+	})
+}
+
+// What was never sent is not taken back, and it stands as it stood.
+func TestWithdrawOfWhatWasNotSent(t *testing.T) {
+	unreachable := &net.OpError{Op: "dial", Net: "tcp", Err: errDown}
+	for name, test := range map[string]struct {
+		id   string
+		down error
+		want []announce.Standing
+	}{
+		"nothing was announced": {"web-1", nil, nil},
+		"no id":                 {"", nil, []announce.Standing{}},
+		"no way to it":          {"web-1", unreachable, []announce.Standing{announce.Registering, announce.Withdrawn}},
+		"refused":               {"web-1", api.StatusError{Code: http.StatusForbidden}, []announce.Standing{announce.Registering, announce.Withdrawn}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := newShelf()
+			reg.fail(test.down)
+			var book diary
+			about := web1
+			about.ID = test.id
+			r := announce.NewRegistrar(reg, about, announce.RegistrarConfig{OnStanding: book.note})
+			if test.want != nil {
+				if err := r.Announce(t.Context()); err == nil {
+					t.Error("it is announced")
+				}
+			}
+			if err := r.Withdraw(t.Context()); err != nil || r.Standing() != announce.Withdrawn {
+				t.Errorf("got error %v, it stands %s", err, r.Standing())
+			}
+			book.expect(t, test.want...)
+		})
+	}
+}
+
+func TestNewRegistrarWithoutARegistry(t *testing.T) {
+	for _, reg := range []discover.Registry{nil, (*discover.Consul)(nil)} {
+		func() {
+			defer func() {
+				if said, _ := recover().(string); !strings.Contains(said, "the registry is nil") {
+					t.Errorf("%T: got %q", reg, said)
+				}
+			}()
+			announce.NewRegistrar(reg, web1, announce.RegistrarConfig{})
+		}()
+	}
+}
+
+func TestOwnerOfTheCallers(t *testing.T) {
+	about := web1
+	about.Meta = map[string]string{announce.OwnerKey: "me"}
+	r := announce.NewRegistrar(newLedger(), about, announce.RegistrarConfig{})
+	if err := r.Announce(t.Context()); !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), "leave it out") {
+		t.Errorf("got error %v", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,8 +44,16 @@ type RunConfig struct {
 	// others see that it is on its way out, and why. Where the registry has no
 	// maintenance, and where it is empty, the instance is deregistered first.
 	Maintenance string
-	// Logger is told of each step. Nil means silence.
+	// Logger is told of each step, once: serving, announced, withdrawing, waiting
+	// for readers, draining, ended. Nil means silence.
 	Logger *slog.Logger
+
+	// Announce is for the registry to take the announcement. One that does not
+	// answer, or has no leader, as where it starts at the same time, is asked again
+	// about once a second while no more than this has passed; 0 means 10 s, less than
+	// 0 that it is asked once. What it refuses, and an id that is taken, fails at once.
+	// It is for Run; Registrar.Announce asks once.
+	Announce time.Duration
 
 	// The bounds of what a leaving instance waits for.
 
@@ -78,8 +87,11 @@ type Part struct {
 // that no request to it fails: that order, and its end, is what it is for. It
 // blocks until all has ended. Nil means that ctx ended and the leave was clean; the
 // error says what was not, why it could not be announced, or why the server
-// ended by itself. It closes l.
+// ended by itself; it wraps ErrInvalid when r, s or l is nil. It closes l.
 func Run(ctx context.Context, r *Registrar, s Server, l net.Listener, cfg RunConfig) error {
+	if r == nil {
+		return errors.Join(fmt.Errorf("%w run: there is no registrar: RunAll serves what is not announced", discover.ErrInvalid), closeAll([]Part{{s, l, r}}))
+	}
 	return RunAll(ctx, []Part{{s, l, r}}, cfg)
 }
 
@@ -87,8 +99,15 @@ func Run(ctx context.Context, r *Registrar, s Server, l net.Listener, cfg RunCon
 // before the first is announced, in the order of parts; all registrations are
 // withdrawn at the same time, and all servers go on serving until the readers
 // of each can know; then all drain, within one time. When one server ends by
-// itself, so do the others.
+// itself, so do the others. There must be one part at least.
 func RunAll(ctx context.Context, parts []Part, cfg RunConfig) error {
+	if err := validate(parts); err != nil {
+		return errors.Join(err, closeAll(parts))
+	}
+	starting, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	logger := quiet.Logger(cfg.Logger)
+	logger.Info("serving", "addresses", addresses(parts))
 	ended := make(chan struct{})
 	var first sync.Once
 	var why error // set before ended is closed
@@ -96,52 +115,97 @@ func RunAll(ctx context.Context, parts []Part, cfg RunConfig) error {
 	for _, p := range parts {
 		serving.Go(func() { // ends with the server, which every way out of here ends; awaited
 			err := p.Server.Serve(p.Listener)
-			first.Do(func() { why = err; close(ended) })
+			first.Do(func() { why = err; close(ended); giveUp() })
 		})
 	}
+	defer logger.Info("ended")
+	defer serving.Wait()
 	cfg.Ended = ended
-	switch err := cfg.begin(ctx, parts); {
-	case ctx.Err() != nil:
-		// The registration may have arrived: it leaves as if it had.
-	case err != nil:
-		return cfg.fail(parts, &serving, err)
+	err := cfg.begin(starting, parts)
+	select {
+	case <-ended:
+	default:
+		if err != nil && ctx.Err() == nil {
+			return cfg.fail(parts, err)
+		}
+		// When ctx ended, the registration may have arrived: it leaves as if it had.
 	}
 	select {
 	case <-ctx.Done():
-		err := cfg.leave(parts)
-		serving.Wait()
-		return err
+		return cfg.leave(parts)
 	case <-ended:
-		return cfg.fail(parts, &serving, fmt.Errorf("the server ended by itself: %w", why))
+		return cfg.fail(parts, fmt.Errorf("the server ended by itself: %w", why))
 	}
 }
 
-func (cfg RunConfig) begin(ctx context.Context, parts []Part) error {
-	if cfg.Ready != nil {
-		if err := cfg.Ready(ctx); err != nil {
-			return fmt.Errorf("not ready: %w", err)
-		}
+// validate refuses parts that could not be run. A part may have no registrar.
+func validate(parts []Part) error {
+	if len(parts) == 0 {
+		return fmt.Errorf("%w run: there is nothing to serve: want one part at least", discover.ErrInvalid)
 	}
-	for _, p := range parts {
-		if p.Registrar == nil {
-			continue
-		}
-		if err := p.Registrar.Announce(ctx); err != nil {
-			return err
+	for n, p := range parts {
+		if p.Server == nil || p.Listener == nil {
+			return fmt.Errorf("%w run: part %d has no server or no listener: want both", discover.ErrInvalid, n+1)
 		}
 	}
 	return nil
 }
 
+// closeAll closes the listeners that there are.
+func closeAll(parts []Part) error {
+	var errs []error
+	for _, p := range parts {
+		if p.Listener != nil {
+			errs = append(errs, p.Listener.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func addresses(parts []Part) []string {
+	var all []string
+	for _, p := range parts {
+		all = append(all, p.Listener.Addr().String())
+	}
+	return all
+}
+
+// begin waits until the parts are ready and announces them.
+func (cfg RunConfig) begin(ctx context.Context, parts []Part) error {
+	if cfg.Ready != nil {
+		if err := cfg.Ready(ctx); err != nil {
+			return fmt.Errorf("await readiness: %w", err)
+		}
+	}
+	var announced []string
+	deadline := time.Now().Add(cmp.Or(cfg.Announce, 10*time.Second))
+	for _, p := range parts {
+		if p.Registrar == nil {
+			continue
+		}
+		if err := p.Registrar.announceWithin(ctx, time.Until(deadline)); err != nil {
+			return err
+		}
+		announced = append(announced, p.Registrar.registration.ID)
+	}
+	if len(announced) > 0 {
+		quiet.Logger(cfg.Logger).Info("announced", "ids", announced)
+	}
+	return nil
+}
+
+// sent returns the parts that the registry may hold something of.
+func sent(parts []Part) []Part {
+	return slices.DeleteFunc(slices.Clone(parts), func(p Part) bool { return p.Registrar == nil || !p.Registrar.sent.Load() })
+}
+
 // fail takes away what cannot serve or never came to it, and returns cause.
 // There is nobody to wait for.
-func (cfg RunConfig) fail(parts []Part, serving *sync.WaitGroup, cause error) error {
+func (cfg RunConfig) fail(parts []Part, cause error) error {
 	if cfg.Leaving != nil {
 		cfg.Leaving()
 	}
-	err := errors.Join(each(parts, cfg.withdraw), each(parts, cfg.shutDown))
-	serving.Wait()
-	if err != nil {
+	if err := errors.Join(cfg.withdrawAll(parts), cfg.drainAll(parts)); err != nil {
 		return fmt.Errorf("%w; and not everything could be taken back: %w", cause, err)
 	}
 	return cause
@@ -176,20 +240,36 @@ func (cfg RunConfig) leave(parts []Part) error {
 	if cfg.Leaving != nil {
 		cfg.Leaving()
 	}
-	paused := cfg.Maintenance != "" && cfg.pauseAll(parts)
+	known := sent(parts)
+	paused := cfg.Maintenance != "" && cfg.pauseAll(known)
 	var err error
 	if !paused {
-		err = each(parts, cfg.withdraw)
+		err = cfg.withdrawAll(parts)
 	}
-	if err == nil {
-		cfg.awaitReaders(parts, paused)
+	if err == nil && len(known) > 0 {
+		cfg.awaitReaders(known, paused)
 	}
-	quiet.Logger(cfg.Logger).Info("draining")
-	err = errors.Join(err, each(parts, cfg.shutDown))
+	err = errors.Join(err, cfg.drainAll(parts))
 	if paused {
-		err = errors.Join(err, each(parts, cfg.withdraw))
+		err = errors.Join(err, cfg.withdrawAll(parts))
 	}
 	return err
+}
+
+// withdrawAll takes away what the registry may hold.
+func (cfg RunConfig) withdrawAll(parts []Part) error {
+	known := sent(parts)
+	if len(known) == 0 {
+		return nil
+	}
+	quiet.Logger(cfg.Logger).Info("withdrawing")
+	return each(known, cfg.withdraw)
+}
+
+// drainAll ends all servers.
+func (cfg RunConfig) drainAll(parts []Part) error {
+	quiet.Logger(cfg.Logger).Info("draining")
+	return each(parts, cfg.shutDown)
 }
 
 // each does something with all parts at the same time, and returns all errors.
@@ -203,12 +283,9 @@ func each(parts []Part, do func(Part) error) error {
 	return errors.Join(errs...)
 }
 
-// pauseAll puts all into maintenance, and reports whether it could.
+// pauseAll puts what is announced into maintenance, and reports whether it could.
 func (cfg RunConfig) pauseAll(parts []Part) bool {
 	err := each(parts, func(p Part) error {
-		if p.Registrar == nil {
-			return nil
-		}
 		ctx, cancel := cfg.withdrawal()
 		defer cancel()
 		return p.Registrar.Pause(ctx, cfg.Maintenance)
@@ -224,9 +301,6 @@ func (cfg RunConfig) withdrawal() (context.Context, context.CancelFunc) {
 }
 
 func (cfg RunConfig) withdraw(p Part) error {
-	if p.Registrar == nil {
-		return nil
-	}
 	ctx, cancel := cfg.withdrawal()
 	defer cancel()
 	return p.Registrar.Withdraw(ctx)
@@ -236,8 +310,9 @@ func (cfg RunConfig) withdraw(p Part) error {
 // gone, or paused. It is no failure when they cannot be asked: the time has
 // passed.
 func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
+	quiet.Logger(cfg.Logger).Info("waiting for readers")
 	err := each(parts, func(p Part) error {
-		if p.Registrar == nil || cfg.Source == nil {
+		if cfg.Source == nil {
 			return nil
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(cfg.Absence, 3*time.Second))
@@ -283,9 +358,6 @@ func (cfg RunConfig) settling(parts []Part) time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), settleUnknown)
 	defer cancel()
 	err := each(parts, func(p Part) error {
-		if p.Registrar == nil {
-			return nil
-		}
 		told, err := source.Told(ctx, p.Registrar.registration.Service, settleUnknown)
 		if err == nil && !told {
 			err = context.DeadlineExceeded

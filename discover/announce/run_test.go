@@ -14,12 +14,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/consul/api"
 	"google.golang.org/grpc"
 
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/discovertest"
+	"github.com/realjf/muster/internal/logbook"
 )
 
 // order notes what happened in which order.
@@ -139,7 +141,7 @@ func TestRunFails(t *testing.T) {
 	}{
 		"not ready": {func(_ *discover.Registration, _ *http.Server, cfg *announce.RunConfig) {
 			cfg.Ready = func(context.Context) error { return broken }
-		}, "not ready: broken"},
+		}, "await readiness: broken"},
 		"not announced": {func(r *discover.Registration, _ *http.Server, _ *announce.RunConfig) { r.Port = -1 }, "invalid port"},
 		"ends by itself": {func(_ *discover.Registration, s *http.Server, cfg *announce.RunConfig) {
 			cfg.Ready = func(context.Context) error { return s.Close() }
@@ -166,6 +168,194 @@ func TestRunFails(t *testing.T) {
 		})
 	}
 }
+
+// A registry that is away when the instance starts is waited for, and no longer
+// than it is said; what was not sent is not taken back.
+func TestRunBeforeItsRegistry(t *testing.T) {
+	refused := api.StatusError{Code: http.StatusForbidden, Body: "no right"}
+	for name, test := range map[string]struct {
+		down  error
+		back  time.Duration // when the registry is there
+		bound time.Duration
+		least time.Duration
+		most  time.Duration
+		fails bool
+	}{
+		"comes up":          {errDown, 5 * time.Second, 0, 5 * time.Second, 6500 * time.Millisecond, false},
+		"stays away":        {errDown, time.Hour, 0, 8500 * time.Millisecond, 10 * time.Second, true},
+		"stays longer":      {errDown, time.Minute, 2 * time.Minute, time.Minute, 62 * time.Second, false},
+		"is not waited for": {errDown, time.Second, -1, 0, 0, true},
+		"refuses":           {refused, time.Second, 0, 0, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				reg := newAway(test.down)
+				var book diary
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				began := time.Now()
+				var took time.Duration
+				r := announce.NewRegistrar(reg, at("10.0.0.1", 80), announce.RegistrarConfig{OnStanding: func(before, now announce.Standing, cause error) {
+					book.note(before, now, cause)
+					if now == announce.Registered {
+						took = time.Since(began)
+						leave()
+					}
+				}})
+				time.AfterFunc(test.back, func() { reg.fail(nil); reg.set(nil) })
+				err := announce.Run(ctx, r, newIdle(), nowhere{}, announce.RunConfig{Announce: test.bound, Settle: -1})
+				if test.fails {
+					took = time.Since(began)
+					if !errors.Is(err, test.down) || strings.Contains(err.Error(), "taken back") {
+						t.Errorf("got error %v, want %v alone", err, test.down)
+					}
+					book.expect(t, announce.Registering, announce.Withdrawn)
+				} else {
+					if err != nil {
+						t.Errorf("run: %v", err)
+					}
+					book.expect(t, announce.Registering, announce.Registered, announce.Leaving, announce.Withdrawn)
+				}
+				if took < test.least || took > test.most {
+					t.Errorf("it took %s, want %s to %s", took, test.least, test.most)
+				}
+			})
+		})
+	}
+}
+
+// A server that ends while the registry is waited for ends the waiting, and so does
+// a context, which leaves nothing to wait for.
+func TestRunEndsBeforeItsRegistry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newIdle()
+		time.AfterFunc(time.Second, func() { _ = server.Shutdown(t.Context()) })
+		began := time.Now()
+		r := announce.NewRegistrar(newAway(errDown), at("10.0.0.1", 80), announce.RegistrarConfig{})
+		err := announce.Run(t.Context(), r, server, nowhere{}, announce.RunConfig{})
+		if err == nil || !strings.Contains(err.Error(), "ended by itself") || time.Since(began) != time.Second {
+			t.Errorf("got error %v after %s, want that the server ended, after 1 s", err, time.Since(began))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began = time.Now()
+		src := discovertest.NewHand()
+		if err := announce.Run(ctx, r, newIdle(), nowhere{}, announce.RunConfig{Source: src}); err != nil || time.Since(began) != time.Second {
+			t.Errorf("told to end: got error %v after %s, want none after 1 s", err, time.Since(began))
+		}
+	})
+}
+
+// Each step of a life is told once; an id that is taken is no life.
+func TestRunTellsItsSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := newLedger()
+		run := func(r *announce.Registrar, server announce.Server) ([]string, error) {
+			var log logbook.Book
+			ctx, leave := context.WithTimeout(t.Context(), time.Minute)
+			defer leave()
+			err := announce.Run(ctx, r, server, nowhere{}, announce.RunConfig{Logger: log.Logger()})
+			var steps []string
+			for _, line := range log.Lines() {
+				_, message, _ := strings.Cut(line, "level=INFO msg=")
+				steps = append(steps, message)
+			}
+			return steps, err
+		}
+		var lan network
+		var log logbook.Book
+		lan.set("10.0.0.1:80", true)
+		first := announce.NewRegistrar(reg, at("10.0.0.1", 80), announce.RegistrarConfig{})
+		if err := first.Announce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var book diary
+		cfg := announce.RegistrarConfig{Dial: lan.dial, Logger: log.Logger(), OnStanding: book.note}
+		steps, err := run(announce.NewRegistrar(reg, at("10.0.0.2", 80), cfg), newIdle())
+		if want := []string{"serving addresses=[nowhere]", "draining", "ended"}; !errors.Is(err, announce.ErrTaken) || !slices.Equal(steps, want) {
+			t.Errorf("taken: got %q, error %v; want %q", steps, err, want)
+		}
+		log.Expect(t)
+		book.expect(t, announce.Registering, announce.Withdrawn)
+		if err := first.Withdraw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		steps, err = run(announce.NewRegistrar(reg, at("10.0.0.2", 80), announce.RegistrarConfig{}), newIdle())
+		want := []string{"serving addresses=[nowhere]", "announced ids=[web-1]", "withdrawing", `"waiting for readers"`, "draining", "ended"}
+		if err != nil || !slices.Equal(steps, want) {
+			t.Errorf("got %q, error %v; want %q", steps, err, want)
+		}
+	})
+}
+
+// What cannot be run is an error at once, and listens no more.
+func TestRunOfNothing(t *testing.T) {
+	r := announce.NewRegistrar(newLedger(), web1, announce.RegistrarConfig{})
+	for name, run := range map[string]func(l net.Listener) error{
+		"no registrar": func(l net.Listener) error { return announce.Run(t.Context(), nil, page(nil), l, announce.RunConfig{}) },
+		"no server":    func(l net.Listener) error { return announce.Run(t.Context(), r, nil, l, announce.RunConfig{}) },
+		"no listener": func(l net.Listener) error {
+			return announce.RunAll(t.Context(), []announce.Part{{Server: page(nil), Listener: l}, {Server: page(nil)}}, announce.RunConfig{})
+		},
+		"no parts": func(l net.Listener) error {
+			return errors.Join(announce.RunAll(t.Context(), nil, announce.RunConfig{}), l.Close())
+		},
+	} {
+		l, _ := listening(t)
+		if err := run(l); !errors.Is(err, discover.ErrInvalid) {
+			t.Errorf("%s: got error %v, want ErrInvalid", name, err)
+		}
+		if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			conn.Close()
+			t.Errorf("%s: it still listens", name)
+		}
+	}
+}
+
+// away is a ledger that cannot be asked for a time.
+type away struct {
+	*ledger
+	mu   sync.Mutex
+	down error
+}
+
+func newAway(down error) *away {
+	a := &away{ledger: newLedger(), down: down}
+	a.fail(down)
+	return a
+}
+
+func (a *away) set(down error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.down = down
+}
+
+func (a *away) Inspect(ctx context.Context, id string) (discover.Instance, error) {
+	a.mu.Lock()
+	down := a.down
+	a.mu.Unlock()
+	if down != nil {
+		return discover.Instance{}, down
+	}
+	return a.ledger.Inspect(ctx, id)
+}
+
+// idle is a server without requests.
+type idle struct{ over chan struct{} }
+
+func newIdle() idle { return idle{make(chan struct{}, 2)} }
+
+func (i idle) Serve(net.Listener) error { <-i.over; return http.ErrServerClosed }
+func (i idle) Shutdown(context.Context) error {
+	i.over <- struct{}{}
+	return nil
+}
+
+// nowhere is a listener that nobody finds.
+type nowhere struct{ net.Listener }
+
+func (nowhere) Addr() net.Addr { return &net.UnixAddr{Name: "nowhere"} }
 
 // A request that does not end is cut off when its time is over, and told of.
 func TestRunCutsOff(t *testing.T) {
