@@ -92,16 +92,20 @@ type Fault struct {
 	Err  error
 }
 
+// Error names the setting in words, and says what is wrong with it.
 func (f Fault) Error() string { return f.Setting + " " + f.Err.Error() }
 
+// Unwrap returns what is wrong.
 func (f Fault) Unwrap() error { return f.Err }
 
 // Faults are everything that is wrong with a [Config]: each a [Fault], or one of
 // a definition, which says where that stands.
 type Faults []error
 
+// Error says all of them, a line each.
 func (f Faults) Error() string { return errors.Join(f...).Error() }
 
+// Unwrap returns each of them.
 func (f Faults) Unwrap() []error { return f }
 
 // called returns what people know a field of a Config by.

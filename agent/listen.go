@@ -87,6 +87,7 @@ type DoorError struct {
 	err  error
 }
 
+// Error names the door, and says what the system said.
 func (e *DoorError) Error() string { return "listen for " + e.Door + ": " + e.err.Error() }
 
 // Unwrap returns what the system said.

@@ -58,8 +58,9 @@ type watch struct {
 }
 
 // NewCache returns an empty cache of the answers of src. The caller closes
-// it.
+// it. It panics when src is nil.
 func NewCache(src Source, cfg CacheConfig) *Cache {
+	mustHave("NewCache", src)
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Cache{
 		source:  src,

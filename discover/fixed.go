@@ -9,7 +9,8 @@ import (
 
 // Fixed returns a source that knows the given instances and never changes:
 // a fallback without a registry, an example and a fake. An instance without
-// a status is passing. It keeps its own copy of the list. It has no language
+// a status is passing, and the weights of one without any are Consul's, 1 and 1.
+// It keeps its own copy of the list. It has no language
 // of filters: a query with one is invalid. It knows no distances, and
 // ignores Near, Failover and Consistency.
 func Fixed(instances ...Instance) Source {
@@ -18,6 +19,7 @@ func Fixed(instances ...Instance) Source {
 		instance.Tags = append([]string{}, instance.Tags...)
 		instance.Meta = copyMeta(instance.Meta)
 		instance.Status = cmp.Or(instance.Status, Passing)
+		instance.Weights = cmp.Or(instance.Weights, Weights{Passing: 1, Warning: 1})
 		f[n] = instance
 	}
 	return f

@@ -15,7 +15,7 @@ func TestFixed(t *testing.T) {
 		src := discover.Fixed(
 			discover.Instance{ID: "1", Service: "web", Node: "z"},
 			discover.Instance{ID: "2", Service: "web"},
-			discover.Instance{ID: "3", Service: "web", Status: discover.Critical},
+			discover.Instance{ID: "3", Service: "web", Status: discover.Critical, Weights: discover.Weights{Warning: 2}},
 			discover.Instance{ID: "4", Service: "shop"},
 		)
 		s, err := src.Next(t.Context(), web, 0)
@@ -26,9 +26,12 @@ func TestFixed(t *testing.T) {
 			t.Errorf("got %+v", s)
 		}
 		for _, i := range s.Instances {
-			if i.Tags == nil || i.Meta == nil || i.Status != discover.Passing {
-				t.Errorf("got %+v, want tags, meta and a status", i)
+			if i.Tags == nil || i.Meta == nil || i.Status != discover.Passing || i.Weights != (discover.Weights{Passing: 1, Warning: 1}) {
+				t.Errorf("got %+v, want tags, meta, weights and a status", i)
 			}
+		}
+		if got, want := s.Unhealthy[0].Weights, (discover.Weights{Warning: 2}); got != want {
+			t.Errorf("got weights %+v, want %+v as they were", got, want)
 		}
 		if s, err := src.Next(t.Context(), web, 7); err != nil || s.Index != 1 {
 			t.Errorf("after an index that it never had: got %d, error %v; want an answer at once", s.Index, err)

@@ -64,8 +64,9 @@ type Watcher struct {
 
 // Watch starts to watch the answer of src to q. The caller closes the
 // Watcher. Where q is invalid there is nothing to watch: First and Tried say so
-// at once.
+// at once. It panics when src is nil.
 func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
+	mustHave("Watch", src)
 	ctx, stop := context.WithCancel(context.Background())
 	w := &Watcher{
 		source:   src,
@@ -84,6 +85,14 @@ func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 		w.readers.Go(w.save) // ends with the watch; Close waits
 	}
 	return w
+}
+
+// mustHave panics when a source is nil, as NewConsul's is beside its error: here it
+// is seen who forgot to look, and not where the source is first asked.
+func mustHave(who string, src Source) {
+	if c, is := src.(*Consul); src == nil || is && c == nil {
+		panic("discover: " + who + " needs a source, and it is nil")
+	}
 }
 
 // Snapshot returns the latest good answer, and whether there is one. Before

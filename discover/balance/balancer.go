@@ -36,8 +36,11 @@ type Balancer struct {
 }
 
 // New returns a balancer over what feed knows. The caller closes it, and feed
-// after it.
+// after it. It panics when feed or policy is nil.
 func New(feed Feed, policy Policy) *Balancer {
+	if feed == nil || policy == nil {
+		panic("balance: New needs a feed and a policy, and one of them is nil")
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Balancer{
 		feed:   feed,
@@ -91,7 +94,9 @@ func WhyNone(s discover.Snapshot) error {
 	return fmt.Errorf("%w: %s", ErrNoInstance, why)
 }
 
-// Close ends the balancer and waits for its loop. The feed stays open.
+// Close ends the balancer and waits for its loop. The feed stays open. Who has
+// calls under way may go on picking, to make them again: from what there was at
+// the end.
 func (b *Balancer) Close() error {
 	b.stop()
 	<-b.done

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 	"math/rand/v2"
@@ -24,11 +25,16 @@ type HashConfig struct {
 //
 // Keys find their targets in a table, as in Google's Maglev (Eisenbud and
 // others, 2016).
+//
+// It panics when the bound is below 1, with which not all calls had a place.
 func ConsistentHash(cfg HashConfig) Policy {
 	if cfg.Bound == 0 {
 		cfg.Bound = 1.25
 	}
-	return consistentHash{max(1, cfg.Bound)}
+	if !(cfg.Bound >= 1) { // which no number is not, either
+		panic(fmt.Sprintf("balance: ConsistentHash with a Bound of %v: want 1 or more", cfg.Bound))
+	}
+	return consistentHash{cfg.Bound}
 }
 
 type consistentHash struct{ bound float64 }

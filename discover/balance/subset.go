@@ -2,6 +2,7 @@ package balance
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -12,7 +13,8 @@ type SubsetConfig struct {
 	// bear that some fail; 0 means 20.
 	Size int
 	// Caller is the number of this caller among the Callers, from 0 on. Callers
-	// that are registered have one: their place in the sorted list.
+	// that are registered have one: their place in the sorted list. 0 Callers are
+	// one.
 	Caller  int
 	Callers int
 }
@@ -26,10 +28,17 @@ type SubsetConfig struct {
 // another whole step of the callers is needed to see enough, all see that more.
 // It follows Finagle's deterministic aperture. Of those in Google's SRE book the
 // random subsets are uneven, and the deterministic ones change as a whole.
+//
+// It panics when policy is nil, or Caller is not the number of one of the Callers.
 func Subset(cfg SubsetConfig, policy Policy) Policy {
+	if policy == nil {
+		panic("balance: Subset needs a policy, and it is nil")
+	}
 	cfg.Size = cmp.Or(cfg.Size, 20)
-	cfg.Callers = max(1, cfg.Callers)
-	cfg.Caller %= cfg.Callers
+	cfg.Callers = cmp.Or(cfg.Callers, 1)
+	if cfg.Size < 0 || cfg.Caller < 0 || cfg.Caller >= cfg.Callers {
+		panic(fmt.Sprintf("balance: Subset of caller %d of %d, with a size of %d: want callers from 0 on, below their number, and no negative size", cfg.Caller, cfg.Callers, cfg.Size))
+	}
 	return subset{cfg, policy}
 }
 

@@ -40,7 +40,7 @@ func NewHand() *Hand {
 }
 
 // Set replaces the instances of a service, healthy or not by their status,
-// and wakes those who ask for it. It raises the index even if nothing
+// and wakes those who ask for it. What they leave out is as with [discover.Fixed]. It raises the index even if nothing
 // changes, as a registry may.
 func (h *Hand) Set(service string, instances ...discover.Instance) {
 	h.mu.Lock()

@@ -227,7 +227,7 @@ func weighing(weights ...int) []discover.Instance {
 	all := make([]discover.Instance, len(weights))
 	for i, w := range weights {
 		all[i] = discover.Instance{ID: fmt.Sprint(i), Service: "web", Address: "10.0.0.1", Port: 8000 + i, Status: discover.Passing,
-			Weights: discover.Weights{Passing: w, Warning: w}}
+			Weights: discover.Weights{Passing: w, Warning: 1}}
 	}
 	return all
 }

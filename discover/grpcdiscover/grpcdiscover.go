@@ -91,8 +91,13 @@ type Config struct {
 // custom: "pick_first" if nothing does. [DialOptions] says it.
 //
 // The cache must outlive the connections. It has room for a question each; see
-// [discover.CacheConfig]. NewResolver calls [Register].
+// [discover.CacheConfig]. NewResolver calls [Register]. It panics when cache is nil,
+// and where [balance.Subset] does.
 func NewResolver(cache *discover.Cache, cfg Config) resolver.Builder {
+	if cache == nil {
+		panic("grpcdiscover: NewResolver needs a cache, and it is nil")
+	}
+	_ = balance.Subset(cfg.Subset, &looking{}) // here, and not in a goroutine of gRPC's
 	Register()
 	return &builder{cache, &cfg}
 }

@@ -133,9 +133,9 @@ func (s *server) count(ctx context.Context, request any, _ *grpc.UnaryServerInfo
 
 // instance returns what a registry says of the server.
 func (s *server) instance(weight int) discover.Instance {
-	return discover.Instance{
+	return discover.Instance{ // without any weight it would have one of 1
 		ID: s.id, Node: "node", Address: s.addr.IP.String(), Port: s.addr.Port,
-		Weights: discover.Weights{Passing: weight, Warning: weight},
+		Weights: discover.Weights{Passing: weight, Warning: max(weight, 1)},
 	}
 }
 

@@ -2,11 +2,13 @@ package grpcdiscover
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/balance"
 )
 
 func TestParseTarget(t *testing.T) {
@@ -120,5 +122,25 @@ func TestServiceConfig(t *testing.T) {
 		if got, err := (&Config{ServiceConfig: bad}).serviceConfig(target{policy: "random"}); err == nil {
 			t.Errorf("%s: got %s, want an error", bad, got)
 		}
+	}
+}
+
+// What cannot be meant is said where it is written, and not in a goroutine of
+// gRPC's.
+func TestProgrammersMistakes(t *testing.T) {
+	cache := discover.NewCache(discover.Fixed(), discover.CacheConfig{})
+	defer cache.Close()
+	for want, options := range map[string]func(){
+		"needs a cache": func() { DialOptions(nil, Config{}) },
+		"caller 9 of 3": func() { DialOptions(cache, Config{Subset: balance.SubsetConfig{Caller: 9, Callers: 3}}) },
+	} {
+		func() {
+			defer func() {
+				if said := fmt.Sprint(recover()); !strings.Contains(said, want) {
+					t.Errorf("got a panic with %q, want one that says %q", said, want)
+				}
+			}()
+			options()
+		}()
 	}
 }

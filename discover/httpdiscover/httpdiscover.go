@@ -112,8 +112,11 @@ type Transport struct {
 }
 
 // New returns a transport to the services that cache knows. The caller closes
-// it, and cache after it.
+// it, and cache after it. It panics when cache is nil.
 func New(cache *discover.Cache, cfg Config) *Transport {
+	if cache == nil {
+		panic("httpdiscover: New needs a cache, and it is nil")
+	}
 	if cfg.Policy == nil {
 		cfg.Policy = balance.Outlier(balance.OutlierConfig{}, balance.LeastRequest())
 	}

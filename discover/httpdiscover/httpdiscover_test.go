@@ -693,3 +693,12 @@ func talk(t *testing.T, stream io.ReadWriter) {
 		}
 	}
 }
+
+func TestNoCache(t *testing.T) {
+	defer func() {
+		if said := fmt.Sprint(recover()); !strings.Contains(said, "needs a cache") {
+			t.Errorf("got a panic with %q", said)
+		}
+	}()
+	httpdiscover.New(nil, httpdiscover.Config{})
+}

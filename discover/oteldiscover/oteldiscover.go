@@ -9,7 +9,9 @@
 //
 // Each attempt at an HTTP request is a client span of its own, as the semantic
 // conventions want it, that says which instance was chosen, the how manieth
-// attempt it is and why there is another one; the instance sees it as the parent.
+// attempt it is and why there is another one; the instance sees it as the parent, where
+// a propagator was set ([Config], or otel.SetTextMapPropagator): OpenTelemetry's own
+// default sends nothing.
 // Calls over gRPC and go-kit are told to [Telemetry.Observe]; their spans are made by
 // OpenTelemetry's own instrumentation of these, and say which instance it was.
 //

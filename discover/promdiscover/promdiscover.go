@@ -1,8 +1,19 @@
 // Package promdiscover tells Prometheus what a discover.Cache knows and how
 // registrars fare. It reads both when it is scraped and keeps nothing itself;
-// the caller registers the collector, for there is no global one. The label
-// "query" is what a question asks beside the service; it is empty where that is
-// nothing.
+// the caller registers the collector, for there is no global one.
+//
+// The metrics, with their labels:
+//
+//	muster_discover_instances                    service, query, status: in the latest good answer
+//	muster_discover_list_age_seconds             service, query: since the registry gave the list
+//	muster_discover_registrations                standing
+//	muster_discover_registrations_healed_total   how often one was put back
+//
+// The label "query" is what a question asks beside the service, as
+// [discover.Query.Detail] says; it is empty where that is nothing. A status is
+// passing, which counts all that are healthy under the query, warning, critical or
+// maintenance. A standing is one of [announce.Standings]. Each status and standing is
+// told, with 0 too; but a service only when it is watched and there was an answer.
 package promdiscover
 
 import (
@@ -39,7 +50,8 @@ type Collector struct {
 	registrars []*announce.Registrar
 }
 
-// NewCollector returns a collector over cache and, summed up, registrars.
+// NewCollector returns a collector over cache and, summed up, registrars. A cache
+// that is nil is none.
 func NewCollector(cache *discover.Cache, registrars ...*announce.Registrar) *Collector {
 	return &Collector{cache: cache, registrars: registrars}
 }
@@ -54,11 +66,10 @@ func (c *Collector) Describe(descriptions chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
-	for q, s := range c.cache.Each {
-		for _, status := range statuses {
-			metrics <- gauge(instances, float64(count(s, status)), q.Service, q.Detail(), string(status))
+	if c.cache != nil {
+		for q, s := range c.cache.Each {
+			collectList(metrics, q, s)
 		}
-		metrics <- gauge(listAge, time.Since(s.Confirmed).Seconds(), q.Service, q.Detail())
 	}
 	var total uint64
 	standing := make(map[announce.Standing]int)
@@ -70,6 +81,13 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- gauge(registrations, float64(standing[s]), string(s))
 	}
 	metrics <- prometheus.MustNewConstMetric(healed, prometheus.CounterValue, float64(total))
+}
+
+func collectList(metrics chan<- prometheus.Metric, q discover.Query, s discover.Snapshot) {
+	for _, status := range statuses {
+		metrics <- gauge(instances, float64(count(s, status)), q.Service, q.Detail(), string(status))
+	}
+	metrics <- gauge(listAge, time.Since(s.Confirmed).Seconds(), q.Service, q.Detail())
 }
 
 func gauge(desc *prometheus.Desc, value float64, labels ...string) prometheus.Metric {

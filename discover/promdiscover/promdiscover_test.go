@@ -100,3 +100,11 @@ func (f *forgetful) Await(ctx context.Context, id, hash string) (string, error) 
 	<-ctx.Done()
 	return "", errors.New("cancelled")
 }
+
+// Who only announces has no cache.
+func TestCollectorWithoutACache(t *testing.T) {
+	registrar := announce.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
+	if got := testutil.CollectAndCount(promdiscover.NewCollector(nil, registrar), "muster_discover_registrations_healed_total"); got != 1 {
+		t.Errorf("got %d metrics of what was healed, want 1", got)
+	}
+}
