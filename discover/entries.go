@@ -139,7 +139,9 @@ func endOf(text []byte, at int) (int, error) {
 				return 0, errors.New("the answer is nested too deep")
 			}
 		case '}', ']':
-			if depth--; depth == 0 {
+			if depth--; depth == 0 && text[at] == '}' {
+				return 0, errors.New("the answer's list is closed as an object")
+			} else if depth == 0 {
 				return at, nil
 			}
 		case ',':
