@@ -78,12 +78,12 @@ func NewBalancer(watch Watch, factory sd.Factory, cfg BalancerConfig) *Balancer 
 }
 
 // Endpoint implements lb.Balancer. It does not block. The endpoint chooses an
-// instance each time that it is called, and may be kept. While the registry was
-// not heard of yet, the call waits for that, until its context ends.
+// instance each time that it is called, and may be kept. The first calls wait
+// until the registry was asked once, or their context ends.
 //
 // The error wraps lb.ErrNoEndpoints and [balance.ErrNoInstance], with the
 // reason, when there is no healthy instance; [discover.ErrUnavailable] when the
-// registry never answered; [discover.ErrClosed] after Close. Those of a call can
+// registry has not answered yet; [discover.ErrClosed] after Close. Those of a call can
 // be the same ones, that of the factory, or else are the endpoint's.
 func (b *Balancer) Endpoint() (endpoint.Endpoint, error) {
 	if b.closed.Load() {
