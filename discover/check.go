@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -38,7 +39,8 @@ type HealthCheck struct {
 	Unchecked bool
 
 	// Interval is the time between two looks. A shorter one sees a dead
-	// instance sooner and costs the instance more requests. 0 means 15 s. With
+	// instance sooner and costs the instance more requests. 0 means 15 s, and less
+	// than LeastInterval is refused; both registries look once a second at most. With
 	// a TTL it is the time between two calls of the health function, where
 	// that should be less than between two heartbeats.
 	Interval time.Duration
@@ -65,6 +67,10 @@ const (
 // LeastTTL is the shortest TTL there may be: heartbeats are not to be a burden to
 // all.
 const LeastTTL = 100 * time.Millisecond
+
+// LeastInterval is the shortest interval there may be: less is a mistake, as a
+// number without a unit is.
+const LeastInterval = 10 * time.Millisecond
 
 // kinds names those that c asks for.
 func (c HealthCheck) kinds() []string {
@@ -109,6 +115,8 @@ func (c HealthCheck) validate() error {
 		return fmt.Errorf("%w check: GRPCTLS is for GRPC", ErrInvalid)
 	case c.TTL != 0 && c.TTL < LeastTTL:
 		return fmt.Errorf("%w TTL %s of a check: want at least %s", ErrInvalid, c.TTL, LeastTTL)
+	case c.Interval != 0 && c.Interval < LeastInterval:
+		return fmt.Errorf("%w interval %s of a check: want at least %s, as in 15 * time.Second", ErrInvalid, c.Interval, LeastInterval)
 	}
 	grpcAddress, _, _ := strings.Cut(c.GRPC, "/")
 	return cmp.Or(validCheckURL(c.HTTP), validTarget("GRPC", grpcAddress, c.GRPC), validTarget("TCP", c.TCP, c.TCP))
@@ -125,7 +133,16 @@ func validCheckURL(text string) error {
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return fmt.Errorf("%w check URL %q: want http://host:port/path", ErrInvalid, text)
 	}
+	if port := u.Port(); port != "" && !isPort(port) {
+		return fmt.Errorf("%w check URL %q: want a port of 1 to 65535", ErrInvalid, text)
+	}
 	return nil
+}
+
+// isPort reports whether text is the number of a port that one can connect to.
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
 }
 
 // validTarget refuses an address that cannot be dialled, and names the text
@@ -137,6 +154,9 @@ func validTarget(kind, address, text string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || port == "" {
 		return fmt.Errorf("%w %s check %q: want host:port", ErrInvalid, kind, text)
+	}
+	if !isPort(port) {
+		return fmt.Errorf("%w %s check %q: want a port of 1 to 65535", ErrInvalid, kind, text)
 	}
 	return validText(kind+" check", text)
 }

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,10 +18,10 @@ import (
 type Registration struct {
 	ID      string            // unique in the registry; required
 	Service string            // the service's name; required
-	Address string            // where to reach the instance; empty means the address of the registry's node
+	Address string            // host name or IP address, without a port, where to reach the instance; empty means the address of the registry's node
 	Port    int               // 0 when the service has no port
 	Tags    []string          // may be nil
-	Meta    map[string]string // may be nil
+	Meta    map[string]string // may be nil; see [Registration.Validate] for its limits
 	// Locality is where the instance runs; the zero value means where its node
 	// does. Its meta "zone" says the same to who does not know localities.
 	Locality Locality
@@ -80,7 +83,9 @@ type Maintainer interface {
 }
 
 // Validate returns an error that wraps ErrInvalid if no registry could take
-// r.
+// r. The limits of Meta are Consul's: 64 pairs, of which a registrar takes one for
+// itself; keys of letters, digits, - and _, at most 128 bytes long and not beginning
+// with "consul-"; values of at most 512 bytes.
 func (r Registration) Validate() error {
 	if err := validName("service id", r.ID); err != nil {
 		return err
@@ -105,13 +110,8 @@ func (r Registration) Validate() error {
 	if r.Locality.Zone != "" && r.Locality.Region == "" {
 		return fmt.Errorf("%w locality: it has the zone %q and no region", ErrInvalid, r.Locality.Zone)
 	}
-	for key, value := range r.Meta {
-		if err := cmp.Or(validText("meta key", key), validText("meta value", value)); err != nil {
-			return err
-		}
-		if key == "" {
-			return fmt.Errorf("%w meta key: it is empty", ErrInvalid)
-		}
+	if err := validMeta(r.Meta); err != nil {
+		return err
 	}
 	if w := r.Weights; w != (Weights{}) && (w.Passing < 1 || w.Warning < 0) {
 		return fmt.Errorf("%w weights %d and %d: want at least 1 and 0", ErrInvalid, w.Passing, w.Warning)
@@ -128,8 +128,47 @@ func validAddress(address string) error {
 	if strings.ContainsAny(address, " /") {
 		return fmt.Errorf("%w address %q: want a host name or an IP address", ErrInvalid, address)
 	}
-	if ip, err := netip.ParseAddr(address); err == nil && ip.IsUnspecified() {
+	ip, err := netip.ParseAddr(address)
+	switch {
+	case err != nil && strings.ContainsAny(address, ":[]"):
+		return fmt.Errorf("%w address %q: want a host name or an IP address, without brackets, and the port in Port", ErrInvalid, address)
+	case err == nil && ip.IsUnspecified():
 		return fmt.Errorf("%w address %q: nobody can connect to it", ErrInvalid, address)
+	}
+	return nil
+}
+
+// Consul's limits of metadata.
+const (
+	mostMeta      = 64
+	longestKey    = 128
+	longestValue  = 512
+	reservedStart = "consul-"
+)
+
+var metaKey = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+
+// validMeta refuses what Consul refuses, the first in the order of keys.
+func validMeta(meta map[string]string) error {
+	if len(meta) > mostMeta {
+		return fmt.Errorf("%w meta: it has %d pairs: want at most %d, and one less with a registrar, which adds one", ErrInvalid, len(meta), mostMeta)
+	}
+	for _, key := range slices.Sorted(maps.Keys(meta)) {
+		switch {
+		case key == "":
+			return fmt.Errorf("%w meta key: it is empty", ErrInvalid)
+		case !metaKey.MatchString(key):
+			return fmt.Errorf("%w meta key %q: want letters a to z, digits, - and _ alone", ErrInvalid, key)
+		case len(key) > longestKey:
+			return fmt.Errorf("%w meta key %q: it has %d bytes: want at most %d", ErrInvalid, key, len(key), longestKey)
+		case strings.HasPrefix(key, reservedStart):
+			return fmt.Errorf("%w meta key %q: what begins with %q is the registry's own: choose another", ErrInvalid, key, reservedStart)
+		case len(meta[key]) > longestValue:
+			return fmt.Errorf("%w meta value of %q: it has %d bytes: want at most %d", ErrInvalid, key, len(meta[key]), longestValue)
+		}
+		if err := validText("meta value", meta[key]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

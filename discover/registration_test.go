@@ -2,6 +2,7 @@ package discover_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,28 @@ func TestRegistrationValidate(t *testing.T) {
 		{"check that is no URL", func(r *discover.Registration) { r.Check.HTTP = "http://host:x" }, "check URL"},
 		{"negative interval", func(r *discover.Registration) { r.Check.Interval = -1 }, "check"},
 		{"zone of no region", func(r *discover.Registration) { r.Locality.Zone = "eu-1" }, "no region"},
+		{"port in the address", func(r *discover.Registration) { r.Address = "127.0.0.1:80" }, "the port in Port"},
+		{"port in the address, IPv6", func(r *discover.Registration) { r.Address = "[::1]:80" }, "the port in Port"},
+		{"port after a name", func(r *discover.Registration) { r.Address = "web.example:80" }, "the port in Port"},
+		{"brackets", func(r *discover.Registration) { r.Address = "[::1]" }, "without brackets"},
+		{"zone of an address", func(r *discover.Registration) { r.Address = "fe80::1%eth0" }, ""},
+		{"host name", func(r *discover.Registration) { r.Address = "web.example" }, ""},
+		{"space in a meta key", func(r *discover.Registration) { r.Meta = map[string]string{"a b": ""} }, `meta key "a b": want letters`},
+		{"dot in a meta key", func(r *discover.Registration) { r.Meta = map[string]string{"a.b": ""} }, "want letters"},
+		{"the registry's meta key", func(r *discover.Registration) { r.Meta = map[string]string{"consul-x": ""} }, "registry's own"},
+		{"long meta", func(r *discover.Registration) {
+			r.Meta = map[string]string{strings.Repeat("k", 128): strings.Repeat("v", 512)}
+		}, ""},
+		{"meta key too long", func(r *discover.Registration) { r.Meta = map[string]string{strings.Repeat("k", 129): ""} }, "at most 128"},
+		{"meta value too long", func(r *discover.Registration) { r.Meta = map[string]string{"k": strings.Repeat("v", 513)} }, "at most 512"},
+		{"all the meta there may be", func(r *discover.Registration) { r.Meta = pairs(64) }, ""},
+		{"more meta than there may be", func(r *discover.Registration) { r.Meta = pairs(65) }, "65 pairs: want at most 64"},
+		{"check of a port that is none", func(r *discover.Registration) { r.Check.HTTP = "http://host:70000/" }, "port of 1 to 65535"},
+		{"TCP port that is none", func(r *discover.Registration) { r.Check = discover.HealthCheck{TCP: "127.0.0.1:70000"} }, "port of 1 to 65535"},
+		{"TCP port 0", func(r *discover.Registration) { r.Check = discover.HealthCheck{TCP: "[::1]:0"} }, "port of 1 to 65535"},
+		{"gRPC port that is none", func(r *discover.Registration) { r.Check = discover.HealthCheck{GRPC: "h:x/web"} }, "port of 1 to 65535"},
+		{"interval without a unit", func(r *discover.Registration) { r.Check.Interval = 15 }, "interval 15ns"},
+		{"least interval", func(r *discover.Registration) { r.Check.Interval = discover.LeastInterval }, ""},
 		{"two kinds", func(r *discover.Registration) { r.Check.TCP = "h:1" }, "HTTP and TCP: want one"},
 		{"no check, and how to look", func(r *discover.Registration) { r.Check.HTTP, r.Check.Unchecked = "", true }, "and not to"},
 		{"no check", func(r *discover.Registration) { r.Check = discover.HealthCheck{Unchecked: true} }, ""},
@@ -71,6 +94,14 @@ func TestRegistrationValidate(t *testing.T) {
 			}
 		})
 	}
+}
+
+func pairs(n int) map[string]string {
+	meta := make(map[string]string)
+	for i := range n {
+		meta[fmt.Sprint("k", i)] = ""
+	}
+	return meta
 }
 
 // Names go into the paths of URLs: none may lead to another endpoint.
