@@ -69,7 +69,7 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 
 func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Allow", "GET, HEAD")
-	_ = writeJSON(w, http.StatusMethodNotAllowed, problem{"method " + r.Method + " not allowed"})
+	_ = writeJSON(w, http.StatusMethodNotAllowed, problem{"method " + shortened(r.Method) + " not allowed"})
 }
 
 // logErrors writes down what go-kit could not decode or encode. The endpoints
