@@ -1,0 +1,190 @@
+package announce
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/quiet"
+)
+
+// Leave takes an announced instance away so that no request to it fails: it
+// says that it is going, withdraws, goes on serving until the registry's readers
+// can know, and lets open requests end. [Run] does it by itself; Leave is for who
+// starts the server and announces otherwise. The error says what was not clean;
+// whatever fails, the later steps are taken.
+func Leave(r *Registrar, s interface{ Shutdown(context.Context) error }, cfg RunConfig) error {
+	return cfg.leave([]Part{{shutter{s}, nil, r}})
+}
+
+// shutter is a server that somebody else serves.
+type shutter struct {
+	Shutter interface{ Shutdown(context.Context) error }
+}
+
+func (s shutter) Serve(net.Listener) error           { return nil }
+func (s shutter) Shutdown(ctx context.Context) error { return s.Shutter.Shutdown(ctx) }
+
+// Close implements io.Closer, as far as the server does.
+func (s shutter) Close() error {
+	if c, ok := s.Shutter.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+func (cfg RunConfig) leave(parts []Part) error {
+	if cfg.Leaving != nil {
+		cfg.Leaving()
+	}
+	known := sent(parts)
+	paused := cfg.Maintenance != "" && cfg.pauseAll(known)
+	var err error
+	if !paused {
+		err = cfg.withdrawAll(parts)
+	}
+	if err == nil && len(known) > 0 {
+		cfg.awaitReaders(known, paused)
+	}
+	err = errors.Join(err, cfg.drainAll(parts))
+	if paused {
+		err = errors.Join(err, cfg.withdrawAll(parts))
+	}
+	return err
+}
+
+// withdrawAll takes away what the registry may hold.
+func (cfg RunConfig) withdrawAll(parts []Part) error {
+	known := sent(parts)
+	if len(known) == 0 {
+		return nil
+	}
+	quiet.Logger(cfg.Logger).Info("withdrawing")
+	return each(known, cfg.withdraw)
+}
+
+// drainAll ends all servers.
+func (cfg RunConfig) drainAll(parts []Part) error {
+	quiet.Logger(cfg.Logger).Info("draining")
+	return each(parts, cfg.shutDown)
+}
+
+// each does something with all parts at the same time, and returns all errors.
+func each(parts []Part, do func(Part) error) error {
+	errs := make([]error, len(parts))
+	var all sync.WaitGroup
+	for n, p := range parts {
+		all.Go(func() { errs[n] = do(p) }) // ends by itself; awaited
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// pauseAll puts what is announced into maintenance, and reports whether it could.
+func (cfg RunConfig) pauseAll(parts []Part) bool {
+	err := each(parts, func(p Part) error {
+		ctx, cancel := cfg.withdrawal()
+		defer cancel()
+		return p.Registrar.Pause(ctx, cfg.Maintenance)
+	})
+	if err != nil {
+		quiet.Logger(cfg.Logger).Warn("no maintenance, deregistering first", "error", err)
+	}
+	return err == nil
+}
+
+func (cfg RunConfig) withdrawal() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), cmp.Or(cfg.Withdraw, 10*time.Second))
+}
+
+func (cfg RunConfig) withdraw(p Part) error {
+	ctx, cancel := cfg.withdrawal()
+	defer cancel()
+	return p.Registrar.Withdraw(ctx)
+}
+
+// awaitReaders waits until the registry's readers can know that the instances are
+// gone, or paused. It is no failure when they cannot be asked: the time has
+// passed.
+func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
+	quiet.Logger(cfg.Logger).Info("waiting for readers")
+	err := each(parts, func(p Part) error {
+		if cfg.Source == nil {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(cfg.Absence, 3*time.Second))
+		defer cancel()
+		await := AwaitAbsence
+		if paused {
+			await = awaitPause
+		}
+		q := discover.Query{Service: p.Registrar.registration.Service}
+		return await(ctx, cfg.Source, q, p.Registrar.registration.ID)
+	})
+	if err != nil {
+		quiet.Logger(cfg.Logger).Warn("leaving before readers are known to know", "error", err)
+		return
+	}
+	settle := cfg.Settle
+	if settle == 0 {
+		settle = cfg.settling(parts)
+	}
+	select {
+	case <-time.After(settle):
+	case <-cfg.Ended:
+	}
+}
+
+// What the readers of a registry get when nobody says: where it does not know
+// them, and where it told them all.
+const (
+	settleUnknown = time.Second
+	settleTold    = 100 * time.Millisecond
+)
+
+// settling returns how much longer the other readers get, and waits until a
+// registry that knows them has told them.
+func (cfg RunConfig) settling(parts []Part) time.Duration {
+	source, ok := cfg.Source.(interface {
+		Told(ctx context.Context, service string, patience time.Duration) (bool, error)
+	})
+	if !ok {
+		return settleUnknown
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), settleUnknown)
+	defer cancel()
+	err := each(parts, func(p Part) error {
+		told, err := source.Told(ctx, p.Registrar.registration.Service, settleUnknown)
+		if err == nil && !told {
+			err = context.DeadlineExceeded
+		}
+		return err
+	})
+	if err != nil {
+		return settleUnknown - time.Since(began)
+	}
+	return settleTold
+}
+
+// shutDown ends the server, by force when its time is over.
+func (cfg RunConfig) shutDown(p Part) error {
+	drain := cmp.Or(cfg.Drain, 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	err := p.Server.Shutdown(ctx)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("requests were cut off after %v: %w", drain, err)
+	if server, ok := p.Server.(io.Closer); ok {
+		err = errors.Join(err, server.Close())
+	}
+	return err
+}
