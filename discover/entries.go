@@ -73,7 +73,9 @@ func (e *entries) snapshot(seed maphash.Seed, q Query, text []byte) (Snapshot, e
 	if err != nil {
 		return Snapshot{}, err
 	}
-	now.healthy = len(s.Instances)
+	if now.healthy = len(s.Instances); now.healthy == 0 {
+		s.Instances = nil // whatever room there was for them
+	}
 	*e = now
 	s.sort(q)
 	return s, nil

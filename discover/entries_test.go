@@ -132,6 +132,7 @@ func FuzzReuse(f *testing.F) {
 	f.Add([]byte(`[{"Node":{},"Service":{}}]`), []byte(`[{"Node":{},"Service":{}}`))
 	f.Add([]byte(`[{"Node":{},"Service":{"ID":"a"}},{"Node":{},"Service":{"ID":"b"}}, {"Node":{},"Service":{"ID":"c"}}]`),
 		[]byte(`[{"Node":{},"Service":{"ID":"b"}}, {"Node":{},"Service":{"ID":"x"}} ,{"Node":{},"Service":{"ID":"a"}},{"Node":{},"Service":{"ID":"c"}},{"Node":{},"Service":{"ID":"c"}}]`))
+	f.Add([]byte(`[{"Node":{},"Service":{"ID":"a"}}]`), []byte(`[]`))
 	some := answerOf(3, -1)
 	f.Add(some, answerOf(3, 1))
 	f.Add(answerOf(2, -1), some)
