@@ -45,7 +45,9 @@ func run() error {
 				n /= 20
 			}
 			taken[i].serial = append(taken[i].serial, measure(c.pick, n, 1))
-			taken[i].parallel = append(taken[i].parallel, measure(c.pick, n, runtime.NumCPU()))
+			if !c.solo {
+				taken[i].parallel = append(taken[i].parallel, measure(c.pick, n, runtime.NumCPU()))
+			}
 		}
 	}
 	text := report(contenders, taken, *rounds)
@@ -68,6 +70,7 @@ type contender struct {
 	name string
 	goal string
 	slow bool             // takes a hundred nanoseconds and more
+	solo bool             // breaks when two choose at once
 	pick func(key uint64) // chooses once
 }
 
@@ -106,8 +109,12 @@ func report(contenders []contender, taken []figure, rounds int) string {
 	fmt.Fprintf(&b, "| choosing one of 100 | one goroutine, ns | to the least | %d at once, ns | to chance | goal |\n| --- | ---: | ---: | ---: | ---: | --- |\n", runtime.NumCPU())
 	counter, chance := table.Median(taken[leastRow].serial), table.Median(taken[chanceRow].parallel)
 	for i, c := range contenders {
-		serial, parallel := table.Median(taken[i].serial), table.Median(taken[i].parallel)
-		fmt.Fprintf(&b, "| %s | %.1f | %.2f × | %.1f | %.2f × | %s |\n", c.name, serial, serial/counter, parallel, parallel/chance, c.goal)
+		serial, atOnce := table.Median(taken[i].serial), "– | –"
+		if !c.solo {
+			parallel := table.Median(taken[i].parallel)
+			atOnce = fmt.Sprintf("%.1f | %.2f ×", parallel, parallel/chance)
+		}
+		fmt.Fprintf(&b, "| %s | %.1f | %.2f × | %s | %s |\n", c.name, serial, serial/counter, atOnce, c.goal)
 	}
 	fmt.Fprintf(&b, "\nTaken by `make bench-peers` on %s: medians of %d alternating rounds, processor time, divided by the goroutines that choose at once; %s.\n",
 		time.Now().UTC().Format(time.DateOnly), rounds, runtime.Version())
