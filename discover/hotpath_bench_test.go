@@ -26,7 +26,7 @@ const registryVariable = "MUSTER_TEST_REGISTRY"
 
 func TestBeARegistry(t *testing.T) {
 	if os.Getenv(registryVariable) == "" {
-		t.Skip("it is for benchmarks")
+		t.Skip("no test: the benchmarks run it as a process of its own, to have a registry there")
 	}
 	fmt.Println("address", agenttest.Start(t).Addr)
 	_, _ = io.Copy(io.Discard, os.Stdin) // any end will do

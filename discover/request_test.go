@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -80,10 +81,15 @@ func TestConsulAsksAsItsClient(t *testing.T) {
 
 // TestConsulOnASocket: all is asked over it, and its connection is kept.
 func TestConsulOnASocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "consul.sock")
+	folder, err := os.MkdirTemp("", "") // a test's own can be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	path := filepath.Join(folder, "consul.sock")
 	listener, err := net.Listen("unix", path)
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	var connections atomic.Int32
 	server := &httptest.Server{Listener: listener, Config: &http.Server{
