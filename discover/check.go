@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/realjf/muster/internal/valid"
 )
 
 // HealthCheck is how a registry finds out whether an instance is well: it
@@ -158,7 +160,7 @@ func validTarget(kind, address, text string) error {
 	if !isPort(port) {
 		return fmt.Errorf("%w %s check %q: want a port of 1 to 65535", ErrInvalid, kind, text)
 	}
-	return validText(kind+" check", text)
+	return valid.Text(kind+" check", text)
 }
 
 // Target returns the host:port that the registry connects to for c; empty when it

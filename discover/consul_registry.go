@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/internal/refusal"
+	"github.com/realjf/muster/internal/valid"
 )
 
 var (
@@ -47,7 +48,7 @@ func (c *Consul) Register(ctx context.Context, r Registration) error {
 
 // Deregister makes the agent forget id, as [Registry] says.
 func (c *Consul) Deregister(ctx context.Context, id string) error {
-	if err := validName("service id", id); err != nil {
+	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("deregister: %w", err)
 	}
 	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
@@ -62,7 +63,7 @@ func (c *Consul) Deregister(ctx context.Context, id string) error {
 // Await watches the agent's definition of id, as [Registry] says. The hash
 // covers the service and neither its checks nor its health; see Examine.
 func (c *Consul) Await(ctx context.Context, id, hash string) (string, error) {
-	if err := validName("service id", id); err != nil {
+	if err := valid.Name("service id", id); err != nil {
 		return "", fmt.Errorf("await: %w", err)
 	}
 	var got string
@@ -87,7 +88,7 @@ func (c *Consul) Await(ctx context.Context, id, hash string) (string, error) {
 
 // Report tells the agent how id fares, as [Reporter] says.
 func (c *Consul) Report(ctx context.Context, id string, status Status, text string) error {
-	if err := validName("service id", id); err != nil {
+	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
@@ -111,7 +112,7 @@ func isNoTTL(err error) bool {
 
 // Inspect asks the agent what it holds under id, as [Inspector] says.
 func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
-	if err := validName("service id", id); err != nil {
+	if err := valid.Name("service id", id); err != nil {
 		return Instance{}, fmt.Errorf("inspect: %w", err)
 	}
 	var found *struct {
@@ -147,7 +148,7 @@ func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
 
 // Examine asks the agent for the check of id, as [Examiner] says.
 func (c *Consul) Examine(ctx context.Context, id string) error {
-	if err := validName("service id", id); err != nil {
+	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("examine: %w", err)
 	}
 	filter := "CheckID == `" + checkID(id) + "`"
@@ -173,7 +174,7 @@ func checkID(id string) string { return "service:" + id }
 
 // Maintain has the agent put id into maintenance, as [Maintainer] says.
 func (c *Consul) Maintain(ctx context.Context, id, reason string) error {
-	if err := validName("service id", id); err != nil {
+	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("maintain: %w", err)
 	}
 	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
@@ -193,7 +194,7 @@ func (c *Consul) Maintain(ctx context.Context, id, reason string) error {
 // were. Muster's agent knows; the error wraps errors.ErrUnsupported where the
 // registry does not, as a Consul.
 func (c *Consul) Told(ctx context.Context, service string, patience time.Duration) (bool, error) {
-	if err := validName("service name", service); err != nil {
+	if err := valid.Name("service name", service); err != nil {
 		return false, fmt.Errorf("told: %w", err)
 	}
 	var told bool

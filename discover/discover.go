@@ -21,10 +21,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"slices"
 	"strconv"
+
+	"github.com/realjf/muster/internal/valid"
 )
 
 // Errors that a caller can decide on, for use with [errors.Is].
@@ -43,7 +46,7 @@ var (
 	ErrClosed = errors.New("discovery is closed")
 	// ErrInvalid reports a query or registration that no registry could
 	// take; nothing was sent. The error that wraps it says what is wrong.
-	ErrInvalid = errors.New("invalid")
+	ErrInvalid = valid.ErrInvalid
 )
 
 // refused is the type of [ErrRefused].
@@ -136,9 +139,38 @@ type Source interface {
 	// own wait time has passed. An answer whose index is below after means
 	// that the source started anew: it is the answer to use. It returns
 	// within a second of ctx ending, with ctx's error. The snapshot has
-	// Confirmed set, and Err nil unless it is [Warming], or a datacenter to
-	// fail over to could not be asked.
+	// Confirmed set; its Err is nil, or wraps [ErrUnlooked], [ErrElsewhere] or
+	// [ErrInterrupted].
 	Next(ctx context.Context, q Query, after uint64) (Snapshot, error)
+}
+
+// What a [Source] may say of an answer, in the Err of its snapshot.
+var (
+	// ErrUnlooked: the registry has just come back, and says itself that the
+	// health of some is what it was before.
+	ErrUnlooked = errors.New("the registry was away and has not looked at all instances yet; their health is what it was before")
+	// ErrElsewhere: nobody is healthy, and datacenters to fail over to could not
+	// be asked.
+	ErrElsewhere = errors.New("not every datacenter to fail over to could be asked")
+	// ErrInterrupted: the source cannot tell whether the registry started anew
+	// since the last answer, for the connection broke on which this one was
+	// waited for.
+	ErrInterrupted = errors.New("the connection to the registry broke while it was asked")
+)
+
+// Opener is a [Source] that answers one who asks again and again better than
+// many: it remembers what it said last.
+type Opener interface {
+	// Open returns a source for one caller at a time, who closes it at the end.
+	// It does not block.
+	Open() Conversation
+}
+
+// Conversation is a [Source] for one who asks one question after the other.
+// Close must not be called during a question.
+type Conversation interface {
+	Source
+	io.Closer
 }
 
 // Reacher is a [Source] that can tell, without being asked a question, that it

@@ -12,9 +12,8 @@ import (
 // entries are those of the last answer, by what they looked like: of the next
 // one only the others are decoded, and looked through.
 type entries struct {
-	order   []print
-	known   map[print]known
-	healthy int
+	order []print
+	known map[print]known
 }
 
 // known is an entry of the last answer.
@@ -39,7 +38,7 @@ func printOf(seed maphash.Seed, text []byte) print {
 // the same text is the same snapshot.
 func (e *entries) snapshot(seed maphash.Seed, q Query, text []byte) (Snapshot, error) {
 	now := entries{order: make([]print, 0, len(e.order)), known: make(map[print]known, len(e.known))}
-	s := Snapshot{Instances: slices.Grow([]Instance(nil), e.healthy)}
+	all := make([]Instance, 0, len(e.order))
 	next := 0 // of the last answer's
 	// An entry is an object, whose text is not the beginning of another one's.
 	again := func(rest []byte) int {
@@ -67,18 +66,14 @@ func (e *entries) snapshot(seed maphash.Seed, q Query, text []byte) (Snapshot, e
 		}
 		now.order = append(now.order, mark)
 		now.known[mark] = known{i, len(now.order)}
-		s.add(q, *i)
+		all = append(all, *i)
 		return nil
 	})
 	if err != nil {
 		return Snapshot{}, err
 	}
-	if now.healthy = len(s.Instances); now.healthy == 0 {
-		s.Instances = nil // whatever room there was for them
-	}
 	*e = now
-	s.sort(q)
-	return s, nil
+	return NewSnapshot(q, all), nil
 }
 
 // deepest is how deep encoding/json lets values be nested.

@@ -159,12 +159,11 @@ func FuzzReuse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		want := Snapshot{}
-		for _, e := range all {
-			want.add(q, e.instance())
+		instances := make([]Instance, len(all))
+		for n, e := range all {
+			instances[n] = e.instance()
 		}
-		want.sort(q)
-		if !slices.EqualFunc(got.Instances, want.Instances, Instance.same) || !slices.EqualFunc(got.Unhealthy, want.Unhealthy, Instance.same) {
+		if want := NewSnapshot(q, instances); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})
@@ -216,17 +215,15 @@ func BenchmarkChange(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		source, q := consul.watched(), Query{Service: "web"}
+		source, q := consul.Open(), Query{Service: "web"}
 		var last Snapshot
-		var doubt doubt
 		b.ReportAllocs()
 		for b.Loop() {
 			answer, err := source.Next(b.Context(), q, 1)
 			if err != nil || len(answer.Instances) != 100 {
 				b.Fatal(len(answer.Instances), err)
 			}
-			answer = doubt.settle(q, answer)
-			if sameInstances(last.Instances, answer.Instances) {
+			if c := Compare(last, answer); len(c.Added)+len(c.Removed)+len(c.Changed) == 0 {
 				b.Fatal("nothing changed")
 			}
 			last = answer
@@ -264,7 +261,7 @@ func TestNoNewsOfIndexes(t *testing.T) {
 	}
 	other := strings.NewReplacer(`"ModifyIndex": `, `"ModifyIndex": 9`, `"Output": "`, `"Output": "and `).Replace(text)
 	after, err := known.snapshot(seed, q, []byte(other))
-	if err != nil || other == text || len(after.Instances) != 3 || !sameInstances(before.Instances, after.Instances) {
+	if err != nil || other == text || len(after.Instances) != 3 || !reflect.DeepEqual(before.Instances, after.Instances) {
 		t.Errorf("got %+v, %v; want what was there: %+v", after, err, before)
 	}
 }

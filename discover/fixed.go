@@ -44,14 +44,9 @@ func (f fixed) Next(ctx context.Context, q Query, after uint64) (Snapshot, error
 	if err := ctx.Err(); err != nil {
 		return Snapshot{}, err
 	}
-	s := Snapshot{Index: fixedIndex, Confirmed: time.Now()}
-	for _, i := range f {
-		if q.Asks(i) {
-			s.add(q, i)
-		}
-	}
 	q.Near = "" // is not known here
-	s.sort(q)
+	s := NewSnapshot(q, filter(f, q.Asks))
+	s.Index, s.Confirmed = fixedIndex, time.Now()
 	return s, nil
 }
 

@@ -28,16 +28,10 @@ type Guard struct {
 	Panic float64
 }
 
-// Why an answer is not what the registry says.
+// Why a snapshot is not what the registry says.
 var (
 	// errReturning: the registry has just come back.
 	errReturning = errors.New("the registry was away and does not know all instances yet; keeping the others until they had time to return")
-	// errUnlooked: the registry has just come back, and says itself that the
-	// health of some is what it was before.
-	errUnlooked = errors.New("the registry was away and has not looked at all instances yet; their health is what it was before")
-	// errElsewhere: nobody is healthy, and datacenters to fail over to could not
-	// be asked.
-	errElsewhere = errors.New("not every datacenter to fail over to could be asked")
 	// errHeld: many were lost at once.
 	errHeld = errors.New("the registry lost many instances at once; keeping them for a while")
 	// errPanic: too few are healthy.
@@ -66,9 +60,6 @@ type doubt struct {
 // next asks src for an answer, but while instances are kept no longer than
 // that lasts: what is true then is asked for anew.
 func (d *doubt) next(ctx context.Context, src Source, q Query, after uint64) (Snapshot, error) {
-	var severed severed
-	ctx = severed.watch(ctx)
-	defer func() { d.away = d.away || severed.is.Load() }()
 	if d.until.IsZero() {
 		return src.Next(ctx, q, after)
 	}
@@ -93,7 +84,11 @@ func (d *doubt) trust() { d.missing, d.silent, d.until = nil, false, time.Time{}
 // settle returns the snapshot that is made of answer, the next one after those
 // settled before. Its Err says what of it the source did not say.
 func (d *doubt) settle(q Query, answer Snapshot) Snapshot {
-	d.away = d.away || answer.Index < d.heard.Index // it lost what it knew
+	// Nobody who lost what it knew says so.
+	d.away = d.away || answer.Index < d.heard.Index || errors.Is(answer.Err, ErrInterrupted)
+	if !errors.Is(answer.Err, ErrUnlooked) && !errors.Is(answer.Err, ErrElsewhere) {
+		answer.Err = nil
+	}
 	d.keep(answer, time.Now())
 	if len(d.missing) > 0 {
 		answer.Instances = slices.Concat(answer.Instances, d.missing)

@@ -23,42 +23,59 @@ import (
 // asks for all instances and not only for the passing ones, so that a caller
 // can be told why the others are out.
 func (c *Consul) Next(ctx context.Context, q Query, after uint64) (Snapshot, error) {
-	return c.watched().Next(ctx, q, after)
+	talk := c.Open()
+	defer talk.Close()
+	return talk.Next(ctx, q, after)
 }
 
-// watched returns the registry for one watch.
-func (c *Consul) watched() Source { return &reading{consul: c} }
+// Open returns the registry for one watch, as [Opener] says: of an answer it
+// decodes what the last one did not have.
+func (c *Consul) Open() Conversation { return &conversation{consul: c} }
 
-// reading is what one watch asks of a registry, one question after the other.
-type reading struct {
+// conversation is what one watch asks of a registry, one question after the
+// other.
+type conversation struct {
 	consul  *Consul
 	known   entries
 	warming bool // the last answer was
+	severed bool // a connection broke since
 }
 
+// Close implements [Conversation].
+func (r *conversation) Close() error { return nil }
+
 // Next implements [Source] for one caller at a time.
-func (r *reading) Next(ctx context.Context, q Query, after uint64) (Snapshot, error) {
+func (r *conversation) Next(ctx context.Context, q Query, after uint64) (Snapshot, error) {
 	if err := q.Validate(); err != nil {
 		return Snapshot{}, err
 	}
-	s, err := r.health(ctx, q, after)
+	var severed severed
+	s, err := r.health(severed.watch(ctx), q, after)
+	r.severed = r.severed || severed.is.Load()
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("health of service %q: %w", q.Service, err)
 	}
+	switch {
+	case r.severed && s.Err != nil:
+		s.Err = fmt.Errorf("%w; %w", s.Err, ErrInterrupted)
+	case r.severed:
+		s.Err = ErrInterrupted
+	}
+	r.severed = false
 	return s, nil
 }
 
 // health answers q from the datacenter that it names, and when none is healthy
 // there from the first of the others that has one.
-func (r *reading) health(ctx context.Context, q Query, after uint64) (Snapshot, error) {
+func (r *conversation) health(ctx context.Context, q Query, after uint64) (Snapshot, error) {
 	s, err := r.healthIn(ctx, q, q.Datacenter, after)
 	if err != nil || len(s.Instances) > 0 {
 		return s, err
 	}
 	var silent []error
-	for _, datacenter := range list(q.Failover) {
+	for _, datacenter := range q.FailoverList() {
 		// One that cannot be asked has nobody to offer; the next one may.
-		elsewhere := reading{consul: r.consul}
+		elsewhere := conversation{consul: r.consul}
 		other, err := elsewhere.healthIn(ctx, q, datacenter, 0)
 		if err == nil && len(other.Instances) > 0 {
 			s.Instances = other.Instances
@@ -69,7 +86,7 @@ func (r *reading) health(ctx context.Context, q Query, after uint64) (Snapshot, 
 		}
 	}
 	if len(silent) > 0 && s.Err == nil {
-		s.Err = fmt.Errorf("%w: %w", errElsewhere, errors.Join(silent...))
+		s.Err = fmt.Errorf("%w: %w", ErrElsewhere, errors.Join(silent...))
 	}
 	return s, ctx.Err()
 }
@@ -85,7 +102,7 @@ const (
 )
 
 // healthIn answers q from one datacenter.
-func (r *reading) healthIn(ctx context.Context, q Query, datacenter string, after uint64) (Snapshot, error) {
+func (r *conversation) healthIn(ctx context.Context, q Query, datacenter string, after uint64) (Snapshot, error) {
 	wait := r.consul.wait
 	if q.Failover != "" {
 		wait = min(wait, failoverWait)
@@ -102,7 +119,7 @@ func (r *reading) healthIn(ctx context.Context, q Query, datacenter string, afte
 
 // ask makes one request, and returns how far behind the leader the server was
 // that answered it.
-func (r *reading) ask(ctx context.Context, q Query, datacenter string, how Consistency, after uint64, wait time.Duration) (s Snapshot, behind time.Duration, err error) {
+func (r *conversation) ask(ctx context.Context, q Query, datacenter string, how Consistency, after uint64, wait time.Duration) (s Snapshot, behind time.Duration, err error) {
 	c := r.consul
 	token, err := c.currentToken()
 	if err != nil {
@@ -179,7 +196,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // read makes a snapshot of an answer. An answer without a known leader is one:
 // the servers that gave it know the instances, so that header is not looked at.
-func (r *reading) read(q Query, response *http.Response) (s Snapshot, behind time.Duration, err error) {
+func (r *conversation) read(q Query, response *http.Response) (s Snapshot, behind time.Duration, err error) {
 	if response.StatusCode != http.StatusOK {
 		if err = refusal.Of(response); refusal.IsOfQuestion(err) {
 			err = fmt.Errorf("%w: %w", ErrRefused, err)
@@ -204,7 +221,7 @@ func (r *reading) read(q Query, response *http.Response) (s Snapshot, behind tim
 	warming, _ := strconv.Atoi(response.Header.Get("X-Muster-Warming"))
 	s.Index, s.Confirmed = max(index, 1), time.Now()
 	if r.warming = warming > 0; r.warming {
-		s.Err = fmt.Errorf("%w: %d checks", errUnlooked, warming)
+		s.Err = fmt.Errorf("%w: %d checks", ErrUnlooked, warming)
 	}
 	return s, time.Duration(contact) * time.Millisecond, nil
 }

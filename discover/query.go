@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/realjf/muster/internal/valid"
 )
 
 // Query is a question to a registry. It is comparable, so that equal
@@ -55,13 +57,13 @@ const (
 // Validate returns an error that wraps ErrInvalid if no registry could
 // answer q.
 func (q Query) Validate() error {
-	if err := validName("service name", q.Service); err != nil {
+	if err := valid.Name("service name", q.Service); err != nil {
 		return err
 	}
 	for _, part := range []struct{ kind, text string }{
 		{"tags", q.Tags}, {"filter", q.Filter}, {"datacenter", q.Datacenter}, {"failover", q.Failover}, {"near", q.Near},
 	} {
-		if err := validText(part.kind, part.text); err != nil {
+		if err := valid.Text(part.kind, part.text); err != nil {
 			return err
 		}
 	}
@@ -80,6 +82,9 @@ func (q Query) Healthy(s Status) bool {
 
 // TagList returns the tags that an instance must have.
 func (q Query) TagList() []string { return list(q.Tags) }
+
+// FailoverList returns the datacenters to look in where nobody is healthy.
+func (q Query) FailoverList() []string { return list(q.Failover) }
 
 // Detail returns what q asks beside the service, such as "tags=v2&datacenter=eu";
 // it is empty where that is nothing. It tells the questions about one service

@@ -159,13 +159,6 @@ func dialerTo(client *http.Client, base url.URL) func(context.Context) (net.Conn
 	return func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", address) }
 }
 
-// isUnsent reports whether a question cannot have arrived: no connection came
-// about.
-func isUnsent(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
-}
-
 // isNear reports whether a host is this machine.
 func isNear(host string) bool {
 	address, err := netip.ParseAddr(host)

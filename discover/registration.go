@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/realjf/muster/internal/valid"
 )
 
 // Registration is what an instance asks a registry to know about it.
@@ -87,10 +86,10 @@ type Maintainer interface {
 // itself; keys of letters, digits, - and _, at most 128 bytes long and not beginning
 // with "consul-"; values of at most 512 bytes.
 func (r Registration) Validate() error {
-	if err := validName("service id", r.ID); err != nil {
+	if err := valid.Name("service id", r.ID); err != nil {
 		return err
 	}
-	if err := validName("service name", r.Service); err != nil {
+	if err := valid.Name("service name", r.Service); err != nil {
 		return err
 	}
 	if err := validAddress(r.Address); err != nil {
@@ -100,11 +99,11 @@ func (r Registration) Validate() error {
 		return fmt.Errorf("%w port %d: want 0 to 65535", ErrInvalid, r.Port)
 	}
 	for _, tag := range r.Tags {
-		if err := validText("tag", tag); err != nil {
+		if err := valid.Text("tag", tag); err != nil {
 			return err
 		}
 	}
-	if err := cmp.Or(validText("region", r.Locality.Region), validText("zone", r.Locality.Zone)); err != nil {
+	if err := cmp.Or(valid.Text("region", r.Locality.Region), valid.Text("zone", r.Locality.Zone)); err != nil {
 		return err
 	}
 	if r.Locality.Zone != "" && r.Locality.Region == "" {
@@ -122,7 +121,7 @@ func (r Registration) Validate() error {
 // validAddress refuses the unspecified addresses: they are where to listen,
 // and lead no caller anywhere.
 func validAddress(address string) error {
-	if err := validText("address", address); err != nil {
+	if err := valid.Text("address", address); err != nil {
 		return err
 	}
 	if strings.ContainsAny(address, " /") {
@@ -166,31 +165,9 @@ func validMeta(meta map[string]string) error {
 		case len(meta[key]) > longestValue:
 			return fmt.Errorf("%w meta value of %q: it has %d bytes: want at most %d", ErrInvalid, key, len(meta[key]), longestValue)
 		}
-		if err := validText("meta value", meta[key]); err != nil {
+		if err := valid.Text("meta value", meta[key]); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// validName also refuses what would lead out of its place in the path of a
-// URL, where names and ids go: "../kv" must stay a question about a service.
-func validName(kind, name string) error {
-	if name == "" {
-		return fmt.Errorf("%w %s: it is empty", ErrInvalid, kind)
-	}
-	if err := validText(kind, name); err != nil {
-		return err
-	}
-	if path.Clean("/"+name) != "/"+name {
-		return fmt.Errorf("%w %s %q: it must not start or end with a slash nor hold //, . or .. as a path does", ErrInvalid, kind, name)
-	}
-	return nil
-}
-
-func validText(kind, text string) error {
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return fmt.Errorf("%w %s %q: it holds control characters or is not UTF-8", ErrInvalid, kind, text)
 	}
 	return nil
 }

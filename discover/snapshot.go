@@ -60,13 +60,13 @@ func (s Snapshot) State() State {
 	switch {
 	case s.Index == 0:
 		return Pending
-	case errors.Is(s.Err, errReturning), errors.Is(s.Err, errUnlooked):
+	case errors.Is(s.Err, errReturning), errors.Is(s.Err, ErrUnlooked):
 		return Warming
 	case errors.Is(s.Err, errHeld):
 		return Held
 	case errors.Is(s.Err, errPanic):
 		return Panicking
-	case s.Err != nil && !errors.Is(s.Err, errElsewhere):
+	case s.Err != nil && !errors.Is(s.Err, ErrElsewhere):
 		return Degraded
 	case s.Known() == 0:
 		return Empty
@@ -90,13 +90,26 @@ func (s Snapshot) has(id string) bool {
 	return contains(s.Instances, i) || contains(s.Unhealthy, i)
 }
 
-// add puts an instance into the list that its status asks for under q.
-func (s *Snapshot) add(q Query, i Instance) {
-	if q.Healthy(i.Status) {
-		s.Instances = append(s.Instances, i)
-	} else {
-		s.Unhealthy = append(s.Unhealthy, i)
+// NewSnapshot returns what a source says that knows all these instances, which
+// it gives away, in the order that q asks for where that is one of distances. It
+// lacks an index, and when it was confirmed.
+func NewSnapshot(q Query, all []Instance) Snapshot {
+	var s Snapshot
+	healthy := 0 // of those at the front
+	for _, i := range all {
+		if q.Healthy(i.Status) {
+			all[healthy] = i
+			healthy++
+		} else {
+			s.Unhealthy = append(s.Unhealthy, i)
+		}
 	}
+	if healthy > 0 {
+		s.Instances = slices.Clip(all[:healthy])
+		clear(all[healthy:])
+	}
+	s.sort(q)
+	return s
 }
 
 // sort puts both lists in the order that q asks for, where the registry gave

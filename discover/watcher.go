@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -87,10 +88,10 @@ func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 	return w
 }
 
-// mustHave panics when a source is nil, as NewConsul's is beside its error: here it
+// mustHave panics when a source is nil, as that of a New is beside its error: here it
 // is seen who forgot to look, and not where the source is first asked.
 func mustHave(who string, src Source) {
-	if c, is := src.(*Consul); src == nil || is && c == nil {
+	if v := reflect.ValueOf(src); src == nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		panic("discover: " + who + " needs a source, and it is nil")
 	}
 }
@@ -181,8 +182,10 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 		doubt   = doubt{guard: guard}
 	)
 	source := w.source
-	if c, is := source.(interface{ watched() Source }); is {
-		source = c.watched()
+	if opener, is := source.(Opener); is {
+		conversation := opener.Open()
+		defer conversation.Close()
+		source = conversation
 	}
 	kept := w.begin() // until the first attempt
 	for wakeups.Wait(ctx) == nil {
@@ -226,9 +229,6 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 		// next question goes on from it. 0 would not block.
 		after = max(answer.Index, 1)
 		answer.Index = after
-		if !errors.Is(answer.Err, errUnlooked) && !errors.Is(answer.Err, errElsewhere) {
-			answer.Err = nil
-		}
 		w.succeeded(doubt.settle(w.query, answer))
 	}
 }
@@ -247,7 +247,7 @@ func (w *Watcher) pause(ctx context.Context, turn time.Duration, asked time.Time
 	}
 	bounded, cancel := context.WithTimeout(ctx, turn)
 	defer cancel()
-	if !isUnsent(err) {
+	if !refusal.IsUnsent(err) {
 		_ = pace.Sleep(bounded, time.Until(asked.Add(pace.Every))) // its error is noticed below
 	}
 	if reacher.Reach(bounded) != nil {
@@ -258,7 +258,7 @@ func (w *Watcher) pause(ctx context.Context, turn time.Duration, asked time.Time
 
 // tell logs what became of the trust in the registry's answers.
 func (w *Watcher) tell(last, now Snapshot) {
-	if errors.Is(now.Err, errElsewhere) && !errors.Is(last.Err, errElsewhere) {
+	if errors.Is(now.Err, ErrElsewhere) && !errors.Is(last.Err, ErrElsewhere) {
 		w.logger.Warn("nobody is healthy, and it cannot be asked everywhere", "error", now.Err)
 	}
 	switch state := now.State(); {

@@ -182,8 +182,7 @@ func isFinal(err error) bool {
 
 // isUnsent reports whether a registration that failed did not arrive for sure.
 func isUnsent(err error) bool {
-	var connecting *net.OpError
-	return errors.Is(err, discover.ErrInvalid) || refusal.IsRefused(err) || errors.As(err, &connecting) && connecting.Op == "dial"
+	return errors.Is(err, discover.ErrInvalid) || refusal.IsRefused(err) || refusal.IsUnsent(err)
 }
 
 func (r *Registrar) announce(ctx context.Context) error {

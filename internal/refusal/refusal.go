@@ -6,6 +6,7 @@ package refusal
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -113,4 +114,11 @@ func IsBusy(err error) bool {
 func IsAnswer(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status)
+}
+
+// IsUnsent reports whether a request cannot have arrived: no connection came
+// about.
+func IsUnsent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
