@@ -47,6 +47,7 @@ var house = map[string]struct {
 	"discover/httpdiscover": {3, library},
 	"agent/local":           {3, agency},
 	"service":               {2, library},
+	"discover/consul":       {3, library},
 	"discover/announce":     {2, library},
 	"discover/balance":      {2, library},
 	"agent/check":           {2, agency},
@@ -73,6 +74,7 @@ var house = map[string]struct {
 	"internal/pace":         {0, shared},
 	"internal/quiet":        {0, shared},
 	"internal/refusal":      {0, shared},
+	"internal/valid":        {0, shared},
 }
 
 // apart are packages that bring much along, for programs that have it already:

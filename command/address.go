@@ -6,13 +6,13 @@ import (
 	"log/slog"
 	"net/netip"
 
-	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 )
 
 // findPlace finds out what the rule for where to listen, and what to announce,
 // needs to know about the registry, and applies it.
-func findPlace(ctx context.Context, host string, r *registry, consul *discover.Consul, logger *slog.Logger) (announce.Place, error) {
+func findPlace(ctx context.Context, host string, r *registry, client *consul.Client, logger *slog.Logger) (announce.Place, error) {
 	routed, err := announce.RouteTo(ctx, r.hostPort)
 	if err != nil {
 		return announce.Place{}, fmt.Errorf("find the address that routes to the registry, which -service.host would replace: %w", err)
@@ -22,7 +22,7 @@ func findPlace(ctx context.Context, host string, r *registry, consul *discover.C
 	if asked.IsValid() && asked.IsUnspecified() && routed.IsLoopback() {
 		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 		defer cancel()
-		if agent, err = consul.AgentAddress(ctx); err != nil {
+		if agent, err = client.AgentAddress(ctx); err != nil {
 			logger.Warn("announcing loopback: the registry does not say under which address it is known", "error", err)
 		}
 	}

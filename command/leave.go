@@ -30,7 +30,7 @@ func (i *instance) leave() error {
 
 // leaving is how patient the instance is when it leaves.
 func (i *instance) leaving() announce.RunConfig {
-	cfg := announce.RunConfig{Source: i.consul, Ended: i.server.done, Logger: i.logger, Settle: cmp.Or(i.settle, listsUsed)}
+	cfg := announce.RunConfig{Source: i.client, Ended: i.server.done, Logger: i.logger, Settle: cmp.Or(i.settle, listsUsed)}
 	if i.registry.gone() {
 		cfg.Withdraw = goneFor
 		i.logger.Warn("the registry does not answer, giving it a moment to come back", "patience", goneFor)
@@ -63,8 +63,8 @@ func (i *instance) close() error {
 	if i.cache != nil {
 		errs = append(errs, i.cache.Close())
 	}
-	if i.consul != nil {
-		i.consul.CloseIdleConnections()
+	if i.client != nil {
+		i.client.CloseIdleConnections()
 	}
 	if i.registry != nil {
 		errs = append(errs, i.registry.close())

@@ -17,6 +17,7 @@ import (
 	"github.com/realjf/muster/config"
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/service"
 )
 
@@ -49,10 +50,10 @@ func serve(ctx context.Context, cfg config.Serve, stdout io.Writer, logger *slog
 // instance is a running service and all that belongs to it.
 type instance struct {
 	registry     *registry
-	consul       *discover.Consul // the same registry, as the library sees it
+	client       *consul.Client // the same registry, as the library sees it
 	cache        *discover.Cache
 	service      *service.Service
-	registration discover.Registration
+	registration announce.Registration
 	registrar    *announce.Registrar
 	server       *server
 	settle       time.Duration // what readers of the registry get when it leaves; 0 means the library's
@@ -74,12 +75,12 @@ func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *insta
 		return i, err
 	}
 	logger.Info("using a registry", "which", i.registry.origin, "address", i.registry.address)
-	if i.consul, err = discover.NewConsul(i.registry.settings, discover.ConsulConfig{}); err != nil {
+	if i.client, err = consul.New(i.registry.settings, consul.Config{}); err != nil {
 		return i, err
 	}
-	warnOfClamp(ctx, i.consul, cfg.Check.DeregisterAfter, logger)
+	warnOfClamp(ctx, i.client, cfg.Check.DeregisterAfter, logger)
 
-	where, err := findPlace(ctx, cfg.Service.Host, i.registry, i.consul, logger)
+	where, err := findPlace(ctx, cfg.Service.Host, i.registry, i.client, logger)
 	if err != nil {
 		return i, err
 	}
@@ -88,10 +89,10 @@ func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *insta
 		return i, err
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
-	i.cache = discover.NewCache(i.consul, discover.CacheConfig{Logger: logger})
+	i.cache = discover.NewCache(i.client, discover.CacheConfig{Logger: logger})
 	i.service = service.New(i.cache)
 	i.registration = newRegistration(cfg, where.Announce, port)
-	i.registrar = announce.NewRegistrar(i.consul, i.registration, announce.RegistrarConfig{Logger: logger})
+	i.registrar = announce.NewRegistrar(i.client, i.registration, announce.RegistrarConfig{Logger: logger})
 	handler, err := newHandler(i.service, i.cache, i.registrar, logger)
 	if err != nil {
 		return i, errors.Join(err, listener.Close())
@@ -125,16 +126,16 @@ func (i *instance) run(ctx context.Context, stdout io.Writer) error {
 }
 
 // newRegistration describes the service that cfg asks for at host and port.
-func newRegistration(cfg config.Serve, host string, port int) discover.Registration {
+func newRegistration(cfg config.Serve, host string, port int) announce.Registration {
 	health := url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(port)), Path: "/health"}
-	return discover.Registration{
+	return announce.Registration{
 		ID:      cfg.Service.Name + "-" + uuid.NewString(),
 		Service: cfg.Service.Name,
 		Address: host,
 		Port:    port,
 		Tags:    cfg.Service.Tags,
 		Meta:    cfg.Service.Meta,
-		Check: discover.HealthCheck{
+		Check: announce.HealthCheck{
 			HTTP:            health.String(),
 			Interval:        cfg.Check.Interval,
 			DeregisterAfter: cfg.Check.DeregisterAfter,
@@ -146,11 +147,11 @@ func newRegistration(cfg config.Serve, host string, port int) discover.Registrat
 const leastDeregisterAfter = time.Minute
 
 // warnOfClamp says when the registry will not do what was asked for.
-func warnOfClamp(ctx context.Context, consul *discover.Consul, after time.Duration, logger *slog.Logger) {
+func warnOfClamp(ctx context.Context, client *consul.Client, after time.Duration, logger *slog.Logger) {
 	if after == 0 || after >= leastDeregisterAfter {
 		return
 	}
-	muster, err := consul.IsMuster(ctx)
+	muster, err := client.IsMuster(ctx)
 	switch {
 	case err != nil:
 		logger.Debug("the registry does not say what it is", "error", err)

@@ -141,7 +141,7 @@ func TestLeaveServesUntilReadersKnow(t *testing.T) {
 
 	left := make(chan error, 1)
 	go func() { left <- i.leave() }() // awaited below
-	watcher := i.consul
+	watcher := i.client
 	if err := announce.AwaitAbsence(t.Context(), watcher, discover.Query{Service: "SayHello"}, i.registration.ID); err != nil {
 		t.Fatal(err)
 	}

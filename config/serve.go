@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // Serve is how muster serve runs.
@@ -61,7 +62,7 @@ func ServeFlags() ([]cli.Flag, func(cmd *cli.Command) (Serve, error)) {
 		&cli.GenericFlag{Name: "service.meta", Value: textPairs{&s.Service.Meta},
 			Usage: "`KEY=VALUE` to announce, separated by commas or repeated; one that holds a comma in \"quotes\"", Sources: env("SERVICE_META"), Category: "service"},
 
-		&cli.DurationFlag{Name: "check.interval", Value: discover.DefaultCheckInterval, Destination: &s.Check.Interval,
+		&cli.DurationFlag{Name: "check.interval", Value: announce.DefaultCheckInterval, Destination: &s.Check.Interval,
 			Usage: "`TIME` between two health checks", Sources: env("CHECK_INTERVAL"), Category: "check"},
 		&cli.DurationFlag{Name: "check.deregister-after", Value: 30 * time.Second, Destination: &s.Check.DeregisterAfter,
 			Usage: "`TIME` after which an instance that stays critical is removed, 0 for never; Consul raises it to 1m", Sources: env("CHECK_DEREGISTER_AFTER"), Category: "check"},

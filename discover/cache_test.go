@@ -31,8 +31,8 @@ func TestCacheSharesOneWatch(t *testing.T) {
 		var callers sync.WaitGroup
 		for range 100 {
 			callers.Go(func() {
-				if s, err := cache.Get(t.Context(), web); err != nil || ids(s.Instances) != "1" {
-					t.Errorf("got %q, error %v", ids(s.Instances), err)
+				if s, err := cache.Get(t.Context(), web); err != nil || discovertest.IDs(s.Instances) != "1" {
+					t.Errorf("got %q, error %v", discovertest.IDs(s.Instances), err)
 				}
 			})
 		}
@@ -44,7 +44,7 @@ func TestCacheSharesOneWatch(t *testing.T) {
 		src.Set("web")
 		synctest.Wait()
 		if s, err := cache.Get(t.Context(), web); err != nil || s.Known() != 0 {
-			t.Errorf("after a change: got %q, error %v", ids(s.Instances), err)
+			t.Errorf("after a change: got %q, error %v", discovertest.IDs(s.Instances), err)
 		}
 	})
 }
@@ -59,8 +59,8 @@ func TestCacheAnswersFromMemory(t *testing.T) {
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		s, err := cache.Get(ended, web)
-		if err != nil || ids(s.Instances) != "1" || !errors.Is(s.Err, errDown) {
-			t.Errorf("got %q with error %v, error %v", ids(s.Instances), s.Err, err)
+		if err != nil || discovertest.IDs(s.Instances) != "1" || !errors.Is(s.Err, errDown) {
+			t.Errorf("got %q with error %v, error %v", discovertest.IDs(s.Instances), s.Err, err)
 		}
 	})
 }
@@ -170,14 +170,14 @@ func TestCacheFollow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := one.First(t.Context()); err != nil || ids(s.Instances) != "1" {
-			t.Errorf("got %q, error %v", ids(s.Instances), err)
+		if s, err := one.First(t.Context()); err != nil || discovertest.IDs(s.Instances) != "1" {
+			t.Errorf("got %q, error %v", discovertest.IDs(s.Instances), err)
 		}
 		time.Sleep(time.Hour) // is no reason to end what is followed
 		src.Set("web", discover.Instance{ID: "2"})
 		time.Sleep(time.Second)
-		if s, _ := two.Snapshot(); ids(s.Instances) != "2" {
-			t.Errorf("after an hour: got %q, want 2", ids(s.Instances))
+		if s, _ := two.Snapshot(); discovertest.IDs(s.Instances) != "2" {
+			t.Errorf("after an hour: got %q, want 2", discovertest.IDs(s.Instances))
 		}
 
 		other := discover.Query{Service: "other"}

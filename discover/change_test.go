@@ -12,7 +12,7 @@ import (
 )
 
 func show(c discover.Change) string {
-	return fmt.Sprintf("+%s -%s ~%s", ids(c.Added), ids(c.Removed), ids(c.Changed))
+	return fmt.Sprintf("+%s -%s ~%s", discovertest.IDs(c.Added), discovertest.IDs(c.Removed), discovertest.IDs(c.Changed))
 }
 
 func TestChanges(t *testing.T) {
@@ -92,7 +92,7 @@ func TestSnapshots(t *testing.T) {
 		defer w.Close()
 		var got []string
 		for s := range w.Snapshots(t.Context()) {
-			got = append(got, ids(s.Instances))
+			got = append(got, discovertest.IDs(s.Instances))
 			if len(got) == 3 {
 				break
 			}

@@ -1,20 +1,20 @@
-// Package discover finds and watches services in a registry that speaks
-// Consul's public HTTP API: a Consul cluster or muster's own agent.
+// Package discover finds and watches services in a registry, such as a Consul
+// cluster or muster's own agent.
 //
 // The nouns come first. An [Instance] is one running copy of a service. A
 // [Snapshot] is what a registry answered to a [Query] at one moment. A
-// [Source] is anything that can be asked; [Consul] asks a registry over HTTP
-// and [Fixed] always gives the answer it was made with.
+// [Source] is anything that can be asked: [Fixed] always gives the answer it was
+// made with, and package discover/consul asks a registry over Consul's HTTP API.
 //
 // Around them, machinery: a [Watcher] keeps the latest good answer to one
 // question, and a [Cache] shares watchers among all who ask.
 //
-// What an instance says of itself is a [Registration], and a [Registry] takes
-// it, as a Consul does; package discover/announce keeps it true.
+// Package discover/announce is the other side: it keeps true what an instance
+// says of itself. The packages below choose an instance and call it.
 //
 // The package never empties a list because a registry is out of reach, never
 // hides an error, and leaves no goroutine behind after a Close. It refuses to
-// choose an instance or to call one: that is what the packages below it do.
+// know how a registry is asked, to choose an instance, and to call one.
 package discover
 
 import (
@@ -32,8 +32,6 @@ import (
 
 // Errors that a caller can decide on, for use with [errors.Is].
 var (
-	// ErrNotRegistered reports that the registry does not know an instance id.
-	ErrNotRegistered = errors.New("instance is not registered")
 	// ErrUnavailable reports that the registry has not yet given any answer.
 	// The error that wraps it says why.
 	ErrUnavailable = errors.New("registry unavailable")

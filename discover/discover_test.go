@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -49,12 +48,4 @@ type sourceFunc func(ctx context.Context, q discover.Query, after uint64) (disco
 
 func (f sourceFunc) Next(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
 	return f(ctx, q, after)
-}
-
-func ids(instances []discover.Instance) string {
-	var ids []string
-	for _, i := range instances {
-		ids = append(ids, i.ID)
-	}
-	return strings.Join(ids, " ")
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/discovertest"
 )
 
 func TestFixed(t *testing.T) {
@@ -22,7 +23,7 @@ func TestFixed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ids(s.Instances) != "2 1" || ids(s.Unhealthy) != "3" || s.Index != 1 || s.Confirmed.IsZero() {
+		if discovertest.IDs(s.Instances) != "2 1" || discovertest.IDs(s.Unhealthy) != "3" || s.Index != 1 || s.Confirmed.IsZero() {
 			t.Errorf("got %+v", s)
 		}
 		for _, i := range s.Instances {

@@ -43,7 +43,7 @@ func TestFolder(t *testing.T) {
 			if err != nil || s.State() != discover.Degraded || !errors.Is(s.Err, errDown) {
 				t.Fatalf("started while it is down: got %+v, error %v; want the kept list, degraded", s, err)
 			}
-			if ids(s.Instances) != "1 2" || ids(s.Unhealthy) != "3" || s.Instances[0].Zone() != "a" || s.Unhealthy[0].Reason != "ping: refused" {
+			if discovertest.IDs(s.Instances) != "1 2" || discovertest.IDs(s.Unhealthy) != "3" || s.Instances[0].Zone() != "a" || s.Unhealthy[0].Reason != "ping: refused" {
 				t.Errorf("got %+v, want all that was known", s)
 			}
 			if age := time.Since(s.Confirmed); age < 2*time.Second || age > time.Minute {
@@ -53,13 +53,13 @@ func TestFolder(t *testing.T) {
 			src.Restart()
 			src.Fail(nil)
 			time.Sleep(1500 * time.Millisecond)
-			if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" || s.State() != discover.Warming {
-				t.Errorf("the registry is back and knows nobody: got %q, %s", ids(s.Instances), s.State())
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "1 2" || s.State() != discover.Warming {
+				t.Errorf("the registry is back and knows nobody: got %q, %s", discovertest.IDs(s.Instances), s.State())
 			}
 			src.Set("web", some("2")...)
 			time.Sleep(5 * time.Second)
-			if s, _ := w.Snapshot(); ids(s.Instances) != "2" || s.State() != discover.Current {
-				t.Errorf("later: got %q, %s", ids(s.Instances), s.State())
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "2" || s.State() != discover.Current {
+				t.Errorf("later: got %q, %s", discovertest.IDs(s.Instances), s.State())
 			}
 		})
 
@@ -67,14 +67,14 @@ func TestFolder(t *testing.T) {
 		src.Fail(errDown)
 		live(src, discover.Query{Service: "web", Tags: "v1"}, func(w *discover.Watcher) {
 			if s, ok := w.Snapshot(); ok {
-				t.Errorf("another question began with %q", ids(s.Instances))
+				t.Errorf("another question began with %q", discovertest.IDs(s.Instances))
 			}
 		})
 		src.Fail(nil)
 		src.Set("web", some("9")...)
 		live(src, web, func(w *discover.Watcher) {
-			if s, _ := w.Snapshot(); ids(s.Instances) != "9" || s.Err != nil {
-				t.Errorf("the registry answers: got %q, error %v", ids(s.Instances), s.Err)
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "9" || s.Err != nil {
+				t.Errorf("the registry answers: got %q, error %v", discovertest.IDs(s.Instances), s.Err)
 			}
 		})
 
@@ -82,7 +82,7 @@ func TestFolder(t *testing.T) {
 		time.Sleep(25 * time.Hour)
 		live(src, web, func(w *discover.Watcher) {
 			if s, ok := w.Snapshot(); ok {
-				t.Errorf("began with %q, which is older than a day", ids(s.Instances))
+				t.Errorf("began with %q, which is older than a day", discovertest.IDs(s.Instances))
 			}
 		})
 	})
@@ -102,8 +102,8 @@ func TestFolderOfARegistryThatHangs(t *testing.T) {
 		defer w.Close()
 		began := time.Now()
 		s, err := w.First(t.Context())
-		if took := time.Since(began); err != nil || ids(s.Instances) != "1" || took > time.Second {
-			t.Errorf("got %q after %s, error %v; want the kept list within a second", ids(s.Instances), took, err)
+		if took := time.Since(began); err != nil || discovertest.IDs(s.Instances) != "1" || took > time.Second {
+			t.Errorf("got %q after %s, error %v; want the kept list within a second", discovertest.IDs(s.Instances), took, err)
 		}
 	})
 }

@@ -72,8 +72,8 @@ func TestGuard(t *testing.T) {
 				check := func(when, want string, state discover.State) {
 					t.Helper()
 					s, _ := w.Snapshot()
-					if ids(s.Instances) != want || s.State() != state {
-						t.Errorf("%s: got %q, %s (%v); want %q, %s", when, ids(s.Instances), s.State(), s.Err, want, state)
+					if discovertest.IDs(s.Instances) != want || s.State() != state {
+						t.Errorf("%s: got %q, %s (%v); want %q, %s", when, discovertest.IDs(s.Instances), s.State(), s.Err, want, state)
 					}
 					for _, i := range s.Unhealthy {
 						if strings.Contains(want, i.ID) {

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 )
 
 // What is missing is missed where it is left out, and not in a goroutine that
 // nobody can recover.
 func TestSourceIsMissing(t *testing.T) {
-	var failed *discover.Consul // of a NewConsul whose error nobody looked at
+	var failed *consul.Client // of a New whose error nobody looked at
 	for name, begin := range map[string]func(src discover.Source){
 		"NewCache": func(src discover.Source) { discover.NewCache(src, discover.CacheConfig{}) },
 		"Watch":    func(src discover.Source) { discover.Watch(src, web, discover.WatchConfig{}) },

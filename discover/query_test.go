@@ -2,6 +2,7 @@ package discover_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/realjf/muster/discover"
@@ -48,4 +49,19 @@ func TestQueryValidate(t *testing.T) {
 	if _, err := discover.Fixed().Next(t.Context(), discover.Query{Service: "web", Filter: "a == b"}, 0); !errors.Is(err, discover.ErrInvalid) {
 		t.Errorf("a filter for a fixed source: got error %v, want ErrInvalid", err)
 	}
+}
+
+// Names go into the paths of URLs: none may lead to another endpoint.
+func FuzzQueryValidate(f *testing.F) {
+	for _, name := range []string{"web", "a/b", "../x", "a/../..", "?wait=1", "#", "%2e%2e", "\x00", "."} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if (discover.Query{Service: name}).Validate() != nil {
+			return
+		}
+		if name == "" || strings.HasPrefix(name, "../") || strings.Contains("/"+name+"/", "/../") || strings.ContainsRune(name, 0) {
+			t.Errorf("%q is taken for a name", name)
+		}
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 	"github.com/realjf/muster/internal/pace"
 	"github.com/realjf/muster/internal/quiet"
 	"github.com/realjf/muster/internal/refusal"
+	"github.com/realjf/muster/internal/valid"
 )
 
 // WatchConfig holds what a Watcher can do without; the zero value works.
@@ -91,7 +91,7 @@ func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 // mustHave panics when a source is nil, as that of a New is beside its error: here it
 // is seen who forgot to look, and not where the source is first asked.
 func mustHave(who string, src Source) {
-	if v := reflect.ValueOf(src); src == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+	if valid.IsMissing(src) {
 		panic("discover: " + who + " needs a source, and it is nil")
 	}
 }

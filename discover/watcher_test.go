@@ -28,14 +28,14 @@ func TestWatcherFollowsItsSource(t *testing.T) {
 		}
 		src.Fail(nil)
 		s, err := w.First(t.Context())
-		if err != nil || ids(s.Instances) != "1" {
-			t.Fatalf("first: got %q, error %v", ids(s.Instances), err)
+		if err != nil || discovertest.IDs(s.Instances) != "1" {
+			t.Fatalf("first: got %q, error %v", discovertest.IDs(s.Instances), err)
 		}
 		changed := w.Changed()
 		src.Set("web", discover.Instance{ID: "1"}, discover.Instance{ID: "2"})
 		<-changed
-		if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" {
-			t.Errorf("after a change: got %q, want 1 2", ids(s.Instances))
+		if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "1 2" {
+			t.Errorf("after a change: got %q, want 1 2", discovertest.IDs(s.Instances))
 		}
 	})
 }
@@ -99,7 +99,7 @@ func TestWatcherKeepsTheListWhileItsSourceFails(t *testing.T) {
 		src.Fail(errDown)
 		time.Sleep(time.Hour)
 		s, ok := w.Snapshot()
-		if !ok || ids(s.Instances) != "1" || !errors.Is(s.Err, errDown) || !s.Confirmed.Equal(confirmed) {
+		if !ok || discovertest.IDs(s.Instances) != "1" || !errors.Is(s.Err, errDown) || !s.Confirmed.Equal(confirmed) {
 			t.Errorf("while the source fails: got %+v, %v", s, ok)
 		}
 
@@ -141,22 +141,22 @@ func TestWatcherDoubtsARegistryThatForgot(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			src, w := start(t)
 			restart(src)
-			if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" || s.Err == nil {
-				t.Errorf("back without data: got %q with error %v, want the last list and why", ids(s.Instances), s.Err)
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "1 2" || s.Err == nil {
+				t.Errorf("back without data: got %q with error %v, want the last list and why", discovertest.IDs(s.Instances), s.Err)
 			}
 			src.Set("web", discover.Instance{ID: "2"})
 			time.Sleep(200 * time.Millisecond)
-			if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" || s.Err == nil {
-				t.Errorf("one is back: got %q with error %v, want both, and why", ids(s.Instances), s.Err)
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "1 2" || s.Err == nil {
+				t.Errorf("one is back: got %q with error %v, want both, and why", discovertest.IDs(s.Instances), s.Err)
 			}
 			time.Sleep(3 * time.Second)
-			if s, _ := w.Snapshot(); ids(s.Instances) != "2" || s.Err != nil {
-				t.Errorf("after a while: got %q with error %v, want the registry's list", ids(s.Instances), s.Err)
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "2" || s.Err != nil {
+				t.Errorf("after a while: got %q with error %v, want the registry's list", discovertest.IDs(s.Instances), s.Err)
 			}
 			src.Set("web")
 			time.Sleep(200 * time.Millisecond)
 			if s, _ := w.Snapshot(); s.Known() != 0 {
-				t.Errorf("the last instance left: got %q, want an empty list at once", ids(s.Instances))
+				t.Errorf("the last instance left: got %q, want an empty list at once", discovertest.IDs(s.Instances))
 			}
 		})
 	})
@@ -166,13 +166,13 @@ func TestWatcherDoubtsARegistryThatForgot(t *testing.T) {
 			restart(src)
 			src.Set("web", discover.Instance{ID: "1"}, discover.Instance{ID: "2"})
 			time.Sleep(200 * time.Millisecond)
-			if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" || s.Err != nil {
-				t.Errorf("got %q with error %v, want no doubt any more", ids(s.Instances), s.Err)
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "1 2" || s.Err != nil {
+				t.Errorf("got %q with error %v, want no doubt any more", discovertest.IDs(s.Instances), s.Err)
 			}
 			src.Set("web", discover.Instance{ID: "1"})
 			time.Sleep(200 * time.Millisecond)
-			if s, _ := w.Snapshot(); ids(s.Instances) != "1" {
-				t.Errorf("one left: got %q, want that at once", ids(s.Instances))
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "1" {
+				t.Errorf("one left: got %q, want that at once", discovertest.IDs(s.Instances))
 			}
 		})
 	})
@@ -182,8 +182,8 @@ func TestWatcherDoubtsARegistryThatForgot(t *testing.T) {
 			restart(src) // it is back, and empty
 			src.Fail(errDown)
 			time.Sleep(time.Hour)
-			if s, _ := w.Snapshot(); ids(s.Instances) != "1 2" || !errors.Is(s.Err, errDown) {
-				t.Errorf("got %q with error %v, want the last list for as long as nobody answers", ids(s.Instances), s.Err)
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "1 2" || !errors.Is(s.Err, errDown) {
+				t.Errorf("got %q with error %v, want the last list for as long as nobody answers", discovertest.IDs(s.Instances), s.Err)
 			}
 		})
 	})
@@ -195,7 +195,7 @@ func TestWatcherDoubtsARegistryThatForgot(t *testing.T) {
 			began := time.Now()
 			<-changed
 			if s, _ := w.Snapshot(); s.Known() != 0 || s.Err != nil {
-				t.Errorf("got %q with error %v, want that the empty list is believed", ids(s.Instances), s.Err)
+				t.Errorf("got %q with error %v, want that the empty list is believed", discovertest.IDs(s.Instances), s.Err)
 			}
 			if took := time.Since(began); took > 3*time.Second {
 				t.Errorf("believed after %s more, want within the three seconds of doubt", took)

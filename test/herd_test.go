@@ -14,9 +14,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	consul "github.com/hashicorp/consul/api"
+	"github.com/hashicorp/consul/api"
 
 	library "github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 )
 
 // herd is many who wait for the same registry.
@@ -51,8 +52,8 @@ func (s *scene) herd(f *fleet, watchers, readers int) *herd {
 	h := &herd{fleet: f, url: s.registry.URL(""), byWatch: &connects{}, byHand: &connects{}, open: make(chan struct{}), texts: map[string]list{}}
 	close(h.open)
 	watching, reading := h.byWatch.transport(watchers), h.byHand.transport(readers)
-	at := &consul.Config{Address: s.registry.Address(), HttpClient: &http.Client{Transport: watching}}
-	source, err := library.NewConsul(at, library.ConsulConfig{Wait: 10 * time.Minute})
+	at := &api.Config{Address: s.registry.Address(), HttpClient: &http.Client{Transport: watching}}
+	source, err := consul.New(at, consul.Config{Wait: 10 * time.Minute})
 	if err != nil {
 		s.Fatal(err)
 	}

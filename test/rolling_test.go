@@ -17,10 +17,11 @@ import (
 	"syscall"
 	"time"
 
-	consul "github.com/hashicorp/consul/api"
+	"github.com/hashicorp/consul/api"
 
 	library "github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/discover/httpdiscover"
 	"github.com/realjf/muster/test/program"
 )
@@ -74,13 +75,13 @@ func beInstance(address string) error {
 	if err != nil {
 		return err
 	}
-	registry, err := library.NewConsul(&consul.Config{Address: address}, library.ConsulConfig{})
+	registry, err := consul.New(&api.Config{Address: address}, consul.Config{})
 	if err != nil {
 		return err
 	}
-	registrar := announce.NewRegistrar(registry, library.Registration{
+	registrar := announce.NewRegistrar(registry, announce.Registration{
 		ID: fmt.Sprint(serviceName, "-", os.Getpid()), Service: serviceName, Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
-		Check: library.HealthCheck{TCP: listener.Addr().String(), Interval: time.Minute},
+		Check: announce.HealthCheck{TCP: listener.Addr().String(), Interval: time.Minute},
 	}, announce.RegistrarConfig{})
 	routes := http.NewServeMux()
 	routes.HandleFunc("/say-hello", func(w http.ResponseWriter, r *http.Request) {
@@ -142,7 +143,7 @@ type load struct {
 // load begins to send requests, once so many instances are known.
 func (s *scene) load(method string, instances int) *load {
 	s.Helper()
-	registry, err := library.NewConsul(&consul.Config{Address: s.registry.Address()}, library.ConsulConfig{})
+	registry, err := consul.New(&api.Config{Address: s.registry.Address()}, consul.Config{})
 	if err != nil {
 		s.Fatal(err)
 	}

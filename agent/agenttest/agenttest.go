@@ -5,7 +5,7 @@
 //	func TestMine(t *testing.T) {
 //		registry := agenttest.Start(t)
 //		client := registry.Client() // github.com/hashicorp/consul/api
-//		consul, err := discover.NewConsul(registry.ConfigFor("orders"), discover.ConsulConfig{})
+//		consul, err := consul.New(registry.ConfigFor("orders"), consul.Config{})
 //		...
 //	}
 //

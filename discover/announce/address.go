@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/valid"
 )
 
 // Place is where a service listens and where others are told to find it. Both
@@ -24,7 +25,7 @@ var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 // host is what somebody asked for, "" when nobody did. routed is the local
 // address from which packets to the registry leave, as [RouteTo] finds it:
 // loopback when the registry is on this machine. agent is the address under
-// which the registry's own agent is known to others, as [discover.Consul.AgentAddress]
+// which the registry's own agent is known to others, as a [Locator]
 // tells it, the zero value when it is not known.
 func PlaceFor(host string, routed, agent netip.Addr) Place {
 	asked, err := netip.ParseAddr(host)
@@ -82,7 +83,7 @@ func RouteTo(ctx context.Context, registry string) (netip.Addr, error) {
 // everything announces the address from which it reaches the registry, or, when
 // that is on this machine, the one under which the registry's agent is known. A
 // process with several listeners announces an instance for each.
-func AddressFor(ctx context.Context, c *discover.Consul, listening net.Addr, registry string) (host string, port int, err error) {
+func AddressFor(ctx context.Context, c Locator, listening net.Addr, registry string) (host string, port int, err error) {
 	tcp, ok := listening.(*net.TCPAddr)
 	switch {
 	case listening == nil || ok && tcp == nil:
@@ -97,7 +98,7 @@ func AddressFor(ctx context.Context, c *discover.Consul, listening net.Addr, reg
 	}
 	var agent netip.Addr
 	if address.IsUnspecified() && routed.IsLoopback() {
-		if c == nil {
+		if valid.IsMissing(c) {
 			return "", 0, fmt.Errorf("%w registry to ask for its agent's address: it is nil", discover.ErrInvalid)
 		}
 		if agent, err = c.AgentAddress(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 )
 
 func TestPlaceFor(t *testing.T) {
@@ -63,7 +64,7 @@ func TestRouteTo(t *testing.T) {
 
 func TestAddressFor(t *testing.T) {
 	agent := agenttest.Start(t)
-	consul := registryAt(t, agent.Addr)
+	registry := registryAt(t, agent.Addr)
 	for listen, want := range map[string]string{"127.0.0.1:0": "127.0.0.1", "[::1]:0": "::1", "0.0.0.0:0": "127.0.0.1", ":0": "127.0.0.1"} {
 		listener, err := net.Listen("tcp", listen)
 		if err != nil {
@@ -73,24 +74,24 @@ func TestAddressFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer listener.Close()
-		host, port, err := announce.AddressFor(t.Context(), consul, listener.Addr(), agent.Addr)
+		host, port, err := announce.AddressFor(t.Context(), registry, listener.Addr(), agent.Addr)
 		if err != nil || host != want || port == 0 || port != listener.Addr().(*net.TCPAddr).Port {
 			t.Errorf("%s: got %s, %d, error %v; want %s and its port", listen, host, port, err, want)
 		}
 	}
 	for name, try := range map[string]struct {
-		consul *discover.Consul
-		addr   net.Addr
+		registry *consul.Client
+		addr     net.Addr
 	}{
-		"nil":           {consul, nil},
-		"a nil address": {consul, (*net.TCPAddr)(nil)},
+		"nil":           {registry, nil},
+		"a nil address": {registry, (*net.TCPAddr)(nil)},
 		"nobody to ask": {nil, &net.TCPAddr{IP: net.IPv4zero, Port: 80}},
 	} {
-		if _, _, err := announce.AddressFor(t.Context(), try.consul, try.addr, ""); !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), "nil") {
+		if _, _, err := announce.AddressFor(t.Context(), try.registry, try.addr, ""); !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), "nil") {
 			t.Errorf("%s: got error %v", name, err)
 		}
 	}
-	if _, _, err := announce.AddressFor(t.Context(), consul, &net.UnixAddr{Name: "/s", Net: "unix"}, agent.Addr); !errors.Is(err, discover.ErrInvalid) {
+	if _, _, err := announce.AddressFor(t.Context(), registry, &net.UnixAddr{Name: "/s", Net: "unix"}, agent.Addr); !errors.Is(err, discover.ErrInvalid) {
 		t.Errorf("a socket: got error %v, want ErrInvalid", err)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
+	"github.com/realjf/muster/discover/discovertest"
 )
 
 // awaitStatus waits until a reader sees id with the given status, and returns
@@ -68,8 +70,8 @@ func TestLostCheckOnAnAgent(t *testing.T) {
 // lostCheck is a registration whose check somebody takes away, and nothing else:
 // while it serves, and while it is in maintenance.
 func lostCheck(t *testing.T, address, id string) {
-	consul := registryOf(t, address, discover.ConsulConfig{Wait: 100 * time.Millisecond})
-	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	source := registryOf(t, address, consul.Config{Wait: 100 * time.Millisecond})
+	watcher := discover.Watch(source, web, discover.WatchConfig{})
 	defer watcher.Close()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,10 +79,10 @@ func lostCheck(t *testing.T, address, id string) {
 	}
 	defer listener.Close()
 	healed := make(chan error, 10)
-	r := announce.NewRegistrar(consul, discover.Registration{
-		ID: id, Service: "web", Check: discover.HealthCheck{TCP: listener.Addr().String(), Interval: 50 * time.Millisecond},
+	r := announce.NewRegistrar(source, announce.Registration{
+		ID: id, Service: "web", Check: announce.HealthCheck{TCP: listener.Addr().String(), Interval: 50 * time.Millisecond},
 	}, announce.RegistrarConfig{OnHeal: func(cause error) { healed <- cause }})
-	if err := r.Pause(t.Context(), "early"); !errors.Is(err, discover.ErrNotRegistered) {
+	if err := r.Pause(t.Context(), "early"); !errors.Is(err, announce.ErrNotRegistered) {
 		t.Errorf("pause before the announcement: got error %v", err)
 	}
 	if err := r.Announce(t.Context()); err != nil {
@@ -88,16 +90,16 @@ func lostCheck(t *testing.T, address, id string) {
 	}
 	takeCheck := func() {
 		t.Helper()
-		if err := consul.Examine(t.Context(), id); err != nil {
+		if err := source.Examine(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 		if err := clientAt(t, address).Agent().CheckDeregister("service:" + id); err != nil {
 			t.Fatal(err)
 		}
-		if cause := <-healed; !errors.Is(cause, discover.ErrNotRegistered) {
+		if cause := <-healed; !errors.Is(cause, announce.ErrNotRegistered) {
 			t.Errorf("healed because of %v", cause)
 		}
-		if err := consul.Examine(t.Context(), id); err != nil {
+		if err := source.Examine(t.Context(), id); err != nil {
 			t.Error(err)
 		}
 	}
@@ -110,14 +112,14 @@ func lostCheck(t *testing.T, address, id string) {
 		t.Errorf("in maintenance because of %q", reason)
 	}
 	takeCheck()
-	if held, err := consul.Inspect(t.Context(), id); err != nil || held.Status != discover.Maintenance {
+	if held, err := source.Inspect(t.Context(), id); err != nil || held.Status != discover.Maintenance {
 		t.Errorf("put back, it is %s, %v; want it in maintenance still", held.Status, err)
 	}
 	if err := r.Withdraw(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{consul.Examine(t.Context(), id), consul.Maintain(t.Context(), id, "late")} {
-		if !errors.Is(err, discover.ErrNotRegistered) {
+	for _, err := range []error{source.Examine(t.Context(), id), source.Maintain(t.Context(), id, "late")} {
+		if !errors.Is(err, announce.ErrNotRegistered) {
 			t.Errorf("after the end: got error %v", err)
 		}
 	}
@@ -126,13 +128,13 @@ func lostCheck(t *testing.T, address, id string) {
 // heartbeats is health of one's own on a real registry: told, changed, healed,
 // killed.
 func heartbeats(t *testing.T, address string) {
-	consul := registryAt(t, address)
-	watcher := discover.Watch(consul, discover.Query{Service: "job"}, discover.WatchConfig{})
+	source := registryAt(t, address)
+	watcher := discover.Watch(source, discover.Query{Service: "job"}, discover.WatchConfig{})
 	defer watcher.Close()
 	var sick atomic.Bool
 	var healed atomic.Int32
-	check := discover.HealthCheck{TTL: 600 * time.Millisecond}
-	r := announce.NewRegistrar(consul, discover.Registration{ID: "job-1", Service: "job", Check: check}, announce.RegistrarConfig{
+	check := announce.HealthCheck{TTL: 600 * time.Millisecond}
+	r := announce.NewRegistrar(source, announce.Registration{ID: "job-1", Service: "job", Check: check}, announce.RegistrarConfig{
 		Health: func(context.Context) error {
 			if sick.Load() {
 				return errors.New("no database")
@@ -167,17 +169,17 @@ func heartbeats(t *testing.T, address string) {
 	}
 
 	// What a killed process leaves behind is critical when its TTL is over.
-	if err := consul.Register(t.Context(), discover.Registration{ID: "job-2", Service: "job", Check: check}); err != nil {
+	if err := source.Register(t.Context(), announce.Registration{ID: "job-2", Service: "job", Check: check}); err != nil {
 		t.Fatal(err)
 	}
 	awaitStatus(t, watcher, "job-2", discover.Critical)
 
-	looked := discover.Registration{ID: "web-1", Service: "web", Check: discover.HealthCheck{TCP: "127.0.0.1:1", Interval: time.Hour}}
-	if err := consul.Register(t.Context(), looked); err != nil {
+	looked := announce.Registration{ID: "web-1", Service: "web", Check: announce.HealthCheck{TCP: "127.0.0.1:1", Interval: time.Hour}}
+	if err := source.Register(t.Context(), looked); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"nobody", "web-1"} {
-		if err := consul.Report(t.Context(), id, discover.Passing, ""); !errors.Is(err, discover.ErrNotRegistered) {
+		if err := source.Report(t.Context(), id, discover.Passing, ""); !errors.Is(err, announce.ErrNotRegistered) {
 			t.Errorf("report on %s: got error %v, want that it has no such check", id, err)
 		}
 	}
@@ -185,18 +187,18 @@ func heartbeats(t *testing.T, address string) {
 
 // takenID is a second process under an id, while the first lives and after it.
 func takenID(t *testing.T, address string) {
-	consul := registryAt(t, address)
+	source := registryAt(t, address)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
 	port := listener.Addr().(*net.TCPAddr).Port
-	first := discover.Registration{ID: "web-1", Service: "web", Address: "127.0.0.1", Port: port, Check: discover.HealthCheck{TCP: listener.Addr().String()}}
+	first := announce.Registration{ID: "web-1", Service: "web", Address: "127.0.0.1", Port: port, Check: announce.HealthCheck{TCP: listener.Addr().String()}}
 	second := first
 	second.Port = 1
-	a := announce.NewRegistrar(consul, first, announce.RegistrarConfig{})
-	b := announce.NewRegistrar(consul, second, announce.RegistrarConfig{})
+	a := announce.NewRegistrar(source, first, announce.RegistrarConfig{})
+	b := announce.NewRegistrar(source, second, announce.RegistrarConfig{})
 	if err := a.Announce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +209,7 @@ func takenID(t *testing.T, address string) {
 	if err := b.Withdraw(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if held, err := consul.Inspect(t.Context(), "web-1"); err != nil || held.Port != port {
+	if held, err := source.Inspect(t.Context(), "web-1"); err != nil || held.Port != port {
 		t.Errorf("after the other one withdrew: got %+v, error %v", held, err)
 	}
 	if err := listener.Close(); err != nil { // it crashes
@@ -221,7 +223,7 @@ func takenID(t *testing.T, address string) {
 			t.Error(err)
 		}
 	}
-	if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) {
+	if _, err := source.Inspect(t.Context(), "web-1"); !errors.Is(err, announce.ErrNotRegistered) {
 		t.Errorf("got error %v, want ErrNotRegistered", err)
 	}
 }
@@ -229,14 +231,14 @@ func takenID(t *testing.T, address string) {
 // verdict is what the registry's own first checks find, which look within
 // patience.
 func verdict(t *testing.T, address string, patience time.Duration) {
-	consul := registryAt(t, address)
+	source := registryAt(t, address)
 	var status atomic.Int32
 	status.Store(503)
 	health := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
 	defer health.Close()
 	try := func(url string, verdict time.Duration) error {
-		r := announce.NewRegistrar(consul, discover.Registration{
-			ID: "web-1", Service: "web", Address: "127.0.0.1", Port: 1, Check: discover.HealthCheck{HTTP: url, Interval: 50 * time.Millisecond},
+		r := announce.NewRegistrar(source, announce.Registration{
+			ID: "web-1", Service: "web", Address: "127.0.0.1", Port: 1, Check: announce.HealthCheck{HTTP: url, Interval: 50 * time.Millisecond},
 		}, announce.RegistrarConfig{Verdict: verdict})
 		defer r.Withdraw(context.WithoutCancel(t.Context()))
 		return r.Announce(t.Context())
@@ -258,21 +260,21 @@ func TestComeBackOnAnAgent(t *testing.T) { comeBack(t, agenttest.Start(t).Addr) 
 // comeBack is an instance that crashed, was found dead, and is started again under
 // its id on another port: nothing that was found before counts for it.
 func comeBack(t *testing.T, address string) {
-	consul := registryAt(t, address)
-	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	source := registryAt(t, address)
+	watcher := discover.Watch(source, web, discover.WatchConfig{})
 	defer watcher.Close()
 	health := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer health.Close()
 	listener := health.Listener.Addr().(*net.TCPAddr)
-	alive := discover.Registration{
+	alive := announce.Registration{
 		ID: "web-1", Service: "web", Address: "127.0.0.1", Port: listener.Port,
-		Check: discover.HealthCheck{HTTP: health.URL, Interval: time.Second},
+		Check: announce.HealthCheck{HTTP: health.URL, Interval: time.Second},
 	}
 	crashed := alive
 	crashed.Port, crashed.Check.HTTP = 1, "http://127.0.0.1:1/"
 	crashed.Meta = map[string]string{announce.OwnerKey: "2026-01-02T03:04:05Z/ghost"}
 	for _, wait := range []time.Duration{time.Minute, 0} {
-		if err := consul.Register(t.Context(), crashed); err != nil {
+		if err := source.Register(t.Context(), crashed); err != nil {
 			t.Fatal(err)
 		}
 		awaitStatus(t, watcher, "web-1", discover.Critical)
@@ -280,11 +282,11 @@ func comeBack(t *testing.T, address string) {
 		if wait == 0 {
 			again.Check.Interval = time.Hour // no look of its own makes it passing
 		}
-		r := announce.NewRegistrar(consul, again, announce.RegistrarConfig{Verdict: wait})
+		r := announce.NewRegistrar(source, again, announce.RegistrarConfig{Verdict: wait})
 		if err := r.Announce(t.Context()); err != nil {
 			t.Fatalf("with a verdict of %s: %v", wait, err)
 		}
-		if held, err := consul.Inspect(t.Context(), "web-1"); err != nil || held.Status != discover.Passing || held.Port != listener.Port {
+		if held, err := source.Inspect(t.Context(), "web-1"); err != nil || held.Status != discover.Passing || held.Port != listener.Port {
 			t.Errorf("with a verdict of %s: got %+v, error %v; want it passing at port %d", wait, held, err, listener.Port)
 		}
 		if err := r.Withdraw(t.Context()); err != nil {
@@ -296,23 +298,23 @@ func comeBack(t *testing.T, address string) {
 // The whole life of a registration on a real registry.
 func TestRegistrarOnAnAgent(t *testing.T) {
 	registry := agenttest.Start(t)
-	client, consul := registry.Client(), registryAt(t, registry.Addr)
-	if is, err := consul.IsMuster(t.Context()); err != nil || !is {
+	client, source := registry.Client(), registryAt(t, registry.Addr)
+	if is, err := source.IsMuster(t.Context()); err != nil || !is {
 		t.Errorf("is it muster? got %v, error %v", is, err)
 	}
 	health := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer health.Close()
 	healed := make(chan error, 1)
-	registrar := announce.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(source, announce.Registration{
 		ID: "web-1", Service: "web", Address: "127.0.0.1", Port: 80,
-		Check: discover.HealthCheck{HTTP: health.URL},
+		Check: announce.HealthCheck{HTTP: health.URL},
 	}, announce.RegistrarConfig{OnHeal: func(cause error) { healed <- cause }})
 	if err := registrar.Announce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	watcher := discover.Watch(source, web, discover.WatchConfig{})
 	defer watcher.Close()
-	if s, err := watcher.First(t.Context()); err != nil || ids(s.Instances) != "web-1" {
+	if s, err := watcher.First(t.Context()); err != nil || discovertest.IDs(s.Instances) != "web-1" {
 		t.Fatalf("announced: got %+v, error %v", s, err)
 	}
 
@@ -323,7 +325,7 @@ func TestRegistrarOnAnAgent(t *testing.T) {
 		want error
 	}{
 		{"altered", func() error { return client.Agent().ServiceRegister(altered) }, announce.ErrAltered},
-		{"deregistered", func() error { return client.Agent().ServiceDeregister("web-1") }, discover.ErrNotRegistered},
+		{"deregistered", func() error { return client.Agent().ServiceDeregister("web-1") }, announce.ErrNotRegistered},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
@@ -344,7 +346,7 @@ func TestRegistrarOnAnAgent(t *testing.T) {
 	if err := registrar.Withdraw(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := announce.AwaitAbsence(t.Context(), consul, web, "web-1"); err != nil {
+	if err := announce.AwaitAbsence(t.Context(), source, web, "web-1"); err != nil {
 		t.Error(err)
 	}
 }

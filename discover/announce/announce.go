@@ -1,6 +1,8 @@
 // Package announce keeps true what an instance tells a registry of itself.
 //
-// A [Registrar] announces an instance, puts its registration back when the
+// What an instance says of itself is a [Registration], with a [HealthCheck], and
+// a [Registry] takes it; package discover/consul has the one that speaks Consul's
+// API. A [Registrar] announces an instance, puts its registration back when the
 // registry lost it or somebody altered it, tells how its health is, and
 // withdraws it. [Run] serves, announces and leaves so that no request fails:
 // listen, be ready, announce; and at the end withdraw, wait until those who
@@ -16,6 +18,8 @@ import "errors"
 // Errors that a caller can decide on, for use with [errors.Is], beside those of
 // package discover.
 var (
+	// ErrNotRegistered reports that the registry does not know an instance id.
+	ErrNotRegistered = errors.New("instance is not registered")
 	// ErrAltered reports that somebody else changed a registration.
 	ErrAltered = errors.New("registration was altered")
 	// ErrTaken reports that another living process announces itself under

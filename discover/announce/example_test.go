@@ -18,20 +18,21 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 )
 
 // Announce once the port listens, withdraw before it closes.
 func ExampleRegistrar() {
-	consul, err := discover.NewConsul(nil, discover.ConsulConfig{}) // CONSUL_HTTP_ADDR and the like
+	registry, err := consul.New(nil, consul.Config{}) // CONSUL_HTTP_ADDR and the like
 	if err != nil {
 		log.Fatal(err)
 	}
-	registrar := announce.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(registry, announce.Registration{
 		ID:      "web-1",
 		Service: "web",
 		Address: "10.0.0.1",
 		Port:    80,
-		Check:   discover.HealthCheck{HTTP: "http://10.0.0.1:80/health", DeregisterAfter: time.Minute},
+		Check:   announce.HealthCheck{HTTP: "http://10.0.0.1:80/health", DeregisterAfter: time.Minute},
 	}, announce.RegistrarConfig{})
 
 	ctx := context.Background()
@@ -46,7 +47,7 @@ func ExampleRegistrar() {
 	if err := registrar.Withdraw(ctx); err != nil {
 		log.Print(err)
 	}
-	if err := announce.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "web-1"); err != nil {
+	if err := announce.AwaitAbsence(ctx, registry, discover.Query{Service: "web"}, "web-1"); err != nil {
 		log.Print(err)
 	}
 	// ... now no reader sends new requests: drain and close ...
@@ -56,14 +57,14 @@ func ExampleRegistrar() {
 // the announcement meanwhile.
 func ExampleRegistrarConfig() {
 	var queue struct{ full, closed bool }
-	consul, err := discover.NewConsul(nil, discover.ConsulConfig{})
+	registry, err := consul.New(nil, consul.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	registrar := announce.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(registry, announce.Registration{
 		ID:      "worker-1",
 		Service: "worker", // listens nowhere
-		Check:   discover.HealthCheck{TTL: 15 * time.Second, DeregisterAfter: time.Hour},
+		Check:   announce.HealthCheck{TTL: 15 * time.Second, DeregisterAfter: time.Hour},
 	}, announce.RegistrarConfig{
 		Health: func(context.Context) error {
 			switch {
@@ -90,7 +91,7 @@ func ExampleRun() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	config := api.DefaultConfig()
-	consul, err := discover.NewConsul(config, discover.ConsulConfig{})
+	registry, err := consul.New(config, consul.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -99,17 +100,17 @@ func ExampleRun() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	host, port, err := announce.AddressFor(ctx, consul, listener.Addr(), config.Address)
+	host, port, err := announce.AddressFor(ctx, registry, listener.Addr(), config.Address)
 	if err != nil {
 		log.Fatal(err)
 	}
-	registrar := announce.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(registry, announce.Registration{
 		ID: "web-1", Service: "web", Address: host, Port: port,
-		Check: discover.HealthCheck{TCP: net.JoinHostPort(host, strconv.Itoa(port))},
+		Check: announce.HealthCheck{TCP: net.JoinHostPort(host, strconv.Itoa(port))},
 	}, announce.RegistrarConfig{Verdict: 20 * time.Second})
 
 	server := &http.Server{Handler: http.NotFoundHandler()}
-	if err := announce.Run(ctx, registrar, server, listener, announce.RunConfig{Source: consul}); err != nil {
+	if err := announce.Run(ctx, registrar, server, listener, announce.RunConfig{Source: registry}); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -119,7 +120,7 @@ func ExampleRun() {
 func ExampleRunAll() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	consul, err := discover.NewConsul(nil, discover.ConsulConfig{})
+	registry, err := consul.New(nil, consul.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -128,16 +129,16 @@ func ExampleRunAll() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		registrar := announce.NewRegistrar(consul, discover.Registration{
+		registrar := announce.NewRegistrar(registry, announce.Registration{
 			ID: service + "-1", Service: service, Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
-			Check: discover.HealthCheck{TCP: listener.Addr().String()},
+			Check: announce.HealthCheck{TCP: listener.Addr().String()},
 		}, announce.RegistrarConfig{})
 		return announce.Part{Server: server, Listener: listener, Registrar: registrar}
 	}
 	err = announce.RunAll(ctx, []announce.Part{
 		part("web", &http.Server{Handler: http.NotFoundHandler()}),
 		part("web-grpc", announce.Graceful(grpc.NewServer())),
-	}, announce.RunConfig{Source: consul, Maintenance: "leaving"})
+	}, announce.RunConfig{Source: registry, Maintenance: "leaving"})
 	if err != nil {
 		log.Fatal(err)
 	}

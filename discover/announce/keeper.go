@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/pace"
 	"github.com/realjf/muster/internal/refusal"
 )
@@ -109,7 +108,7 @@ func (r *Registrar) compare(ctx context.Context, k *keeper) error {
 	}
 	// The hash does not cover the check. Who may not ask for it, or got no answer,
 	// knows nothing of it.
-	if err := r.examiner.Examine(ctx, r.registration.ID); errors.Is(err, discover.ErrNotRegistered) {
+	if err := r.examiner.Examine(ctx, r.registration.ID); errors.Is(err, ErrNotRegistered) {
 		return err
 	}
 	return nil
@@ -147,7 +146,7 @@ func (r *Registrar) whoAltered(ctx context.Context, k *keeper, cause error) erro
 // react says how long to wait after cause, and whether to register then.
 func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal bool) {
 	switch {
-	case errors.Is(cause, discover.ErrNotRegistered):
+	case errors.Is(cause, ErrNotRegistered):
 		return k.retry.Rest(), true
 	case errors.Is(cause, ErrTaken):
 		return jittered(yieldFor), false
@@ -171,7 +170,7 @@ func (r *Registrar) heal(ctx context.Context, k *keeper, cause error) error {
 	}
 	r.nudge.forget() // what the heartbeats missed is there again
 	if err := r.pauseAgain(context.WithoutCancel(ctx)); err != nil {
-		r.nudge.give(fmt.Errorf("its maintenance: %w", discover.ErrNotRegistered)) // so that all of it is done anew
+		r.nudge.give(fmt.Errorf("its maintenance: %w", ErrNotRegistered)) // so that all of it is done anew
 		return err
 	}
 	r.healed.Add(1)

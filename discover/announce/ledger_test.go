@@ -19,7 +19,7 @@ type ledger struct {
 	*shelf
 
 	mu      sync.Mutex
-	held    map[string]discover.Registration
+	held    map[string]announce.Registration
 	status  map[string]discover.Status
 	text    map[string]string
 	heard   map[string]time.Time // when the check last got a result
@@ -36,20 +36,20 @@ type report struct {
 func newLedger() *ledger {
 	return &ledger{
 		shelf:  newShelf(),
-		held:   make(map[string]discover.Registration),
+		held:   make(map[string]announce.Registration),
 		status: make(map[string]discover.Status),
 		text:   make(map[string]string),
 		heard:  make(map[string]time.Time),
 	}
 }
 
-func (l *ledger) Register(ctx context.Context, r discover.Registration) error {
+func (l *ledger) Register(ctx context.Context, r announce.Registration) error {
 	status := r.Check.Status
 	if status == "" {
 		status = discover.Passing
 	}
 	defined := r
-	defined.Check = discover.HealthCheck{} // no part of the hash
+	defined.Check = announce.HealthCheck{} // no part of the hash
 	l.mu.Lock()                            // so that nobody sees the one without the other
 	defer l.mu.Unlock()
 	before, text := l.held[r.ID], ""
@@ -82,7 +82,7 @@ func (l *ledger) uncheck(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.held[id]
-	r.Check = discover.HealthCheck{}
+	r.Check = announce.HealthCheck{}
 	l.held[id] = r
 }
 
@@ -93,7 +93,7 @@ func (l *ledger) Report(ctx context.Context, id string, status discover.Status, 
 		return l.deaf
 	}
 	if l.hash(id) == "" || l.held[id].Check.TTL == 0 {
-		return fmt.Errorf("report on %q: %w", id, discover.ErrNotRegistered)
+		return fmt.Errorf("report on %q: %w", id, announce.ErrNotRegistered)
 	}
 	l.status[id], l.text[id], l.heard[id] = status, text, time.Now()
 	l.reports = append(l.reports, report{time.Now(), status, text})
@@ -104,7 +104,7 @@ func (l *ledger) Inspect(ctx context.Context, id string) (discover.Instance, err
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.hash(id) == "" {
-		return discover.Instance{}, fmt.Errorf("inspect %q: %w", id, discover.ErrNotRegistered)
+		return discover.Instance{}, fmt.Errorf("inspect %q: %w", id, announce.ErrNotRegistered)
 	}
 	r := l.held[id]
 	i := discover.Instance{ID: id, Service: r.Service, Address: r.Address, Port: r.Port, Meta: r.Meta, Node: "here", Status: l.status[id]}
@@ -161,7 +161,7 @@ func (n *network) dial(_ context.Context, _, address string) (net.Conn, error) {
 }
 
 // kept returns what is registered under id.
-func (l *ledger) kept(id string) discover.Registration {
+func (l *ledger) kept(id string) announce.Registration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.held[id]

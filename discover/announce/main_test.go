@@ -2,13 +2,13 @@ package announce_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/consul/api"
 	"go.uber.org/goleak"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -19,25 +19,17 @@ var (
 )
 
 // registryAt returns the registry that listens there.
-func registryAt(t testing.TB, address string) *discover.Consul {
+func registryAt(t testing.TB, address string) *consul.Client {
 	t.Helper()
-	return registryOf(t, address, discover.ConsulConfig{})
+	return registryOf(t, address, consul.Config{})
 }
 
-func registryOf(t testing.TB, address string, cfg discover.ConsulConfig) *discover.Consul {
+func registryOf(t testing.TB, address string, cfg consul.Config) *consul.Client {
 	t.Helper()
-	registry, err := discover.NewConsul(&api.Config{Address: address}, cfg)
+	registry, err := consul.New(&api.Config{Address: address}, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(registry.CloseIdleConnections)
 	return registry
-}
-
-func ids(instances []discover.Instance) string {
-	var ids []string
-	for _, i := range instances {
-		ids = append(ids, i.ID)
-	}
-	return strings.Join(ids, " ")
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ func ownerSince(owner string) time.Time {
 }
 
 // owned returns r with the name of its owner.
-func owned(r discover.Registration, owner string) discover.Registration {
+func owned(r Registration, owner string) Registration {
 	meta := maps.Clone(r.Meta)
 	if meta == nil {
 		meta = make(map[string]string)
@@ -106,11 +105,11 @@ func (r *Registrar) claim(ctx context.Context) (*discover.Instance, error) {
 	if r.inspector == nil {
 		return nil, nil
 	}
-	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, discover.DefaultTTL) + pace.Every
+	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, DefaultTTL) + pace.Every
 	for deadline := time.Now().Add(patience); ; {
 		held, err := r.inspector.Inspect(ctx, r.registration.ID)
 		switch {
-		case errors.Is(err, discover.ErrNotRegistered):
+		case errors.Is(err, ErrNotRegistered):
 			return nil, nil
 		case err != nil:
 			return nil, err
@@ -196,9 +195,7 @@ func (r *Registrar) life(ctx context.Context, i discover.Instance) life {
 // agentHost returns the address of the registry's agent, empty when it does
 // not tell.
 func (r *Registrar) agentHost(ctx context.Context) string {
-	agent, ok := r.registry.(interface {
-		AgentAddress(context.Context) (netip.Addr, error)
-	})
+	agent, ok := r.registry.(Locator)
 	if !ok {
 		return ""
 	}

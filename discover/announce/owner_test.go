@@ -12,15 +12,15 @@ import (
 )
 
 // at returns a registration of the id "web-1" elsewhere.
-func at(address string, port int) discover.Registration {
-	return discover.Registration{ID: "web-1", Service: "web", Address: address, Port: port, Check: discover.HealthCheck{TCP: "h:1"}}
+func at(address string, port int) announce.Registration {
+	return announce.Registration{ID: "web-1", Service: "web", Address: address, Port: port, Check: announce.HealthCheck{TCP: "h:1"}}
 }
 
 func TestIDThatIsTaken(t *testing.T) {
-	portless := discover.Registration{ID: "web-1", Service: "web"}
+	portless := announce.Registration{ID: "web-1", Service: "web"}
 	tests := []struct {
 		name        string
-		first, next discover.Registration
+		first, next announce.Registration
 		listens     bool // whether the first one's port takes connections
 		judged      discover.Status
 		killed      bool // whether the first one's heartbeats end
@@ -96,9 +96,9 @@ func TestIDThatIsTaken(t *testing.T) {
 }
 
 // ghost is what a process that was killed left behind.
-func ghost(r discover.Registration) discover.Registration {
+func ghost(r announce.Registration) announce.Registration {
 	r.Meta = map[string]string{announce.OwnerKey: "2026-01-02T03:04:05Z/ghost"}
-	r.Check = discover.HealthCheck{TTL: discover.DefaultTTL}
+	r.Check = announce.HealthCheck{TTL: announce.DefaultTTL}
 	return r
 }
 

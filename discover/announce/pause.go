@@ -15,12 +15,12 @@ import (
 func (r *Registrar) Pause(ctx context.Context, reason string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maintainer, ok := r.registry.(discover.Maintainer)
+	maintainer, ok := r.registry.(Maintainer)
 	switch now := r.Standing(); {
 	case !ok:
 		return fmt.Errorf("pause %q: %w registry: it has no maintenance", r.registration.ID, discover.ErrInvalid)
 	case r.stop == nil:
-		return fmt.Errorf("pause %q: %w: it stands %s", r.registration.ID, discover.ErrNotRegistered, now)
+		return fmt.Errorf("pause %q: %w: it stands %s", r.registration.ID, ErrNotRegistered, now)
 	}
 	r.paused.Store(&reason) // before, so that what is put back in between is paused
 	if err := maintainer.Maintain(ctx, r.registration.ID, reason); err != nil {
@@ -35,7 +35,7 @@ func (r *Registrar) pauseAgain(ctx context.Context) error {
 	if reason == nil {
 		return nil
 	}
-	maintainer, ok := r.registry.(discover.Maintainer)
+	maintainer, ok := r.registry.(Maintainer)
 	if !ok {
 		return nil
 	}

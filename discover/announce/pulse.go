@@ -37,14 +37,14 @@ type pulse struct {
 	asking  bool       // whether it is
 }
 
-func newPulse(check discover.HealthCheck, health func(context.Context) error) *pulse {
+func newPulse(check HealthCheck, health func(context.Context) error) *pulse {
 	beat := check.TTL / beatsPerTTL
 	p := &pulse{health: health, timeout: beat, beat: beat, look: beat, answers: make(chan error, 1)}
 	if check.Timeout > 0 {
 		p.timeout = check.Timeout
 	}
 	if check.Interval > 0 {
-		p.look = min(beat, max(check.Interval, discover.LeastTTL/beatsPerTTL))
+		p.look = min(beat, max(check.Interval, LeastTTL/beatsPerTTL))
 	}
 	return p
 }
@@ -121,7 +121,7 @@ func (r *Registrar) beat(ctx context.Context, p *pulse) {
 			case err == nil:
 				told, due, deaf = felt, now.Add(jittered(p.beat)), false
 				retry.Reset()
-			case errors.Is(err, discover.ErrNotRegistered):
+			case errors.Is(err, ErrNotRegistered):
 				told = feeling{}
 				r.nudge.give(err) // who heals pokes
 			default:
@@ -151,7 +151,7 @@ const leastPause = 10 * time.Millisecond
 // tell reports what is felt, within the time of one heartbeat: a connection
 // that broke without a word must not cost all three.
 func (r *Registrar) tell(ctx context.Context, p *pulse, felt feeling) error {
-	bounded, cancel := context.WithTimeout(ctx, max(p.beat, discover.LeastTTL))
+	bounded, cancel := context.WithTimeout(ctx, max(p.beat, LeastTTL))
 	defer cancel()
 	return r.reporter.Report(bounded, r.registration.ID, felt.status, felt.text)
 }

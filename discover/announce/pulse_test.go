@@ -16,7 +16,7 @@ import (
 )
 
 // beating runs test with job announced in a bubble; job has a TTL of 15 s.
-func beating(t *testing.T, job discover.Registration, cfg announce.RegistrarConfig, test func(t *testing.T, reg *ledger, r *announce.Registrar)) {
+func beating(t *testing.T, job announce.Registration, cfg announce.RegistrarConfig, test func(t *testing.T, reg *ledger, r *announce.Registrar)) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := newLedger()
 		r := announce.NewRegistrar(reg, job, cfg)
@@ -36,7 +36,7 @@ func beating(t *testing.T, job discover.Registration, cfg announce.RegistrarConf
 	})
 }
 
-var job = discover.Registration{ID: "job-1", Service: "job"}
+var job = announce.Registration{ID: "job-1", Service: "job"}
 
 // Who names no check is told of all the same, and found dead within three
 // heartbeats.
@@ -58,7 +58,7 @@ func TestHeartbeatsByDefault(t *testing.T) {
 		if len(distinct) < 10 {
 			t.Error("the heartbeats have no jitter")
 		}
-		if ttl := reg.kept(job.ID).Check.TTL; ttl != discover.DefaultTTL {
+		if ttl := reg.kept(job.ID).Check.TTL; ttl != announce.DefaultTTL {
 			t.Errorf("registered with a TTL of %s", ttl)
 		}
 	})
@@ -81,7 +81,7 @@ func TestHealthFunction(t *testing.T) {
 	feel(errors.New("warming up"))
 	cfg := announce.RegistrarConfig{Health: func(context.Context) error { return *feeling.Load() }}
 	quick := job
-	quick.Check = discover.HealthCheck{TTL: 30 * time.Second, Interval: time.Second}
+	quick.Check = announce.HealthCheck{TTL: 30 * time.Second, Interval: time.Second}
 	beating(t, quick, cfg, func(t *testing.T, reg *ledger, r *announce.Registrar) {
 		if s := reg.kept(job.ID).Check.Status; s != discover.Critical {
 			t.Errorf("registered as %q while it warms up, want critical", s)
@@ -125,7 +125,7 @@ func TestHealthFunctionHangs(t *testing.T) {
 		return nil
 	}}
 	bounded := job
-	bounded.Check = discover.HealthCheck{TTL: 15 * time.Second, Timeout: 2 * time.Second}
+	bounded.Check = announce.HealthCheck{TTL: 15 * time.Second, Timeout: 2 * time.Second}
 	synctest.Test(t, func(t *testing.T) {
 		reg := newLedger()
 		r := announce.NewRegistrar(reg, bounded, cfg)
@@ -199,15 +199,15 @@ func TestHeartbeatsOverAnOutage(t *testing.T) {
 func TestHealthWhereNobodyListens(t *testing.T) {
 	healthy := func(context.Context) error { return nil }
 	for name, test := range map[string]struct {
-		reg   discover.Registry
-		check discover.HealthCheck
+		reg   announce.Registry
+		check announce.HealthCheck
 		cfg   announce.RegistrarConfig
 		want  string
 	}{
-		"beside another kind":   {newLedger(), discover.HealthCheck{TCP: "h:1"}, announce.RegistrarConfig{Health: healthy}, "a health function is for a TTL"},
-		"no reports":            {newShelf(), discover.HealthCheck{}, announce.RegistrarConfig{Health: healthy}, "a health function is for a TTL"},
-		"no reports, but a TTL": {newShelf(), discover.HealthCheck{TTL: time.Second}, announce.RegistrarConfig{}, "takes no reports"},
-		"a verdict in no time":  {newLedger(), discover.HealthCheck{}, announce.RegistrarConfig{Verdict: -1}, "negative"},
+		"beside another kind":   {newLedger(), announce.HealthCheck{TCP: "h:1"}, announce.RegistrarConfig{Health: healthy}, "a health function is for a TTL"},
+		"no reports":            {newShelf(), announce.HealthCheck{}, announce.RegistrarConfig{Health: healthy}, "a health function is for a TTL"},
+		"no reports, but a TTL": {newShelf(), announce.HealthCheck{TTL: time.Second}, announce.RegistrarConfig{}, "takes no reports"},
+		"a verdict in no time":  {newLedger(), announce.HealthCheck{}, announce.RegistrarConfig{Verdict: -1}, "negative"},
 	} {
 		r := job
 		r.Check = test.check

@@ -14,6 +14,7 @@ import (
 	"github.com/realjf/muster/internal/pace"
 	"github.com/realjf/muster/internal/quiet"
 	"github.com/realjf/muster/internal/refusal"
+	"github.com/realjf/muster/internal/valid"
 )
 
 // RegistrarConfig holds what a Registrar can do without; the zero value
@@ -70,11 +71,11 @@ type RegistrarConfig struct {
 //
 // Its methods may be called concurrently.
 type Registrar struct {
-	registry     discover.Registry
-	reporter     discover.Reporter  // the registry, if it takes reports
-	inspector    discover.Inspector // the registry, if it can be asked
-	examiner     discover.Examiner  // the registry, if it tells of checks
-	registration discover.Registration
+	registry     Registry
+	reporter     Reporter  // the registry, if it takes reports
+	inspector    Inspector // the registry, if it can be asked
+	examiner     Examiner  // the registry, if it tells of checks
+	registration Registration
 	owner        string
 	claims       bool // the caller gave an owner, which is refused
 	logger       *slog.Logger
@@ -99,19 +100,19 @@ type Registrar struct {
 // NewRegistrar returns a registrar of r in reg. Nothing is sent before
 // Announce, which also says what is wrong with r; a reg that is nil is a mistake in the
 // program, and panics here. What it can do depends on reg: heartbeats need a
-// [discover.Reporter]; telling whose an id is, and what a check found, takes a
-// [discover.Inspector]; that a check was lost is seen where reg is a
-// [discover.Examiner]; [Registrar.Pause] needs a [discover.Maintainer].
-func NewRegistrar(reg discover.Registry, r discover.Registration, cfg RegistrarConfig) *Registrar {
-	if consul, is := reg.(*discover.Consul); reg == nil || is && consul == nil {
-		panic("announce.NewRegistrar: the registry is nil: want one, such as discover.NewConsul returns")
+// [Reporter]; telling whose an id is, and what a check found, takes a
+// [Inspector]; that a check was lost is seen where reg is a
+// [Examiner]; [Registrar.Pause] needs a [Maintainer].
+func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar {
+	if valid.IsMissing(reg) {
+		panic("NewRegistrar: the registry is nil: want one, such as consul.New returns")
 	}
 	_, claims := r.Meta[OwnerKey]
-	reporter, _ := reg.(discover.Reporter)
-	inspector, _ := reg.(discover.Inspector)
-	examiner, _ := reg.(discover.Examiner)
+	reporter, _ := reg.(Reporter)
+	inspector, _ := reg.(Inspector)
+	examiner, _ := reg.(Examiner)
 	if r.Check.Kind() == "" && reporter != nil {
-		r.Check.TTL = discover.DefaultTTL
+		r.Check.TTL = DefaultTTL
 	}
 	owner := newOwner(time.Now())
 	if inspector != nil {
@@ -277,7 +278,7 @@ func (r *Registrar) validate() error {
 
 // wish is what the registry should hold, with the health that is known: what is
 // put back must not look better than it was.
-func (r *Registrar) wish() discover.Registration {
+func (r *Registrar) wish() Registration {
 	wish := r.registration
 	if felt := r.felt.Load(); felt != nil && wish.Check.TTL > 0 {
 		wish.Check.Status = felt.status

@@ -15,10 +15,11 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/internal/logbook"
 )
 
-var web1 = discover.Registration{ID: "web-1", Service: "web", Port: 80}
+var web1 = announce.Registration{ID: "web-1", Service: "web", Port: 80}
 
 // announced runs test in a bubble with web1 announced, and withdraws it.
 func announced(t *testing.T, cfg announce.RegistrarConfig, test func(t *testing.T, reg *shelf, r *announce.Registrar)) {
@@ -64,7 +65,7 @@ func TestRegistrarPutsBackWhatWasLost(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if r.Healed() != 20 || len(causes) != 20 || !errors.Is(causes[0], discover.ErrNotRegistered) {
+		if r.Healed() != 20 || len(causes) != 20 || !errors.Is(causes[0], announce.ErrNotRegistered) {
 			t.Errorf("healed %d times, hook called with %v; want 20 times ErrNotRegistered", r.Healed(), causes)
 		}
 	})
@@ -247,7 +248,7 @@ func TestAnnounceFails(t *testing.T) {
 		if n := len(reg.calls()); n != 0 {
 			t.Errorf("registered %d times after a failed Announce, want never", n)
 		}
-		bad := announce.NewRegistrar(reg, discover.Registration{Service: "web"}, announce.RegistrarConfig{})
+		bad := announce.NewRegistrar(reg, announce.Registration{Service: "web"}, announce.RegistrarConfig{})
 		if err := bad.Announce(t.Context()); !errors.Is(err, discover.ErrInvalid) {
 			t.Errorf("without an id: got error %v, want ErrInvalid", err)
 		}
@@ -351,7 +352,7 @@ func TestWithdrawOfWhatWasNotSent(t *testing.T) {
 }
 
 func TestNewRegistrarWithoutARegistry(t *testing.T) {
-	for _, reg := range []discover.Registry{nil, (*discover.Consul)(nil)} {
+	for _, reg := range []announce.Registry{nil, (*consul.Client)(nil)} {
 		func() {
 			defer func() {
 				if said, _ := recover().(string); !strings.Contains(said, "the registry is nil") {

@@ -26,7 +26,7 @@ type Server interface {
 // RunConfig holds what Run and Leave can do without; the zero value works.
 type RunConfig struct {
 	// Source is asked whether a reader of the registry still sees the
-	// instance that withdrew: a [discover.Consul], as a rule. Nil means that nobody is
+	// instance that withdrew: a consul.Client, as a rule. Nil means that nobody is
 	// asked, and readers get Settle.
 	Source discover.Source
 	// Ready is called when the server serves, before the instance is

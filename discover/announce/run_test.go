@@ -57,29 +57,29 @@ func page(hold <-chan struct{}) *http.Server {
 	})}
 }
 
-func listening(t *testing.T) (net.Listener, discover.Registration) {
+func listening(t *testing.T) (net.Listener, announce.Registration) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l, discover.Registration{
+	return l, announce.Registration{
 		ID: "web-1", Service: "web", Address: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port,
-		Check: discover.HealthCheck{TCP: l.Addr().String()},
+		Check: announce.HealthCheck{TCP: l.Addr().String()},
 	}
 }
 
 // The order of a life, and no request that fails: one that was open when the
 // instance left ends well, and one is answered that came in between.
 func TestRun(t *testing.T) {
-	consul := registryAt(t, agenttest.Start(t).Addr)
+	registry := registryAt(t, agenttest.Start(t).Addr)
 	hold := make(chan struct{})
 	l, web1 := listening(t)
 	url := "http://" + l.Addr().String()
 	var events order
 	ctx, leave := context.WithCancel(t.Context())
 	registered := make(chan struct{})
-	r := announce.NewRegistrar(consul, web1, announce.RegistrarConfig{
+	r := announce.NewRegistrar(registry, web1, announce.RegistrarConfig{
 		OnStanding: func(_, now announce.Standing, _ error) {
 			events.note(string(now))
 			if now == announce.Registered {
@@ -91,7 +91,7 @@ func TestRun(t *testing.T) {
 		},
 	})
 	cfg := announce.RunConfig{
-		Source:  consul,
+		Source:  registry,
 		Settle:  time.Millisecond,
 		Ready:   func(context.Context) error { events.note("ready"); return nil },
 		Leaving: func() { events.note("says so"); close(hold) },
@@ -100,7 +100,7 @@ func TestRun(t *testing.T) {
 	go func() { ended <- announce.Run(ctx, r, counter{&events, page(hold)}, l, cfg) }() // awaited below
 	open := make(chan error, 1)
 	go func() { open <- ask(url) }() // the same
-	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	watcher := discover.Watch(registry, web, discover.WatchConfig{})
 	defer watcher.Close()
 	awaitStatus(t, watcher, "web-1", discover.Passing)
 	<-registered // readers may see it a moment before its owner knows
@@ -115,7 +115,7 @@ func TestRun(t *testing.T) {
 	if !slices.Equal(events.what, want) {
 		t.Errorf("got %q, want %q", events.what, want)
 	}
-	if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) {
+	if _, err := registry.Inspect(t.Context(), "web-1"); !errors.Is(err, announce.ErrNotRegistered) {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -133,17 +133,17 @@ func ask(url string) error {
 }
 
 func TestRunFails(t *testing.T) {
-	consul := registryAt(t, agenttest.Start(t).Addr)
+	registry := registryAt(t, agenttest.Start(t).Addr)
 	broken := errors.New("broken")
 	tests := map[string]struct {
-		spoil func(r *discover.Registration, s *http.Server, cfg *announce.RunConfig)
+		spoil func(r *announce.Registration, s *http.Server, cfg *announce.RunConfig)
 		want  string
 	}{
-		"not ready": {func(_ *discover.Registration, _ *http.Server, cfg *announce.RunConfig) {
+		"not ready": {func(_ *announce.Registration, _ *http.Server, cfg *announce.RunConfig) {
 			cfg.Ready = func(context.Context) error { return broken }
 		}, "await readiness: broken"},
-		"not announced": {func(r *discover.Registration, _ *http.Server, _ *announce.RunConfig) { r.Port = -1 }, "invalid port"},
-		"ends by itself": {func(_ *discover.Registration, s *http.Server, cfg *announce.RunConfig) {
+		"not announced": {func(r *announce.Registration, _ *http.Server, _ *announce.RunConfig) { r.Port = -1 }, "invalid port"},
+		"ends by itself": {func(_ *announce.Registration, s *http.Server, cfg *announce.RunConfig) {
 			cfg.Ready = func(context.Context) error { return s.Close() }
 		}, "ended by itself"},
 	}
@@ -152,9 +152,9 @@ func TestRunFails(t *testing.T) {
 			l, web1 := listening(t)
 			server := page(nil)
 			left := false
-			cfg := announce.RunConfig{Source: consul, Leaving: func() { left = true }}
+			cfg := announce.RunConfig{Source: registry, Leaving: func() { left = true }}
 			test.spoil(&web1, server, &cfg)
-			err := announce.Run(t.Context(), announce.NewRegistrar(consul, web1, announce.RegistrarConfig{}), server, l, cfg)
+			err := announce.Run(t.Context(), announce.NewRegistrar(registry, web1, announce.RegistrarConfig{}), server, l, cfg)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !left {
 				t.Errorf("got error %v, said so: %v; want %q", err, left, test.want)
 			}
@@ -162,7 +162,7 @@ func TestRunFails(t *testing.T) {
 				conn.Close()
 				t.Error("it still listens")
 			}
-			if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) {
+			if _, err := registry.Inspect(t.Context(), "web-1"); !errors.Is(err, announce.ErrNotRegistered) {
 				t.Errorf("it is still registered: %v", err)
 			}
 		})
@@ -359,7 +359,7 @@ func (nowhere) Addr() net.Addr { return &net.UnixAddr{Name: "nowhere"} }
 
 // A request that does not end is cut off when its time is over, and told of.
 func TestRunCutsOff(t *testing.T) {
-	consul := registryAt(t, agenttest.Start(t).Addr)
+	registry := registryAt(t, agenttest.Start(t).Addr)
 	hold := make(chan struct{})
 	defer close(hold)
 	l, web1 := listening(t)
@@ -370,7 +370,7 @@ func TestRunCutsOff(t *testing.T) {
 	ended := make(chan error, 1)
 	cfg := announce.RunConfig{Settle: time.Millisecond, Drain: 10 * time.Millisecond}
 	go func() { // awaited below
-		ended <- announce.Run(ctx, announce.NewRegistrar(consul, web1, announce.RegistrarConfig{}), server, l, cfg)
+		ended <- announce.Run(ctx, announce.NewRegistrar(registry, web1, announce.RegistrarConfig{}), server, l, cfg)
 	}()
 	asked := make(chan error, 1)
 	go func() { asked <- ask("http://" + l.Addr().String()) }() // the same
@@ -386,18 +386,18 @@ func TestRunCutsOff(t *testing.T) {
 
 // A gRPC server is run as well: it ends with its last stream, or by force.
 func TestGraceful(t *testing.T) {
-	consul := registryAt(t, agenttest.Start(t).Addr)
+	registry := registryAt(t, agenttest.Start(t).Addr)
 	l, web1 := listening(t)
 	ctx, leave := context.WithCancel(t.Context())
 	registered := make(chan struct{}, 1)
-	r := announce.NewRegistrar(consul, web1, announce.RegistrarConfig{OnStanding: func(_, now announce.Standing, _ error) {
+	r := announce.NewRegistrar(registry, web1, announce.RegistrarConfig{OnStanding: func(_, now announce.Standing, _ error) {
 		if now == announce.Registered {
 			registered <- struct{}{}
 		}
 	}})
 	ended := make(chan error, 1)
 	go func() { // awaited below
-		ended <- announce.Run(ctx, r, announce.Graceful(grpc.NewServer()), l, announce.RunConfig{Source: consul, Settle: time.Millisecond})
+		ended <- announce.Run(ctx, r, announce.Graceful(grpc.NewServer()), l, announce.RunConfig{Source: registry, Settle: time.Millisecond})
 	}()
 	<-registered
 	leave()
@@ -416,12 +416,12 @@ func TestGraceful(t *testing.T) {
 // Two servers of one process, HTTP and gRPC, with a registration each: both serve
 // before the first is announced, and both are withdrawn before one drains.
 func TestRunAll(t *testing.T) {
-	consul := registryAt(t, agenttest.Start(t).Addr)
+	registry := registryAt(t, agenttest.Start(t).Addr)
 	var events order
 	part := func(id string, s announce.Server) announce.Part {
 		l, about := listening(t)
 		about.ID = id
-		return announce.Part{Server: s, Listener: l, Registrar: announce.NewRegistrar(consul, about, announce.RegistrarConfig{
+		return announce.Part{Server: s, Listener: l, Registrar: announce.NewRegistrar(registry, about, announce.RegistrarConfig{
 			OnStanding: func(_, now announce.Standing, _ error) {
 				if now == announce.Registered || now == announce.Withdrawn {
 					events.note(string(now))
@@ -435,7 +435,7 @@ func TestRunAll(t *testing.T) {
 	parts := []announce.Part{http, grpcs, metrics}
 	ctx, leave := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	cfg := announce.RunConfig{Source: consul, Settle: time.Millisecond, Ready: func(context.Context) error {
+	cfg := announce.RunConfig{Source: registry, Settle: time.Millisecond, Ready: func(context.Context) error {
 		for _, p := range parts {
 			conn, err := net.Dial("tcp", p.Listener.Addr().String())
 			if err != nil {
@@ -447,7 +447,7 @@ func TestRunAll(t *testing.T) {
 		return nil
 	}}
 	go func() { ended <- announce.RunAll(ctx, parts, cfg) }() // awaited below
-	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	watcher := discover.Watch(registry, web, discover.WatchConfig{})
 	defer watcher.Close()
 	awaitStatus(t, watcher, "http-1", discover.Passing)
 	awaitStatus(t, watcher, "grpc-1", discover.Passing)
@@ -463,12 +463,12 @@ func TestRunAll(t *testing.T) {
 
 // When one server ends by itself, the others leave too.
 func TestRunAllFails(t *testing.T) {
-	consul := registryAt(t, agenttest.Start(t).Addr)
+	registry := registryAt(t, agenttest.Start(t).Addr)
 	one, web1 := listening(t)
 	two, _ := listening(t)
 	broken := page(nil)
 	err := announce.RunAll(t.Context(), []announce.Part{
-		{Server: page(nil), Listener: one, Registrar: announce.NewRegistrar(consul, web1, announce.RegistrarConfig{})},
+		{Server: page(nil), Listener: one, Registrar: announce.NewRegistrar(registry, web1, announce.RegistrarConfig{})},
 		{Server: broken, Listener: two},
 	}, announce.RunConfig{Ready: func(context.Context) error { return broken.Close() }})
 	if err == nil || !strings.Contains(err.Error(), "ended by itself: http: Server closed") {
@@ -480,7 +480,7 @@ func TestRunAllFails(t *testing.T) {
 			t.Errorf("%s still listens", l.Addr())
 		}
 	}
-	if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) {
+	if _, err := registry.Inspect(t.Context(), "web-1"); !errors.Is(err, announce.ErrNotRegistered) {
 		t.Errorf("it is still registered: %v", err)
 	}
 }
@@ -503,7 +503,7 @@ func TestSettle(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				src := discovertest.NewHand()
 				src.Set("web", discover.Instance{ID: "another"})
-				r := announce.NewRegistrar(newLedger(), discover.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
+				r := announce.NewRegistrar(newLedger(), announce.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
 				if err := r.Announce(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -534,17 +534,17 @@ func (k knowing) Told(ctx context.Context, service string, patience time.Duratio
 
 // Muster's agent knows its readers.
 func TestToldOnAnAgent(t *testing.T) {
-	consul := registryAt(t, agenttest.Start(t).Addr)
-	if err := consul.Register(t.Context(), discover.Registration{ID: "web-1", Service: "web"}); err != nil {
+	registry := registryAt(t, agenttest.Start(t).Addr)
+	if err := registry.Register(t.Context(), announce.Registration{ID: "web-1", Service: "web"}); err != nil {
 		t.Fatal(err)
 	}
-	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	watcher := discover.Watch(registry, web, discover.WatchConfig{})
 	defer watcher.Close()
 	awaitStatus(t, watcher, "web-1", discover.Passing)
-	if err := consul.Deregister(t.Context(), "web-1"); err != nil {
+	if err := registry.Deregister(t.Context(), "web-1"); err != nil {
 		t.Fatal(err)
 	}
-	if told, err := consul.Told(t.Context(), "web", time.Minute); !told || err != nil {
+	if told, err := registry.Told(t.Context(), "web", time.Minute); !told || err != nil {
 		t.Errorf("got %v, %v", told, err)
 	}
 }
@@ -552,29 +552,29 @@ func TestToldOnAnAgent(t *testing.T) {
 // maintenance is a leave by way of maintenance: while the instance drains, others
 // see that it is there and why nobody is sent to it; then it is gone.
 func maintenance(t *testing.T, address string) {
-	consul := registryAt(t, address)
+	registry := registryAt(t, address)
 	l, web1 := listening(t)
 	url := "http://" + l.Addr().String()
 	var drained discover.Instance
 	var inspected, asked error
 	server := page(nil)
-	watcher := discover.Watch(consul, web, discover.WatchConfig{})
+	watcher := discover.Watch(registry, web, discover.WatchConfig{})
 	defer watcher.Close()
 	ctx, leave := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	// Readers may know of an instance before it knows that it is announced.
 	announced := make(chan struct{}, 10)
-	r := announce.NewRegistrar(consul, web1, announce.RegistrarConfig{OnStanding: func(_, now announce.Standing, _ error) {
+	r := announce.NewRegistrar(registry, web1, announce.RegistrarConfig{OnStanding: func(_, now announce.Standing, _ error) {
 		if now == announce.Registered {
 			announced <- struct{}{}
 		}
 	}})
 	drains := shutting{server, func() {
-		drained, inspected = consul.Inspect(t.Context(), "web-1")
+		drained, inspected = registry.Inspect(t.Context(), "web-1")
 		asked = ask(url)
 	}}
 	go func() { // awaited below
-		ended <- announce.Run(ctx, r, drains, l, announce.RunConfig{Source: consul, Settle: time.Millisecond, Maintenance: "version 2 comes"})
+		ended <- announce.Run(ctx, r, drains, l, announce.RunConfig{Source: registry, Settle: time.Millisecond, Maintenance: "version 2 comes"})
 	}()
 	awaitStatus(t, watcher, "web-1", discover.Passing)
 	<-announced
@@ -588,7 +588,7 @@ func maintenance(t *testing.T, address string) {
 	if asked != nil {
 		t.Errorf("before it drained it did not answer: %v", asked)
 	}
-	if _, err := consul.Inspect(t.Context(), "web-1"); !errors.Is(err, discover.ErrNotRegistered) || r.Standing() != announce.Withdrawn {
+	if _, err := registry.Inspect(t.Context(), "web-1"); !errors.Is(err, announce.ErrNotRegistered) || r.Standing() != announce.Withdrawn {
 		t.Errorf("after the end: %v, it stands %s", err, r.Standing())
 	}
 }

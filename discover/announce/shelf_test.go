@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
 // shelf is a registry in memory for the tests of a Registrar. Like a real
@@ -35,7 +35,7 @@ func newShelf() *shelf {
 }
 
 // Register ends with ctx, but what was sent arrives all the same.
-func (s *shelf) Register(ctx context.Context, r discover.Registration) error {
+func (s *shelf) Register(ctx context.Context, r announce.Registration) error {
 	arrived := make(chan error, 1)
 	go func() { arrived <- s.take(r) }() // ends with onRegister
 	select {
@@ -46,7 +46,7 @@ func (s *shelf) Register(ctx context.Context, r discover.Registration) error {
 	}
 }
 
-func (s *shelf) take(r discover.Registration) error {
+func (s *shelf) take(r announce.Registration) error {
 	if s.onRegister != nil {
 		s.onRegister()
 	}
@@ -80,7 +80,7 @@ func (s *shelf) Await(ctx context.Context, id, hash string) (string, error) {
 		case down != nil:
 			return "", down
 		case got == "":
-			return "", fmt.Errorf("await %q: %w", id, discover.ErrNotRegistered)
+			return "", fmt.Errorf("await %q: %w", id, announce.ErrNotRegistered)
 		case got != hash:
 			return got, nil
 		}

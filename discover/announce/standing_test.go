@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
 )
 
@@ -63,7 +62,7 @@ func TestStandings(t *testing.T) {
 		reg.wipe(nil)
 		time.Sleep(2 * time.Second)
 		causes := book.expect(t, announce.Lost, announce.Healing, announce.Registered)
-		if len(causes) == 3 && (!errors.Is(causes[0], discover.ErrNotRegistered) || causes[2] != nil) {
+		if len(causes) == 3 && (!errors.Is(causes[0], announce.ErrNotRegistered) || causes[2] != nil) {
 			t.Errorf("because of %v, want ErrNotRegistered and then nothing", causes)
 		}
 

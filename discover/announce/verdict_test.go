@@ -50,8 +50,8 @@ func TestVerdict(t *testing.T) {
 				reg := remote{newLedger()}
 				var lan network
 				lan.set("127.0.0.1:80", test.listens)
-				r := announce.NewRegistrar(reg, discover.Registration{
-					ID: "web-1", Service: "web", Address: "127.0.0.1", Port: 80, Check: discover.HealthCheck{HTTP: "http://127.0.0.1/health"},
+				r := announce.NewRegistrar(reg, announce.Registration{
+					ID: "web-1", Service: "web", Address: "127.0.0.1", Port: 80, Check: announce.HealthCheck{HTTP: "http://127.0.0.1/health"},
 				}, announce.RegistrarConfig{Verdict: 10 * time.Second, Dial: lan.dial})
 				for _, f := range test.findings {
 					time.AfterFunc(f.after+time.Millisecond, func() { reg.judge("web-1", f.status, f.text) })

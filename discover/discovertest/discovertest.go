@@ -6,6 +6,7 @@ package discovertest
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/realjf/muster/discover"
@@ -119,4 +120,13 @@ func (h *Hand) look(q discover.Query) (answer, <-chan struct{}, error) {
 func (h *Hand) wake() {
 	close(h.changed)
 	h.changed = make(chan struct{})
+}
+
+// IDs returns the ids of instances in their order, with a space between two.
+func IDs(instances []discover.Instance) string {
+	ids := make([]string, len(instances))
+	for n, i := range instances {
+		ids[n] = i.ID
+	}
+	return strings.Join(ids, " ")
 }

@@ -11,23 +11,24 @@ import (
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/discover/grpcdiscover"
 )
 
 // TestOverARegistry has servers announce themselves in a real registry, with
 // gRPC's health service as their check.
 func TestOverARegistry(t *testing.T) {
-	consul, err := discover.NewConsul(agenttest.Start(t).ConfigFor(""), discover.ConsulConfig{})
+	registry, err := consul.New(agenttest.Start(t).ConfigFor(""), consul.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(consul.CloseIdleConnections)
-	w := &world{cache: discover.NewCache(consul, discover.CacheConfig{})}
+	t.Cleanup(registry.CloseIdleConnections)
+	w := &world{cache: discover.NewCache(registry, discover.CacheConfig{})}
 	t.Cleanup(func() { _ = w.cache.Close() })
 	announce := func(s *server) *announce.Registrar {
-		registrar := announce.NewRegistrar(consul, discover.Registration{
+		registrar := announce.NewRegistrar(registry, announce.Registration{
 			ID: s.id, Service: "web", Address: s.addr.IP.String(), Port: s.addr.Port,
-			Check: discover.HealthCheck{GRPC: s.addr.String(), Interval: 20 * time.Millisecond},
+			Check: announce.HealthCheck{GRPC: s.addr.String(), Interval: 20 * time.Millisecond},
 		}, announce.RegistrarConfig{})
 		if err := registrar.Announce(t.Context()); err != nil {
 			t.Fatal(err)

@@ -15,17 +15,18 @@ import (
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/discover/grpcdiscover"
 )
 
 // A client calls whoever is healthy.
 func Example() {
-	grpcdiscover.Register()                                         // at the start of main
-	consul, err := discover.NewConsul(nil, discover.ConsulConfig{}) // CONSUL_HTTP_ADDR and the like
+	grpcdiscover.Register()                           // at the start of main
+	registry, err := consul.New(nil, consul.Config{}) // CONSUL_HTTP_ADDR and the like
 	if err != nil {
 		log.Fatal(err)
 	}
-	cache := discover.NewCache(consul, discover.CacheConfig{})
+	cache := discover.NewCache(registry, discover.CacheConfig{})
 	defer cache.Close()
 
 	options := grpcdiscover.DialOptions(cache, grpcdiscover.Config{
@@ -49,7 +50,7 @@ func Example() {
 // check, and leaves so that no call fails: it withdraws, goes on serving until readers
 // of the registry know, and then lets calls under way finish.
 func Example_server() {
-	consul, err := discover.NewConsul(nil, discover.ConsulConfig{})
+	registry, err := consul.New(nil, consul.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -62,9 +63,9 @@ func Example_server() {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }() // ends with GracefulStop, awaited below
 
-	registrar := announce.NewRegistrar(consul, discover.Registration{
+	registrar := announce.NewRegistrar(registry, announce.Registration{
 		ID: "web-1", Service: "web", Address: "10.0.0.7", Port: 9000,
-		Check: discover.HealthCheck{GRPC: "10.0.0.7:9000", Interval: 5 * time.Second, DeregisterAfter: time.Minute},
+		Check: announce.HealthCheck{GRPC: "10.0.0.7:9000", Interval: 5 * time.Second, DeregisterAfter: time.Minute},
 	}, announce.RegistrarConfig{})
 	if err := registrar.Announce(context.Background()); err != nil {
 		log.Fatal(err)
@@ -76,7 +77,7 @@ func Example_server() {
 	if err := registrar.Withdraw(ctx); err != nil {
 		log.Print(err)
 	}
-	if err := announce.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "web-1"); err != nil {
+	if err := announce.AwaitAbsence(ctx, registry, discover.Query{Service: "web"}, "web-1"); err != nil {
 		log.Print(err)
 	}
 	time.Sleep(time.Second) // for the other readers

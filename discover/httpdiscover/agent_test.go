@@ -11,6 +11,7 @@ import (
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/discover/httpdiscover"
 )
 
@@ -19,12 +20,12 @@ import (
 func TestOnARegistry(t *testing.T) {
 	agent := agenttest.Start(t)
 	registry := agent.Client()
-	consul, err := discover.NewConsul(agent.ConfigFor(""), discover.ConsulConfig{})
+	source, err := consul.New(agent.ConfigFor(""), consul.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer consul.CloseIdleConnections()
-	cache := discover.NewCache(consul, discover.CacheConfig{})
+	defer source.CloseIdleConnections()
+	cache := discover.NewCache(source, discover.CacheConfig{})
 	defer cache.Close()
 	transport := httpdiscover.New(cache, httpdiscover.Config{})
 	defer transport.Close()
@@ -56,7 +57,7 @@ func TestOnARegistry(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := announce.AwaitAbsence(ctx, consul, discover.Query{Service: "web"}, "blue"); err != nil {
+	if err := announce.AwaitAbsence(ctx, source, discover.Query{Service: "web"}, "blue"); err != nil {
 		t.Fatal(err)
 	}
 	<-blue.closed // its connections too

@@ -37,7 +37,7 @@ func hello() (discover.Instance, func()) {
 func ExampleNew() {
 	instance, stop := hello()
 	defer stop()
-	cache := discover.NewCache(discover.Fixed(instance), discover.CacheConfig{}) // or over discover.NewConsul
+	cache := discover.NewCache(discover.Fixed(instance), discover.CacheConfig{}) // or over consul.New
 	defer cache.Close()
 	transport := httpdiscover.New(cache, httpdiscover.Config{})
 	defer transport.Close()

@@ -21,17 +21,18 @@ import (
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/discover/kitdiscover"
 )
 
 // TestOnAnAgent has two services register themselves, and calls them through
 // go-kit's balancer and through ours.
 func TestOnAnAgent(t *testing.T) {
-	consul, err := discover.NewConsul(agenttest.Start(t).ConfigFor(""), discover.ConsulConfig{})
+	registry, err := consul.New(agenttest.Start(t).ConfigFor(""), consul.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(consul.CloseIdleConnections)
+	t.Cleanup(registry.CloseIdleConnections)
 	registrars := map[string]*kitdiscover.Registrar{}
 	for _, id := range []string{"web-1", "web-2"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, id) }))
@@ -44,8 +45,8 @@ func TestOnAnAgent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		registrars[id] = kitdiscover.NewRegistrar(announce.NewRegistrar(consul,
-			discover.Registration{ID: id, Service: "web", Address: host, Port: number}, announce.RegistrarConfig{}), kitdiscover.RegistrarConfig{})
+		registrars[id] = kitdiscover.NewRegistrar(announce.NewRegistrar(registry,
+			announce.Registration{ID: id, Service: "web", Address: host, Port: number}, announce.RegistrarConfig{}), kitdiscover.RegistrarConfig{})
 		registrars[id].Register()
 		t.Cleanup(registrars[id].Deregister)
 	}
@@ -59,7 +60,7 @@ func TestOnAnAgent(t *testing.T) {
 		return httptransport.NewClient(http.MethodGet, &url.URL{Scheme: "http", Host: address}, httptransport.EncodeJSONRequest, decode,
 			httptransport.SetClient(client)).Endpoint(), nil, nil
 	}
-	instancer := kitdiscover.NewInstancer(t.Context(), discover.Watch(consul, web, discover.WatchConfig{}))
+	instancer := kitdiscover.NewInstancer(t.Context(), discover.Watch(registry, web, discover.WatchConfig{}))
 	defer instancer.Stop()
 	endpointer := sd.NewEndpointer(instancer, factory, log.NewNopLogger())
 	defer endpointer.Close()
@@ -72,7 +73,7 @@ func TestOnAnAgent(t *testing.T) {
 		}
 		runtime.Gosched()
 	}
-	ours := kitdiscover.NewBalancer(discover.Watch(consul, web, discover.WatchConfig{}), factory, kitdiscover.BalancerConfig{})
+	ours := kitdiscover.NewBalancer(discover.Watch(registry, web, discover.WatchConfig{}), factory, kitdiscover.BalancerConfig{})
 	defer ours.Close()
 
 	reach := func(want ...string) {

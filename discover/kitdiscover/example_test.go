@@ -19,6 +19,7 @@ import (
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/discover/kitdiscover"
 )
 
@@ -36,7 +37,7 @@ func Example_consul() {
 
 	// client := consulsd.NewClient(consulClient)
 	// instancer := consulsd.NewInstancer(client, logger, "search", []string{"api", "v2"}, true)
-	client, err := discover.NewConsul(nil, discover.ConsulConfig{}) // CONSUL_HTTP_ADDR and the like
+	client, err := consul.New(nil, consul.Config{}) // CONSUL_HTTP_ADDR and the like
 	if err != nil {
 		stdlog.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func Example_consul() {
 
 // A Balancer takes the place of an endpointer and a go-kit balancer.
 func ExampleNewBalancer() {
-	cache := discover.NewCache(discover.Fixed( // or a discover.Consul
+	cache := discover.NewCache(discover.Fixed( // or a consul.Client
 		discover.Instance{ID: "search-1", Service: "search", Address: "10.0.0.1", Port: 80, Weights: discover.Weights{Passing: 2}},
 		discover.Instance{ID: "search-2", Service: "search", Address: "10.0.0.2", Port: 80, Weights: discover.Weights{Passing: 1}},
 	), discover.CacheConfig{})
@@ -86,13 +87,13 @@ func ExampleNewBalancer() {
 
 // Register once the port listens, deregister before it closes.
 func ExampleNewRegistrar() {
-	client, err := discover.NewConsul(nil, discover.ConsulConfig{})
+	client, err := consul.New(nil, consul.Config{})
 	if err != nil {
 		stdlog.Fatal(err)
 	}
-	registrar := kitdiscover.NewRegistrar(announce.NewRegistrar(client, discover.Registration{
+	registrar := kitdiscover.NewRegistrar(announce.NewRegistrar(client, announce.Registration{
 		ID: "search-1", Service: "search", Address: "10.0.0.1", Port: 80,
-		Check: discover.HealthCheck{HTTP: "http://10.0.0.1:80/health"},
+		Check: announce.HealthCheck{HTTP: "http://10.0.0.1:80/health"},
 	}, announce.RegistrarConfig{}), kitdiscover.RegistrarConfig{})
 	registrar.Register()
 	defer registrar.Deregister()

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/kitdiscover"
 )
@@ -46,7 +45,7 @@ func (b *book) knows(id string) bool {
 	return b.ids[id]
 }
 
-func (b *book) Register(_ context.Context, r discover.Registration) error {
+func (b *book) Register(_ context.Context, r announce.Registration) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
@@ -57,7 +56,7 @@ func (b *book) Deregister(_ context.Context, id string) error { return b.write(i
 
 func (b *book) Await(ctx context.Context, id, hash string) (string, error) {
 	if !b.knows(id) {
-		return "", discover.ErrNotRegistered
+		return "", announce.ErrNotRegistered
 	}
 	if hash == "" {
 		return "1", nil
@@ -69,7 +68,7 @@ func (b *book) Await(ctx context.Context, id, hash string) (string, error) {
 // registrar returns one of web-1, and its log.
 func registrar(b *book, id string) (*kitdiscover.Registrar, *bytes.Buffer) {
 	var lines bytes.Buffer
-	r := announce.NewRegistrar(b, discover.Registration{ID: id, Service: "web", Address: "10.0.0.1", Port: 80}, announce.RegistrarConfig{})
+	r := announce.NewRegistrar(b, announce.Registration{ID: id, Service: "web", Address: "10.0.0.1", Port: 80}, announce.RegistrarConfig{})
 	return kitdiscover.NewRegistrar(r, kitdiscover.RegistrarConfig{Logger: slog.New(slog.NewTextHandler(&lines, nil))}), &lines
 }
 

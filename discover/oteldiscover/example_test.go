@@ -34,7 +34,7 @@ func Example() {
 	if _, err := fmt.Sscanf(hello.URL, "http://127.0.0.1:%d", &port); err != nil {
 		log.Fatal(err)
 	}
-	source := discover.Fixed(discover.Instance{ID: "hello-1", Service: "hello", Address: "127.0.0.1", Port: port}) // or discover.NewConsul
+	source := discover.Fixed(discover.Instance{ID: "hello-1", Service: "hello", Address: "127.0.0.1", Port: port}) // or consul.New
 	cache := discover.NewCache(source, discover.CacheConfig{})
 	defer cache.Close()
 	stop, err := telemetry.Follow(cache)

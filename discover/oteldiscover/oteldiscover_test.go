@@ -114,7 +114,7 @@ func TestFollow(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		registrar := announce.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
+		registrar := announce.NewRegistrar(&forgetful{}, announce.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
 		if err := registrar.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestFollow(t *testing.T) {
 // forgetful is a registry that loses the first registration.
 type forgetful struct{ registered int }
 
-func (f *forgetful) Register(context.Context, discover.Registration) error {
+func (f *forgetful) Register(context.Context, announce.Registration) error {
 	f.registered++
 	return nil
 }
@@ -160,7 +160,7 @@ func (f *forgetful) Deregister(context.Context, string) error { return nil }
 func (f *forgetful) Await(ctx context.Context, id, hash string) (string, error) {
 	switch {
 	case f.registered < 2:
-		return "", discover.ErrNotRegistered
+		return "", announce.ErrNotRegistered
 	case hash == "":
 		return "hash", nil
 	}

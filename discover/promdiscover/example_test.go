@@ -17,7 +17,7 @@ import (
 
 // A program registers a collector over its cache, and is scraped.
 func ExampleNewCollector() {
-	source := discover.Fixed(discover.Instance{ID: "hello-1", Service: "hello", Address: "10.0.0.1", Port: 80}) // or discover.NewConsul
+	source := discover.Fixed(discover.Instance{ID: "hello-1", Service: "hello", Address: "10.0.0.1", Port: 80}) // or consul.New
 	cache := discover.NewCache(source, discover.CacheConfig{})
 	defer cache.Close()
 	if _, err := cache.Get(context.Background(), discover.Query{Service: "hello"}); err != nil {

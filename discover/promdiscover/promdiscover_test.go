@@ -34,7 +34,7 @@ func TestCollector(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		registrar := announce.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
+		registrar := announce.NewRegistrar(&forgetful{}, announce.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
 		if err := registrar.Announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ muster_discover_registrations{standing="withdrawn"} 1
 // forgetful is a registry that loses the first registration.
 type forgetful struct{ registered int }
 
-func (f *forgetful) Register(context.Context, discover.Registration) error {
+func (f *forgetful) Register(context.Context, announce.Registration) error {
 	f.registered++
 	return nil
 }
@@ -93,7 +93,7 @@ func (f *forgetful) Deregister(context.Context, string) error { return nil }
 func (f *forgetful) Await(ctx context.Context, id, hash string) (string, error) {
 	switch {
 	case f.registered < 2:
-		return "", discover.ErrNotRegistered
+		return "", announce.ErrNotRegistered
 	case hash == "":
 		return "hash", nil
 	}
@@ -103,7 +103,7 @@ func (f *forgetful) Await(ctx context.Context, id, hash string) (string, error) 
 
 // Who only announces has no cache.
 func TestCollectorWithoutACache(t *testing.T) {
-	registrar := announce.NewRegistrar(&forgetful{}, discover.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
+	registrar := announce.NewRegistrar(&forgetful{}, announce.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{})
 	if got := testutil.CollectAndCount(promdiscover.NewCollector(nil, registrar), "muster_discover_registrations_healed_total"); got != 1 {
 		t.Errorf("got %d metrics of what was healed, want 1", got)
 	}

@@ -14,11 +14,12 @@ import (
 	kitconsul "github.com/go-kit/kit/sd/consul"
 	"github.com/go-kit/kit/sd/lb"
 	"github.com/go-kit/log"
-	consul "github.com/hashicorp/consul/api"
+	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/consul/api/watch"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/discover/httpdiscover"
 )
 
@@ -100,11 +101,11 @@ func beginMuster(guard discover.Guard) func(*scene, string) caller {
 }
 
 func newMuster(s *scene, name string, guard discover.Guard) caller {
-	consul, err := discover.NewConsul(s.registry.ConfigFor(name), discover.ConsulConfig{})
+	registry, err := consul.New(s.registry.ConfigFor(name), consul.Config{})
 	if err != nil {
 		s.Fatal(err)
 	}
-	cache := discover.NewCache(consul, discover.CacheConfig{
+	cache := discover.NewCache(registry, discover.CacheConfig{
 		Guard: func(discover.Query) discover.Guard { return guard },
 	})
 	return &muster{cache, httpdiscover.New(cache, httpdiscover.Config{
@@ -206,7 +207,7 @@ type turns struct {
 	next int
 }
 
-func (t *turns) replace(entries []*consul.ServiceEntry) {
+func (t *turns) replace(entries []*api.ServiceEntry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.list = nil
@@ -244,7 +245,7 @@ func beginPolling(s *scene, name string) caller {
 	p.all.Go(func() { // ends with ctx; awaited by close
 		var index uint64
 		for ctx.Err() == nil {
-			entries, meta, err := client.Health().Service("web", "", true, (&consul.QueryOptions{WaitIndex: index}).WithContext(ctx))
+			entries, meta, err := client.Health().Service("web", "", true, (&api.QueryOptions{WaitIndex: index}).WithContext(ctx))
 			if err != nil {
 				select {
 				case <-time.After(time.Second):
@@ -280,7 +281,7 @@ func beginWatch(s *scene, name string) caller {
 		s.Fatal(err)
 	}
 	w.plan.Handler = func(_ uint64, result any) {
-		if entries, ok := result.([]*consul.ServiceEntry); ok {
+		if entries, ok := result.([]*api.ServiceEntry); ok {
 			w.replace(entries)
 		}
 	}

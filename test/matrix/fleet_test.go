@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/realjf/muster/agent/agenttest"
-	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 )
 
 // ttl is how long the registry believes an instance. It is shorter than the
@@ -63,12 +63,12 @@ func (s *scene) announce(n int) *instance {
 	if err != nil {
 		s.Fatal(err)
 	}
-	consul, err := discover.NewConsul(s.registry.ConfigFor(i.name), discover.ConsulConfig{})
+	registry, err := consul.New(s.registry.ConfigFor(i.name), consul.Config{})
 	if err != nil {
 		s.Fatal(err)
 	}
-	i.registrar = announce.NewRegistrar(consul, discover.Registration{
-		ID: i.name, Service: "web", Address: host, Port: number, Check: discover.HealthCheck{TTL: ttl},
+	i.registrar = announce.NewRegistrar(registry, announce.Registration{
+		ID: i.name, Service: "web", Address: host, Port: number, Check: announce.HealthCheck{TTL: ttl},
 	}, announce.RegistrarConfig{Dial: s.network.dial})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 )
 
 // probe is the address of the instance that changes; its port says how often.
@@ -39,8 +40,8 @@ var watchers = []struct {
 	begin func(address string) (watcher, error)
 }{
 	{"muster", func(address string) (watcher, error) {
-		consul, err := discover.NewConsul(&api.Config{Address: address}, discover.ConsulConfig{})
-		return ours{consul}, err
+		registry, err := consul.New(&api.Config{Address: address}, consul.Config{})
+		return ours{registry}, err
 	}},
 	{"go-kit", func(address string) (watcher, error) {
 		client, err := api.NewClient(&api.Config{Address: address})

@@ -1,4 +1,4 @@
-package discover
+package announce
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/valid"
 )
 
@@ -23,9 +24,9 @@ type Registration struct {
 	Meta    map[string]string // may be nil; see [Registration.Validate] for its limits
 	// Locality is where the instance runs; the zero value means where its node
 	// does. Its meta "zone" says the same to who does not know localities.
-	Locality Locality
-	Weights  Weights     // the zero value means the registry's default, 1 and 1
-	Check    HealthCheck // how its health is found out
+	Locality discover.Locality
+	Weights  discover.Weights // the zero value means the registry's default, 1 and 1
+	Check    HealthCheck      // how its health is found out
 }
 
 // Registry is a place where instances are announced: what a registrar
@@ -52,7 +53,7 @@ type Reporter interface {
 	// Report tells the status, which is passing, warning or critical, of the
 	// TTL check that id was registered with, and why. The error wraps
 	// ErrNotRegistered when the registry does not know that check.
-	Report(ctx context.Context, id string, status Status, text string) error
+	Report(ctx context.Context, id string, status discover.Status, text string) error
 }
 
 // Inspector is a [Registry] that tells what it holds, so that a registrar can
@@ -61,7 +62,7 @@ type Inspector interface {
 	// Inspect returns the instance that is registered under id. Its node and
 	// reason are empty where no check says them; its address is empty when it
 	// is the node's. The error wraps ErrNotRegistered when there is none.
-	Inspect(ctx context.Context, id string) (Instance, error)
+	Inspect(ctx context.Context, id string) (discover.Instance, error)
 }
 
 // Examiner is a [Registry] that tells whether it still looks at an instance, so
@@ -81,6 +82,14 @@ type Maintainer interface {
 	Maintain(ctx context.Context, id, reason string) error
 }
 
+// Locator is a [Registry] that knows the address of its agent, which is next to
+// those who register there.
+type Locator interface {
+	// AgentAddress returns the address under which the agent is known to others.
+	// It blocks for one request.
+	AgentAddress(ctx context.Context) (netip.Addr, error)
+}
+
 // Validate returns an error that wraps ErrInvalid if no registry could take
 // r. The limits of Meta are Consul's: 64 pairs, of which a registrar takes one for
 // itself; keys of letters, digits, - and _, at most 128 bytes long and not beginning
@@ -96,7 +105,7 @@ func (r Registration) Validate() error {
 		return err
 	}
 	if r.Port < 0 || r.Port > 65535 {
-		return fmt.Errorf("%w port %d: want 0 to 65535", ErrInvalid, r.Port)
+		return fmt.Errorf("%w port %d: want 0 to 65535", discover.ErrInvalid, r.Port)
 	}
 	for _, tag := range r.Tags {
 		if err := valid.Text("tag", tag); err != nil {
@@ -107,13 +116,13 @@ func (r Registration) Validate() error {
 		return err
 	}
 	if r.Locality.Zone != "" && r.Locality.Region == "" {
-		return fmt.Errorf("%w locality: it has the zone %q and no region", ErrInvalid, r.Locality.Zone)
+		return fmt.Errorf("%w locality: it has the zone %q and no region", discover.ErrInvalid, r.Locality.Zone)
 	}
 	if err := validMeta(r.Meta); err != nil {
 		return err
 	}
-	if w := r.Weights; w != (Weights{}) && (w.Passing < 1 || w.Warning < 0) {
-		return fmt.Errorf("%w weights %d and %d: want at least 1 and 0", ErrInvalid, w.Passing, w.Warning)
+	if w := r.Weights; w != (discover.Weights{}) && (w.Passing < 1 || w.Warning < 0) {
+		return fmt.Errorf("%w weights %d and %d: want at least 1 and 0", discover.ErrInvalid, w.Passing, w.Warning)
 	}
 	return r.Check.validate()
 }
@@ -125,14 +134,14 @@ func validAddress(address string) error {
 		return err
 	}
 	if strings.ContainsAny(address, " /") {
-		return fmt.Errorf("%w address %q: want a host name or an IP address", ErrInvalid, address)
+		return fmt.Errorf("%w address %q: want a host name or an IP address", discover.ErrInvalid, address)
 	}
 	ip, err := netip.ParseAddr(address)
 	switch {
 	case err != nil && strings.ContainsAny(address, ":[]"):
-		return fmt.Errorf("%w address %q: want a host name or an IP address, without brackets, and the port in Port", ErrInvalid, address)
+		return fmt.Errorf("%w address %q: want a host name or an IP address, without brackets, and the port in Port", discover.ErrInvalid, address)
 	case err == nil && ip.IsUnspecified():
-		return fmt.Errorf("%w address %q: nobody can connect to it", ErrInvalid, address)
+		return fmt.Errorf("%w address %q: nobody can connect to it", discover.ErrInvalid, address)
 	}
 	return nil
 }
@@ -150,20 +159,20 @@ var metaKey = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 // validMeta refuses what Consul refuses, the first in the order of keys.
 func validMeta(meta map[string]string) error {
 	if len(meta) > mostMeta {
-		return fmt.Errorf("%w meta: it has %d pairs: want at most %d, and one less with a registrar, which adds one", ErrInvalid, len(meta), mostMeta)
+		return fmt.Errorf("%w meta: it has %d pairs: want at most %d, and one less with a registrar, which adds one", discover.ErrInvalid, len(meta), mostMeta)
 	}
 	for _, key := range slices.Sorted(maps.Keys(meta)) {
 		switch {
 		case key == "":
-			return fmt.Errorf("%w meta key: it is empty", ErrInvalid)
+			return fmt.Errorf("%w meta key: it is empty", discover.ErrInvalid)
 		case !metaKey.MatchString(key):
-			return fmt.Errorf("%w meta key %q: want letters a to z, digits, - and _ alone", ErrInvalid, key)
+			return fmt.Errorf("%w meta key %q: want letters a to z, digits, - and _ alone", discover.ErrInvalid, key)
 		case len(key) > longestKey:
-			return fmt.Errorf("%w meta key %q: it has %d bytes: want at most %d", ErrInvalid, key, len(key), longestKey)
+			return fmt.Errorf("%w meta key %q: it has %d bytes: want at most %d", discover.ErrInvalid, key, len(key), longestKey)
 		case strings.HasPrefix(key, reservedStart):
-			return fmt.Errorf("%w meta key %q: what begins with %q is the registry's own: choose another", ErrInvalid, key, reservedStart)
+			return fmt.Errorf("%w meta key %q: what begins with %q is the registry's own: choose another", discover.ErrInvalid, key, reservedStart)
 		case len(meta[key]) > longestValue:
-			return fmt.Errorf("%w meta value of %q: it has %d bytes: want at most %d", ErrInvalid, key, len(meta[key]), longestValue)
+			return fmt.Errorf("%w meta value of %q: it has %d bytes: want at most %d", discover.ErrInvalid, key, len(meta[key]), longestValue)
 		}
 		if err := valid.Text("meta value", meta[key]); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package discover_test
+package consul_test
 
 import (
 	"crypto/ecdsa"
@@ -23,6 +23,8 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
+	"github.com/realjf/muster/discover/discovertest"
 )
 
 // authority signs certificates.
@@ -131,7 +133,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	}
 	write(t, signed(t, "first", old), settings.CertFile, settings.KeyFile)
 	write(t, old.pair, settings.CAFile, "")
-	registry, err := discover.NewConsul(&api.Config{Address: server.URL, TLSConfig: settings}, discover.ConsulConfig{})
+	registry, err := consul.New(&api.Config{Address: server.URL, TLSConfig: settings}, consul.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +171,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	for s, _ := w.Snapshot(); s.Index == before.Index; s, _ = w.Snapshot() {
 		time.Sleep(time.Millisecond)
 	}
-	if s, _ := w.Snapshot(); s.Err != nil || ids(s.Instances) != "a" {
+	if s, _ := w.Snapshot(); s.Err != nil || discovertest.IDs(s.Instances) != "a" {
 		t.Errorf("the watch has %+v", s)
 	}
 }

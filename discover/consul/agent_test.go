@@ -1,4 +1,4 @@
-package discover_test
+package consul_test
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package discover_test
+package consul_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,8 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
+	"github.com/realjf/muster/discover/discovertest"
 )
 
 // TestConsulAsksAsItsClient: with every setting of Consul's client, a question
@@ -63,7 +66,7 @@ func TestConsulAsksAsItsClient(t *testing.T) {
 			if _, _, err := client.Health().Service("web", "v1", false, &api.QueryOptions{AllowStale: true, Near: "_agent", Filter: `a == "ä & b"`}); err != nil {
 				t.Fatal(err)
 			}
-			registry, err := discover.NewConsul(&ours, discover.ConsulConfig{})
+			registry, err := consul.New(&ours, consul.Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,6 +79,33 @@ func TestConsulAsksAsItsClient(t *testing.T) {
 				t.Errorf("got %+v, want the same twice", got)
 			}
 		})
+	}
+}
+
+// TestSlashAtTheEnd of an address is none of the paths that are asked for.
+func TestSlashAtTheEnd(t *testing.T) {
+	var paths []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		paths = append(paths, r.URL.Path)
+		answer(200, "1", `[]`)(w, r)
+	}))
+	defer server.Close()
+	for _, at := range []*api.Config{nil, {Address: server.URL + "/"}, {Address: server.URL + "/a//"}} {
+		t.Setenv("CONSUL_HTTP_ADDR", server.URL+"/")
+		registry, err := consul.New(at, consul.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer registry.CloseIdleConnections()
+		if _, err := registry.Next(t.Context(), web, 0); err != nil {
+			t.Error(err)
+		}
+		_ = registry.Deregister(t.Context(), "web-1") // whatever comes of it
+	}
+	want := []string{"/v1/health/service/web", "/v1/agent/service/deregister/web-1"}
+	want = append(append(want, want...), "/a"+want[0], "/a"+want[1])
+	if !slices.Equal(paths, want) {
+		t.Errorf("got %q, want %q", paths, want)
 	}
 }
 
@@ -119,13 +149,13 @@ func TestConsulOnASocket(t *testing.T) {
 	}
 }
 
-func TestNewConsulRefuses(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	for name, at := range map[string]*api.Config{
 		"address":     {Address: "ftp://host"},
 		"certificate": {Address: "https://host", TLSConfig: api.TLSConfig{CertFile: "/none", KeyFile: "/none"}},
 		"token file":  {Address: "host", TokenFile: "/none"},
 	} {
-		if c, err := discover.NewConsul(at, discover.ConsulConfig{}); err == nil {
+		if c, err := consul.New(at, consul.Config{}); err == nil {
 			t.Errorf("%s: got %+v, want an error", name, c)
 		}
 	}
@@ -165,7 +195,7 @@ func TestRetryAfter(t *testing.T) {
 		t.Run(fmt.Sprint(tc.status, tc.header), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				registry := &refuses{tc.status, tc.header, make(chan time.Time, 1)}
-				w := discover.Watch(consulAt(t, "registry:8500", registry, discover.ConsulConfig{}), web, discover.WatchConfig{})
+				w := discover.Watch(consulAt(t, "registry:8500", registry, consul.Config{}), web, discover.WatchConfig{})
 				before := <-registry.asked
 				for n := range 5 {
 					at := <-registry.asked
@@ -194,7 +224,7 @@ func TestRetryAfter(t *testing.T) {
 func TestWarmingRegistry(t *testing.T) {
 	var asked []string
 	warming := "2"
-	c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+	c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.Query().Get("wait"))
 		if warming != "" {
 			w.Header().Set("X-Muster-Warming", warming)
@@ -206,14 +236,14 @@ func TestWarmingRegistry(t *testing.T) {
 	w := discover.Watch(c, web, discover.WatchConfig{})
 	defer w.Close()
 	s, err := w.First(t.Context())
-	if err != nil || s.State() != discover.Warming || ids(s.Instances) != "a" {
+	if err != nil || s.State() != discover.Warming || discovertest.IDs(s.Instances) != "a" {
 		t.Errorf("got %+v, %s, error %v", s, s.State(), err)
 	}
 	for s.State() == discover.Warming {
 		s, _ = w.Snapshot()
 		time.Sleep(time.Millisecond)
 	}
-	if s.State() != discover.Current || ids(s.Instances) != "a" {
+	if s.State() != discover.Current || discovertest.IDs(s.Instances) != "a" {
 		t.Errorf("got %+v, %s", s, s.State())
 	}
 	w.Close()

@@ -1,4 +1,4 @@
-package discover
+package consul
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TokenFile returns a source of tokens, for [ConsulConfig], that reads the file
+// TokenFile returns a source of tokens, for [Config], that reads the file
 // at path: at first, and whenever it has changed since, so that a new token
 // needs no restart. While the file cannot be read, or is empty, the last token
 // stays. It may be called concurrently.

@@ -1,4 +1,12 @@
-package discover
+// Package consul asks a registry that speaks Consul's public HTTP API, which is a
+// Consul agent or muster's own: a [Client] is the [discover.Source] to find
+// instances in, and the [announce.Registry] to announce them to.
+//
+// It keeps to the rules of Consul's blocking queries and of its errors, and takes
+// its settings, environment, tokens and certificates as Consul's own client does.
+// It refuses to remember an answer or to ask again by itself: that is what a
+// [discover.Watcher] does. Everything may be called concurrently.
+package consul
 
 import (
 	"cmp"
@@ -11,16 +19,19 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 )
 
-// ConsulConfig holds what a Consul can do without; the zero value works.
-type ConsulConfig struct {
+// Config holds what a Client can do without; the zero value works.
+type Config struct {
 	// Wait is how long the registry may hold a question back while nothing
 	// changes; 0 means a minute, and Consul takes at most ten. A longer one
 	// means fewer requests, and that a connection that broke without a word
 	// is noticed later.
 	Wait time.Duration
-	// MaxStale is how old the answer to a [Stale] question may be; 0 means
+	// MaxStale is how old the answer to a [discover.Stale] question may be; 0 means
 	// ten seconds. When a server is that far behind, the leader is asked
 	// instead.
 	MaxStale time.Duration
@@ -31,10 +42,11 @@ type ConsulConfig struct {
 	Token func() (string, error)
 }
 
-// Consul is a registry that speaks Consul's HTTP API: a Consul agent or
-// muster's own. It is a [Source] and a [Registry], and safe for concurrent
+// Client is a registry that speaks Consul's HTTP API: a Consul agent or
+// muster's own. It is a [discover.Source] and an
+// [announce.Registry], and safe for concurrent
 // use.
-type Consul struct {
+type Client struct {
 	client   *api.Client  // for all but the health of services
 	http     *http.Client // the same one
 	settings api.Config   // what the client was made of, with nothing left out
@@ -48,12 +60,12 @@ type Consul struct {
 }
 
 var (
-	_ Source   = (*Consul)(nil)
-	_ Reacher  = (*Consul)(nil)
-	_ Registry = (*Consul)(nil)
+	_ discover.Source   = (*Client)(nil)
+	_ discover.Reacher  = (*Client)(nil)
+	_ announce.Registry = (*Client)(nil)
 )
 
-// NewConsul returns the registry at the address that at has, with its token,
+// New returns the registry at the address that at has, with its token,
 // datacenter and TLS. What at leaves out, Consul's environment variables say:
 // nil leaves all to them, CONSUL_HTTP_ADDR and the like. It sends nothing; the
 // error says which setting is wrong, and wraps ErrInvalid where that is the
@@ -66,19 +78,23 @@ var (
 //
 // Where at has an HttpClient, that makes the connections. Otherwise they are
 // the Consul's own, after the pattern of at's Transport: with small buffers, as
-// many kept as a [Cache] watches, and with certificates that are read anew from
+// many kept as a [discover.Cache] watches, and with certificates that are read anew from
 // the files of at's TLSConfig when they change, as long as they can be used.
-func NewConsul(at *api.Config, cfg ConsulConfig) (*Consul, error) {
+func New(at *api.Config, cfg Config) (*Client, error) {
 	if at == nil {
 		at = api.DefaultConfig()
 	}
-	if err := checkAddress(cmp.Or(at.Address, api.DefaultConfig().Address)); err != nil {
+	address := cmp.Or(at.Address, api.DefaultConfig().Address)
+	if err := checkAddress(address); err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
 	if at.Scheme != "" && at.Scheme != "http" && at.Scheme != "https" {
-		return nil, fmt.Errorf("registry: %w scheme %q: want http or https", ErrInvalid, at.Scheme)
+		return nil, fmt.Errorf("registry: %w scheme %q: want http or https", discover.ErrInvalid, at.Scheme)
 	}
 	settings := *at
+	if settings.Address = address; !strings.HasPrefix(address, "unix://") {
+		settings.Address = strings.TrimRight(address, "/") // each path begins with one
+	}
 	renewed := settings.HttpClient == nil && connect(&settings)
 	client, err := api.NewClient(&settings) // which fills in the settings
 	if err != nil {
@@ -91,7 +107,7 @@ func NewConsul(at *api.Config, cfg ConsulConfig) (*Consul, error) {
 	if strings.HasPrefix(host, "/") {
 		host = "localhost" // a socket, as the client has it
 	}
-	c := &Consul{
+	c := &Client{
 		client:   client,
 		http:     settings.HttpClient,
 		settings: settings,
@@ -108,17 +124,17 @@ func NewConsul(at *api.Config, cfg ConsulConfig) (*Consul, error) {
 
 // CloseIdleConnections closes the connections that no request uses. Who makes a
 // Consul for a while calls it at the end, when its watches are closed.
-func (c *Consul) CloseIdleConnections() { c.http.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// Reach waits until the registry can be connected to, as [Reacher] says. All
+// Reach waits until the registry can be connected to, as [discover.Reacher] says. All
 // who wait are served by one probe: a connection in a tenth of a second, which
 // is closed at once. They return spread over a fifth of a second, or over a
 // millisecond for each where they are more, but over a second at most.
-func (c *Consul) Reach(ctx context.Context) error { return c.prober.reach(ctx) }
+func (c *Client) Reach(ctx context.Context) error { return c.prober.reach(ctx) }
 
 // IsMuster reports whether the registry is muster's agent rather than a
 // Consul. It blocks for one request.
-func (c *Consul) IsMuster(ctx context.Context) (bool, error) {
+func (c *Client) IsMuster(ctx context.Context) (bool, error) {
 	var self map[string]any
 	err := c.ask(ctx, api.QueryOptions{}, func(options *api.QueryOptions) error {
 		_, err := c.client.Raw().Query("/v1/agent/self", &self, options)
@@ -144,7 +160,7 @@ func patienceFor(wait time.Duration) time.Duration {
 
 // ask makes one request of the client's, as how says, within the time that it
 // may take.
-func (c *Consul) ask(ctx context.Context, how api.QueryOptions, request func(*api.QueryOptions) error) error {
+func (c *Client) ask(ctx context.Context, how api.QueryOptions, request func(*api.QueryOptions) error) error {
 	if how.WaitHash == "" {
 		how.WaitTime = 0
 	}
@@ -158,7 +174,7 @@ func (c *Consul) ask(ctx context.Context, how api.QueryOptions, request func(*ap
 
 // currentToken returns the token for the next request; empty leaves the
 // client's own.
-func (c *Consul) currentToken() (string, error) {
+func (c *Client) currentToken() (string, error) {
 	if c.token == nil {
 		return "", nil
 	}

@@ -1,4 +1,4 @@
-package discover
+package consul
 
 import (
 	"encoding/json"
@@ -14,44 +14,9 @@ import (
 	"testing"
 
 	"github.com/hashicorp/consul/api"
-)
 
-// TestSame sets each field of an instance, one after the other: what differs in
-// any is not the same.
-func TestSame(t *testing.T) {
-	fields := reflect.TypeFor[Instance]()
-	for n := range fields.NumField() {
-		var other Instance
-		field := reflect.ValueOf(&other).Elem().Field(n)
-		switch field.Kind() {
-		case reflect.String:
-			field.SetString("x")
-		case reflect.Int:
-			field.SetInt(1)
-		case reflect.Slice:
-			field.Set(reflect.ValueOf([]string{"x"}))
-		case reflect.Map:
-			field.Set(reflect.ValueOf(map[string]string{"x": ""}))
-		case reflect.Struct:
-			for part := range field.NumField() {
-				other = Instance{}
-				if inner := field.Field(part); inner.Kind() == reflect.Int {
-					inner.SetInt(1)
-				} else {
-					inner.SetString("x")
-				}
-				if (Instance{}).same(other) {
-					t.Errorf("%s.%s is not looked at", fields.Field(n).Name, field.Type().Field(part).Name)
-				}
-			}
-		default:
-			t.Fatalf("how to set %s?", fields.Field(n).Name)
-		}
-		if (Instance{}).same(other) || !other.same(other) {
-			t.Errorf("%s is not looked at", fields.Field(n).Name)
-		}
-	}
-}
+	"github.com/realjf/muster/discover"
+)
 
 // TestStatusOf: the statuses of an entry's checks come to what Consul's client
 // makes of them.
@@ -69,9 +34,9 @@ func TestStatusOf(t *testing.T) {
 				ours = append(ours, &entryCheck{CheckID: check.CheckID, Status: check.Status})
 			}
 		}
-		want := Status(theirs.AggregatedStatus())
+		want := discover.Status(theirs.AggregatedStatus())
 		if want == "" {
-			want = Critical
+			want = discover.Critical
 		}
 		if got := ours.status(); got != want {
 			t.Errorf("%b: got %s, want %s", n, got, want)
@@ -137,7 +102,7 @@ func FuzzReuse(f *testing.F) {
 	f.Add(some, answerOf(3, 1))
 	f.Add(answerOf(2, -1), some)
 	seed := maphash.MakeSeed()
-	q := Query{Service: "web"}
+	q := discover.Query{Service: "web"}
 	f.Fuzz(func(t *testing.T, before, text []byte) {
 		var used entries
 		_, _ = used.snapshot(seed, q, before) // it may be refused
@@ -159,11 +124,11 @@ func FuzzReuse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		instances := make([]Instance, len(all))
+		instances := make([]discover.Instance, len(all))
 		for n, e := range all {
 			instances[n] = e.instance()
 		}
-		if want := NewSnapshot(q, instances); !reflect.DeepEqual(got, want) {
+		if want := discover.NewSnapshot(q, instances); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})
@@ -211,19 +176,19 @@ func BenchmarkChange(b *testing.B) {
 		bodies = append(bodies, answerOf(100, n))
 	}
 	b.Run("muster", func(b *testing.B) {
-		consul, err := NewConsul(&api.Config{Address: "registry", HttpClient: &http.Client{Transport: &canned{bodies: bodies}}}, ConsulConfig{})
+		registry, err := New(&api.Config{Address: "registry", HttpClient: &http.Client{Transport: &canned{bodies: bodies}}}, Config{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		source, q := consul.Open(), Query{Service: "web"}
-		var last Snapshot
+		source, q := registry.Open(), discover.Query{Service: "web"}
+		var last discover.Snapshot
 		b.ReportAllocs()
 		for b.Loop() {
 			answer, err := source.Next(b.Context(), q, 1)
 			if err != nil || len(answer.Instances) != 100 {
 				b.Fatal(len(answer.Instances), err)
 			}
-			if c := Compare(last, answer); len(c.Added)+len(c.Removed)+len(c.Changed) == 0 {
+			if c := discover.Compare(last, answer); len(c.Added)+len(c.Removed)+len(c.Changed) == 0 {
 				b.Fatal("nothing changed")
 			}
 			last = answer
@@ -254,7 +219,7 @@ func BenchmarkChange(b *testing.B) {
 func TestNoNewsOfIndexes(t *testing.T) {
 	text := string(answerOf(3, -1))
 	var known entries
-	q, seed := Query{Service: "web"}, maphash.MakeSeed()
+	q, seed := discover.Query{Service: "web"}, maphash.MakeSeed()
 	before, err := known.snapshot(seed, q, []byte(text))
 	if err != nil {
 		t.Fatal(err)

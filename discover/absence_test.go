@@ -1,16 +1,10 @@
 package discover_test
 
 import (
-	"net/http"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/consul/api"
-
-	"github.com/realjf/muster/agent"
-	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/discovertest"
 )
@@ -43,12 +37,12 @@ func TestNewsAfterAnAbsence(t *testing.T) {
 				time.Sleep(10 * time.Second)
 				src.Fail(nil)
 				time.Sleep(2 * time.Second) // it is asked again within one
-				if s, _ := w.Snapshot(); ids(s.Instances) != test.instances || s.State() != test.state {
-					t.Errorf("at once: got %q, %s (%v); want %q, %s", ids(s.Instances), s.State(), s.Err, test.instances, test.state)
+				if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != test.instances || s.State() != test.state {
+					t.Errorf("at once: got %q, %s (%v); want %q, %s", discovertest.IDs(s.Instances), s.State(), s.Err, test.instances, test.state)
 				}
 				time.Sleep(10 * time.Second)
-				if s, _ := w.Snapshot(); ids(s.Instances) != test.later || s.State() == discover.Warming {
-					t.Errorf("later: got %q, %s; want %q", ids(s.Instances), s.State(), test.later)
+				if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != test.later || s.State() == discover.Warming {
+					t.Errorf("later: got %q, %s; want %q", discovertest.IDs(s.Instances), s.State(), test.later)
 				}
 			})
 		})
@@ -72,52 +66,9 @@ func TestHeardAgain(t *testing.T) {
 		for _, step := range []struct{ says, want string }{{"1 2! 3!", "1 2 3"}, {"1 2 3", "1 2 3"}, {"1 2! 3", "1 3"}} {
 			src.Set("web", some(step.says)...)
 			time.Sleep(200 * time.Millisecond)
-			if s, _ := w.Snapshot(); ids(s.Instances) != step.want {
-				t.Errorf("the registry says %q: got %q, %s; want %q", step.says, ids(s.Instances), s.State(), step.want)
+			if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != step.want {
+				t.Errorf("the registry says %q: got %q, %s; want %q", step.says, discovertest.IDs(s.Instances), s.State(), step.want)
 			}
-		}
-	})
-}
-
-// TestAnAbsenceWithoutAnError: when a connection breaks on which a watch waits,
-// net/http asks again by itself, so that a registry that was killed and started
-// again without its data was never away.
-func TestAnAbsenceWithoutAnError(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		over := make(chan struct{})
-		var waits atomic.Bool
-		registry := agenttest.Start(t, agenttest.InMemory, func(c *agent.Config) {
-			c.Front = func(rooms http.Handler) http.Handler {
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if r.URL.Query().Get("index") != "" && !waits.Swap(true) {
-						<-over
-						panic(http.ErrAbortHandler)
-					}
-					rooms.ServeHTTP(w, r)
-				})
-			}
-		})
-		if err := registry.Client().Agent().ServiceRegister(&api.AgentServiceRegistration{Name: "web"}); err != nil {
-			t.Fatal(err)
-		}
-		consul, err := discover.NewConsul(registry.ConfigFor("watch"), discover.ConsulConfig{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := discover.Watch(consul, web, discover.WatchConfig{})
-		defer w.Close()
-		time.Sleep(time.Second)
-		if err := registry.Client().Agent().ServiceDeregister("web"); err != nil {
-			t.Fatal(err)
-		}
-		close(over)
-		time.Sleep(2 * time.Second)
-		if s, _ := w.Snapshot(); len(s.Instances) != 1 || s.State() != discover.Warming {
-			t.Errorf("got %d instances, %s; want the one there was, warming", len(s.Instances), s.State())
-		}
-		time.Sleep(10 * time.Second)
-		if s, _ := w.Snapshot(); len(s.Instances) != 0 || s.State() != discover.Empty {
-			t.Errorf("later: got %d instances, %s; want none", len(s.Instances), s.State())
 		}
 	})
 }
@@ -133,8 +84,8 @@ func TestAnIndexThatFell(t *testing.T) {
 		time.Sleep(time.Second)
 		src.Restart()
 		time.Sleep(time.Second)
-		if s, _ := w.Snapshot(); ids(s.Instances) != "1 2 3" || s.State() != discover.Warming {
-			t.Errorf("got %q, %s; want all three, warming", ids(s.Instances), s.State())
+		if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "1 2 3" || s.State() != discover.Warming {
+			t.Errorf("got %q, %s; want all three, warming", discovertest.IDs(s.Instances), s.State())
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package discover
+package consul
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/realjf/muster/discover"
 )
 
 // entry is what is read of an instance in the registry's answers.
@@ -18,7 +20,7 @@ type entry struct {
 
 type entryNode struct {
 	Node, Address, Datacenter string
-	Locality                  *Locality
+	Locality                  *discover.Locality
 }
 
 type entryService struct {
@@ -26,8 +28,8 @@ type entryService struct {
 	Port                 int
 	Tags                 []string
 	Meta                 map[string]string
-	Weights              Weights
-	Locality             *Locality
+	Weights              discover.Weights
+	Locality             *discover.Locality
 }
 
 type entryChecks []*entryCheck
@@ -37,9 +39,9 @@ type entryCheck struct {
 }
 
 // instance returns the instance that e is about, whose parts are there.
-func (e entry) instance() Instance {
+func (e entry) instance() discover.Instance {
 	service := e.Service
-	i := Instance{
+	i := discover.Instance{
 		ID:         service.ID,
 		Service:    service.Service,
 		Address:    cmp.Or(service.Address, e.Node.Address),
@@ -60,7 +62,7 @@ func (e entry) instance() Instance {
 	if locality := cmp.Or(service.Locality, e.Node.Locality); locality != nil {
 		i.Locality = *locality
 	}
-	if i.Status != Passing {
+	if i.Status != discover.Passing {
 		i.Reason = e.Checks.reason()
 	}
 	return i
@@ -68,19 +70,19 @@ func (e entry) instance() Instance {
 
 // status returns the worst of the checks' statuses. Where it is one that nobody
 // has heard of, that is no reason to send traffic.
-func (all entryChecks) status() Status {
-	order := []Status{Passing, Warning, Critical, Maintenance}
+func (all entryChecks) status() discover.Status {
+	order := []discover.Status{discover.Passing, discover.Warning, discover.Critical, discover.Maintenance}
 	worst := 0
 	for _, check := range all {
-		status := Status(check.Status)
+		status := discover.Status(check.Status)
 		if check.CheckID == api.NodeMaint || strings.HasPrefix(check.CheckID, api.ServiceMaintPrefix) {
-			status = Maintenance
-		} else if status == Maintenance {
-			return Critical // no check has that status
+			status = discover.Maintenance
+		} else if status == discover.Maintenance {
+			return discover.Critical // no check has that status
 		}
 		rank := slices.Index(order, status)
 		if rank < 0 {
-			return Critical
+			return discover.Critical
 		}
 		worst = max(worst, rank)
 	}

@@ -1,4 +1,4 @@
-package discover_test
+package consul_test
 
 import (
 	"io"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
+	"github.com/realjf/muster/discover/discovertest"
 )
 
 // busy is a registry that answers once, and refuses from then on.
@@ -53,15 +55,15 @@ func TestARegistryThatRefusesIsLeftAlone(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				registry := &busy{status: tc.status, text: tc.text}
-				w := discover.Watch(consulAt(t, "registry:8500", registry, discover.ConsulConfig{}), web, discover.WatchConfig{})
+				w := discover.Watch(consulAt(t, "registry:8500", registry, consul.Config{}), web, discover.WatchConfig{})
 				defer w.Close()
 				if _, err := w.First(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				if s, _ := w.Snapshot(); ids(s.Instances) != "1" || s.Err == nil {
-					t.Errorf("the list is %q, error %v; want the last one, and why", ids(s.Instances), s.Err)
+				if s, _ := w.Snapshot(); discovertest.IDs(s.Instances) != "1" || s.Err == nil {
+					t.Errorf("the list is %q, error %v; want the last one, and why", discovertest.IDs(s.Instances), s.Err)
 				}
 				registry.mu.Lock()
 				defer registry.mu.Unlock()

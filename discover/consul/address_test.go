@@ -1,4 +1,4 @@
-package discover_test
+package consul_test
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 )
 
 func TestAddresses(t *testing.T) {
@@ -17,7 +18,7 @@ func TestAddresses(t *testing.T) {
 		"127.0.0.1:8500", "localhost", "consul.example.com", "http://consul", "https://consul:8501", "http://consul:8500/", "https://proxy/consul/api",
 		"[::1]:8500", "http://[::1]", "[fe80::1%eth0]:8500", ":8500", "a_b.c-d:1", "consul.:65535", "unix:///run/consul.sock", "unix://@abstract", "",
 	} {
-		c, err := discover.NewConsul(&api.Config{Address: address}, discover.ConsulConfig{})
+		c, err := consul.New(&api.Config{Address: address}, consul.Config{})
 		if err != nil {
 			t.Errorf("%q: %v", address, err)
 			continue
@@ -54,16 +55,16 @@ func TestAddresses(t *testing.T) {
 	} {
 		for name, refused := range map[string]func() error{
 			"setting": func() error {
-				_, err := discover.NewConsul(&api.Config{Address: address}, discover.ConsulConfig{})
+				_, err := consul.New(&api.Config{Address: address}, consul.Config{})
 				return err
 			},
 			"setting beside a client": func() error {
-				_, err := discover.NewConsul(&api.Config{Address: address, HttpClient: http.DefaultClient}, discover.ConsulConfig{})
+				_, err := consul.New(&api.Config{Address: address, HttpClient: http.DefaultClient}, consul.Config{})
 				return err
 			},
 			"environment": func() error {
 				t.Setenv("CONSUL_HTTP_ADDR", address)
-				_, err := discover.NewConsul(nil, discover.ConsulConfig{})
+				_, err := consul.New(nil, consul.Config{})
 				return err
 			},
 		} {
@@ -77,7 +78,7 @@ func TestAddresses(t *testing.T) {
 		`scheme "ftp"`: {Address: "consul", Scheme: "ftp"},
 		"no-such.pem":  {Address: "consul", TLSConfig: api.TLSConfig{CAFile: filepath.Join(t.TempDir(), "no-such.pem")}},
 	} {
-		if _, err := discover.NewConsul(&at, discover.ConsulConfig{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := consul.New(&at, consul.Config{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one that says %s", err, want)
 		}
 	}
@@ -89,9 +90,10 @@ func FuzzAddress(f *testing.F) {
 	for _, seed := range []string{"127.0.0.1:8500", "http://[::1]:8500/a", "::", "http://", "unix:///a", "u:p@h", "a:b:c", "h:1/ui", "[fe80::1%eth0]:1", "http://%zz", "[::%\x91]"} {
 		f.Add(seed)
 	}
+	errDown := errors.New("connection refused")
 	f.Fuzz(func(t *testing.T, address string) {
 		nobody := &http.Client{Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) { return nil, errDown })}
-		c, err := discover.NewConsul(&api.Config{Address: address, HttpClient: nobody}, discover.ConsulConfig{})
+		c, err := consul.New(&api.Config{Address: address, HttpClient: nobody}, consul.Config{})
 		if err != nil {
 			if !errors.Is(err, discover.ErrInvalid) {
 				t.Errorf("%q: error %v is not ErrInvalid", address, err)

@@ -1,16 +1,16 @@
-package discover_test
+package consul_test
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 )
 
 func TestTokenFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
-	token := discover.TokenFile(path)
+	token := consul.TokenFile(path)
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

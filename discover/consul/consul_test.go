@@ -1,4 +1,4 @@
-package discover_test
+package consul_test
 
 import (
 	"context"
@@ -18,11 +18,15 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/consul"
 	"github.com/realjf/muster/internal/logbook"
 )
 
+var web = discover.Query{Service: "web"}
+
 // consulAt returns a registry at address, over transport if it is not nil.
-func consulAt(t *testing.T, address string, transport http.RoundTripper, cfg discover.ConsulConfig) *discover.Consul {
+func consulAt(t *testing.T, address string, transport http.RoundTripper, cfg consul.Config) *consul.Client {
 	t.Helper()
 	settings := api.DefaultConfig()
 	settings.Address = address
@@ -32,7 +36,7 @@ func consulAt(t *testing.T, address string, transport http.RoundTripper, cfg dis
 		transport = own
 	}
 	settings.HttpClient = &http.Client{Transport: transport}
-	registry, err := discover.NewConsul(settings, cfg)
+	registry, err := consul.New(settings, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,14 +44,14 @@ func consulAt(t *testing.T, address string, transport http.RoundTripper, cfg dis
 }
 
 // registryAt returns the registry at an address, over connections of its own.
-func registryAt(t testing.TB, address string) *discover.Consul {
+func registryAt(t testing.TB, address string) *consul.Client {
 	t.Helper()
-	return registryOf(t, address, discover.ConsulConfig{})
+	return registryOf(t, address, consul.Config{})
 }
 
-func registryOf(t testing.TB, address string, cfg discover.ConsulConfig) *discover.Consul {
+func registryOf(t testing.TB, address string, cfg consul.Config) *consul.Client {
 	t.Helper()
-	registry, err := discover.NewConsul(&api.Config{Address: address}, cfg)
+	registry, err := consul.New(&api.Config{Address: address}, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,12 +59,12 @@ func registryOf(t testing.TB, address string, cfg discover.ConsulConfig) *discov
 	return registry
 }
 
-// consul returns a registry whose answers handler gives.
-func consul(t *testing.T, handler http.HandlerFunc) *discover.Consul {
+// clientOf returns a registry whose answers handler gives.
+func clientOf(t *testing.T, handler http.HandlerFunc) *consul.Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return consulAt(t, server.URL, nil, discover.ConsulConfig{})
+	return consulAt(t, server.URL, nil, consul.Config{})
 }
 
 // answer is a handler that always gives the same one.
@@ -88,7 +92,7 @@ const twoInstances = `[
 
 func TestConsulNext(t *testing.T) {
 	var got *http.Request
-	c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+	c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		answer(200, "42", twoInstances)(w, r)
 	})
@@ -138,7 +142,7 @@ func TestConsulAsks(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got url.Values
-			c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+			c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 				got = r.URL.Query()
 				answer(200, "42", twoInstances)(w, r)
 			})
@@ -154,7 +158,7 @@ func TestConsulAsks(t *testing.T) {
 }
 
 func TestConsulWarning(t *testing.T) {
-	c := consul(t, answer(200, "1", `[{"Node":{"Node":"n"},"Service":{"ID":"a","Service":"web"},"Checks":[{"Name":"c","Status":"warning"}]}]`))
+	c := clientOf(t, answer(200, "1", `[{"Node":{"Node":"n"},"Service":{"ID":"a","Service":"web"},"Checks":[{"Name":"c","Status":"warning"}]}]`))
 	s, err := c.Next(t.Context(), discover.Query{Service: "web", Warning: true}, 0)
 	if err != nil || len(s.Instances) != 1 || s.Instances[0].Status != discover.Warning {
 		t.Errorf("got %+v, error %v; want that a warning counts as healthy", s, err)
@@ -168,7 +172,7 @@ func TestConsulStale(t *testing.T) {
 		leader bool
 	}{{"9000", false}, {"11000", true}} {
 		var asked []string
-		c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+		c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 			asked = append(asked, r.URL.RawQuery)
 			w.Header().Set("X-Consul-Index", "42")
 			w.Header().Set("X-Consul-KnownLeader", "true")
@@ -189,7 +193,7 @@ func TestConsulStale(t *testing.T) {
 func TestConsulFailover(t *testing.T) {
 	healthy := `[{"Node":{"Node":"n","Datacenter":"dc3"},"Service":{"ID":"a","Service":"web"},"Checks":[]}]`
 	var asked []string
-	c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+	c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		asked = append(asked, q.Get("dc")+"@"+q.Get("index")+"/"+q.Get("wait"))
 		switch q.Get("dc") {
@@ -220,8 +224,8 @@ func TestConsulToken(t *testing.T) {
 	}))
 	defer server.Close()
 	token, broken := "first", error(nil)
-	c, err := discover.NewConsul(&api.Config{Address: server.Listener.Addr().String(), Token: "the client's"},
-		discover.ConsulConfig{Token: func() (string, error) { return token, broken }})
+	c, err := consul.New(&api.Config{Address: server.Listener.Addr().String(), Token: "the client's"},
+		consul.Config{Token: func() (string, error) { return token, broken }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +234,7 @@ func TestConsulToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	token = "second"
-	if err := c.Register(t.Context(), discover.Registration{ID: "a", Service: "web"}); err != nil {
+	if err := c.Register(t.Context(), announce.Registration{ID: "a", Service: "web"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Deregister(t.Context(), "a"); err != nil {
@@ -262,7 +266,7 @@ func TestConsulStatus(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := consul(t, answer(200, "1", `[{"Node":{"Node":"n"},"Service":{"ID":"a","Service":"web"},"Checks":`+test.checks+`}]`))
+			c := clientOf(t, answer(200, "1", `[{"Node":{"Node":"n"},"Service":{"ID":"a","Service":"web"},"Checks":`+test.checks+`}]`))
 			s, err := c.Next(t.Context(), web, 0)
 			if err != nil || s.Known() != 1 {
 				t.Fatalf("got %+v, error %v", s, err)
@@ -301,7 +305,7 @@ func TestConsulJunk(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, err := consul(t, answer(test.status, test.index, test.body)).Next(t.Context(), web, 3)
+			s, err := clientOf(t, answer(test.status, test.index, test.body)).Next(t.Context(), web, 3)
 			if (err != nil) != (test.want == 0) || s.Index != test.want {
 				t.Errorf("got index %d, error %v; want index %d", s.Index, err, test.want)
 			}
@@ -313,13 +317,13 @@ func TestConsulJunk(t *testing.T) {
 }
 
 func TestConsulRefusesNonsense(t *testing.T) {
-	c := consul(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent", r.Method, r.URL) })
+	c := clientOf(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent", r.Method, r.URL) })
 	_, next := c.Next(t.Context(), discover.Query{Service: "../kv/x"}, 0)
 	_, await := c.Await(t.Context(), "..", "")
 	for name, err := range map[string]error{
 		"next":       next,
 		"await":      await,
-		"register":   c.Register(t.Context(), discover.Registration{ID: "1", Service: "web", Port: -1}),
+		"register":   c.Register(t.Context(), announce.Registration{ID: "1", Service: "web", Port: -1}),
 		"deregister": c.Deregister(t.Context(), "a/../../force-leave/n"),
 	} {
 		if !errors.Is(err, discover.ErrInvalid) {
@@ -332,30 +336,30 @@ func TestConsulRefusesNonsense(t *testing.T) {
 // that accepts connections and says nothing.
 func TestConsulHangs(t *testing.T) {
 	calls := map[string]struct {
-		call  func(ctx context.Context, c *discover.Consul) error
+		call  func(ctx context.Context, c *consul.Client) error
 		limit time.Duration
 	}{
-		"next": {func(ctx context.Context, c *discover.Consul) error {
+		"next": {func(ctx context.Context, c *consul.Client) error {
 			_, err := c.Next(ctx, web, 0)
 			return err
 		}, 15 * time.Second},
-		"blocked next": {func(ctx context.Context, c *discover.Consul) error {
+		"blocked next": {func(ctx context.Context, c *consul.Client) error {
 			_, err := c.Next(ctx, web, 1)
 			return err
 		}, 32 * time.Second},
-		"await": {func(ctx context.Context, c *discover.Consul) error {
+		"await": {func(ctx context.Context, c *consul.Client) error {
 			_, err := c.Await(ctx, "1", "")
 			return err
 		}, 15 * time.Second},
-		"blocked await": {func(ctx context.Context, c *discover.Consul) error {
+		"blocked await": {func(ctx context.Context, c *consul.Client) error {
 			_, err := c.Await(ctx, "1", "hash")
 			return err
 		}, 32 * time.Second},
-		"register": {func(ctx context.Context, c *discover.Consul) error {
-			return c.Register(ctx, discover.Registration{ID: "web-1", Service: "web", Port: 80})
+		"register": {func(ctx context.Context, c *consul.Client) error {
+			return c.Register(ctx, announce.Registration{ID: "web-1", Service: "web", Port: 80})
 		}, 15 * time.Second},
-		"deregister": {func(ctx context.Context, c *discover.Consul) error { return c.Deregister(ctx, "1") }, 15 * time.Second},
-		"is muster": {func(ctx context.Context, c *discover.Consul) error {
+		"deregister": {func(ctx context.Context, c *consul.Client) error { return c.Deregister(ctx, "1") }, 15 * time.Second},
+		"is muster": {func(ctx context.Context, c *consul.Client) error {
 			_, err := c.IsMuster(ctx)
 			return err
 		}, 15 * time.Second},
@@ -363,7 +367,7 @@ func TestConsulHangs(t *testing.T) {
 	for name, test := range calls {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := consulAt(t, "registry", silence{}, discover.ConsulConfig{Wait: 16 * time.Second})
+				c := consulAt(t, "registry", silence{}, consul.Config{Wait: 16 * time.Second})
 				start := time.Now()
 				err := test.call(t.Context(), c)
 				if took := time.Since(start); err == nil || took != test.limit {
@@ -394,7 +398,7 @@ func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
 // The same over a real connection.
 func TestConsulCancelled(t *testing.T) {
 	arrived := make(chan struct{})
-	c := consul(t, func(_ http.ResponseWriter, r *http.Request) {
+	c := clientOf(t, func(_ http.ResponseWriter, r *http.Request) {
 		close(arrived)
 		<-r.Context().Done() // the server sees the connection close
 	})
@@ -413,58 +417,58 @@ func TestConsulIsMuster(t *testing.T) {
 		`{"Config":{"Version":"1.19.2"},"Member":{}}`:                            false,
 		`{"Config":{"Version":"1.19.2"},"Member":{},"Muster":{"Version":"0.1"}}`: true,
 	} {
-		got, err := consul(t, answer(200, "", body)).IsMuster(t.Context())
+		got, err := clientOf(t, answer(200, "", body)).IsMuster(t.Context())
 		if err != nil || got != want {
 			t.Errorf("%s: got %v, error %v", body, got, err)
 		}
 	}
-	if _, err := consul(t, answer(403, "", "Permission denied")).IsMuster(t.Context()); err == nil {
+	if _, err := clientOf(t, answer(403, "", "Permission denied")).IsMuster(t.Context()); err == nil {
 		t.Error("got no error of a registry that refuses")
 	}
 }
 
 func TestConsulRegister(t *testing.T) {
 	var got string
-	c := consul(t, func(_ http.ResponseWriter, r *http.Request) {
+	c := clientOf(t, func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		got = fmt.Sprint(r.Method, " ", r.URL, " ", strings.TrimSpace(string(body)))
 	})
 	tests := map[string]struct {
-		r    discover.Registration
+		r    announce.Registration
 		want string
 	}{
 		"least": {
-			discover.Registration{ID: "1", Service: "web"},
+			announce.Registration{ID: "1", Service: "web"},
 			`{"ID":"1","Name":"web","Check":null,"Checks":null}`,
 		},
 		"defaults of a check": {
-			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{HTTP: "http://h/"}},
+			announce.Registration{ID: "1", Service: "web", Check: announce.HealthCheck{HTTP: "http://h/"}},
 			`{"ID":"1","Name":"web","Check":{"Interval":"15s","HTTP":"http://h/","Status":"passing"},"Checks":null}`,
 		},
 		"gRPC": {
-			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{GRPC: "h:1/s", GRPCTLS: true, Status: discover.Critical}},
+			announce.Registration{ID: "1", Service: "web", Check: announce.HealthCheck{GRPC: "h:1/s", GRPCTLS: true, Status: discover.Critical}},
 			`{"ID":"1","Name":"web","Check":{"Interval":"15s","Status":"critical","GRPC":"h:1/s","GRPCUseTLS":true},"Checks":null}`,
 		},
 		"TCP": {
-			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{TCP: "h:1", Interval: time.Second}},
+			announce.Registration{ID: "1", Service: "web", Check: announce.HealthCheck{TCP: "h:1", Interval: time.Second}},
 			`{"ID":"1","Name":"web","Check":{"Interval":"1s","TCP":"h:1","Status":"passing"},"Checks":null}`,
 		},
 		"TTL": {
-			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{TTL: time.Second, Interval: time.Second, Timeout: time.Second, DeregisterAfter: time.Minute}},
+			announce.Registration{ID: "1", Service: "web", Check: announce.HealthCheck{TTL: time.Second, Interval: time.Second, Timeout: time.Second, DeregisterAfter: time.Minute}},
 			`{"ID":"1","Name":"web","Check":{"TTL":"1s","Status":"passing","DeregisterCriticalServiceAfter":"1m0s"},"Checks":null}`,
 		},
 		"locality": {
-			discover.Registration{ID: "1", Service: "web", Locality: discover.Locality{Region: "eu", Zone: "eu-1"}},
+			announce.Registration{ID: "1", Service: "web", Locality: discover.Locality{Region: "eu", Zone: "eu-1"}},
 			`{"ID":"1","Name":"web","Check":null,"Checks":null,"Locality":{"Region":"eu","Zone":"eu-1"}}`,
 		},
 		"unchecked": {
-			discover.Registration{ID: "1", Service: "web", Check: discover.HealthCheck{Unchecked: true}},
+			announce.Registration{ID: "1", Service: "web", Check: announce.HealthCheck{Unchecked: true}},
 			`{"ID":"1","Name":"web","Check":null,"Checks":null}`,
 		},
 		"everything": {
-			discover.Registration{
+			announce.Registration{
 				ID: "1", Service: "web", Address: "h", Port: 80, Tags: []string{"a"}, Meta: map[string]string{"k": "v"}, Weights: discover.Weights{Passing: 2},
-				Check: discover.HealthCheck{HTTP: "http://h/", Interval: time.Second, Timeout: 2 * time.Second, DeregisterAfter: time.Minute},
+				Check: announce.HealthCheck{HTTP: "http://h/", Interval: time.Second, Timeout: 2 * time.Second, DeregisterAfter: time.Minute},
 			},
 			`{"ID":"1","Name":"web","Tags":["a"],"Port":80,"Address":"h","Meta":{"k":"v"},"Weights":{"Passing":2,"Warning":0},` +
 				`"Check":{"Interval":"1s","Timeout":"2s","HTTP":"http://h/","Status":"passing","DeregisterCriticalServiceAfter":"1m0s"},"Checks":null}`,
@@ -481,15 +485,15 @@ func TestConsulRegister(t *testing.T) {
 			}
 		})
 	}
-	refusing := consul(t, answer(400, "", "Invalid check"))
-	if err := refusing.Register(t.Context(), discover.Registration{ID: "web-1", Service: "web", Port: 80}); err == nil || !strings.Contains(err.Error(), "Invalid check") {
+	refusing := clientOf(t, answer(400, "", "Invalid check"))
+	if err := refusing.Register(t.Context(), announce.Registration{ID: "web-1", Service: "web", Port: 80}); err == nil || !strings.Contains(err.Error(), "Invalid check") {
 		t.Errorf("got error %v, want what the registry says", err)
 	}
 }
 
 func TestConsulDeregister(t *testing.T) {
 	for status, wantErr := range map[int]bool{200: false, 404: false, 403: true, 500: true} {
-		err := consul(t, answer(status, "", "text")).Deregister(t.Context(), "1")
+		err := clientOf(t, answer(status, "", "text")).Deregister(t.Context(), "1")
 		if (err != nil) != wantErr {
 			t.Errorf("status %d: got error %v", status, err)
 		}
@@ -513,7 +517,7 @@ func TestConsulAwait(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var asked string
-			c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+			c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 				asked = r.URL.String()
 				w.Header().Set("X-Consul-ContentHash", test.hash)
 				answer(test.status, "", test.body)(w, r)
@@ -522,7 +526,7 @@ func TestConsulAwait(t *testing.T) {
 			if got != test.want || (err != nil) != (test.wantErr != "") || err != nil && !strings.Contains(err.Error(), test.wantErr) {
 				t.Errorf("got %q, error %v; want %q, error with %q", got, err, test.want, test.wantErr)
 			}
-			if (test.status == 404) != errors.Is(err, discover.ErrNotRegistered) {
+			if (test.status == 404) != errors.Is(err, announce.ErrNotRegistered) {
 				t.Errorf("got error %v: is it ErrNotRegistered?", err)
 			}
 			if want := "/v1/agent/service/1?hash=h1&wait=60000ms"; asked != want {
@@ -544,7 +548,7 @@ func TestConsulRefusesAQuestion(t *testing.T) {
 		"rpc error: No cluster leader": {500, false},
 		"Permission denied":            {403, false},
 	} {
-		c := consul(t, answer(test.status, "1", text))
+		c := clientOf(t, answer(test.status, "1", text))
 		w := discover.Watch(c, web, discover.WatchConfig{})
 		_, err := w.Tried(t.Context())
 		if !errors.Is(err, discover.ErrUnavailable) || errors.Is(err, discover.ErrRefused) != test.refused || !strings.Contains(err.Error(), text) ||
@@ -560,7 +564,7 @@ func TestConsulRefusesAQuestion(t *testing.T) {
 // A datacenter to fail over to that cannot be asked is told of where nobody is
 // healthy, and the list is the registry's all the same.
 func TestConsulFailoverToNowhere(t *testing.T) {
-	c := consul(t, func(w http.ResponseWriter, r *http.Request) {
+	c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("dc") != "" {
 			answer(500, "1", "No path to datacenter")(w, r)
 			return

@@ -1,4 +1,4 @@
-package discover
+package consul
 
 import (
 	"fmt"
@@ -6,9 +6,11 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/realjf/muster/discover"
 )
 
-// checkAddress returns an error that wraps [ErrInvalid] if address is none of a
+// checkAddress returns an error that wraps [discover.ErrInvalid] if address is none of a
 // registry, in the form that Consul's client takes: it says what is wrong, and
 // shows no password.
 func checkAddress(address string) error {
@@ -16,13 +18,13 @@ func checkAddress(address string) error {
 	switch {
 	case hasScheme && scheme == "unix":
 		if rest == "" {
-			return fmt.Errorf(`%w address "unix://": the path of the socket is missing`, ErrInvalid)
+			return fmt.Errorf(`%w address "unix://": the path of the socket is missing`, discover.ErrInvalid)
 		}
 		return nil
 	case strings.Contains(address, "@"): // which is not told back
-		return fmt.Errorf("%w address: it holds an @; a user and password belong in HttpAuth, or in CONSUL_HTTP_AUTH", ErrInvalid)
+		return fmt.Errorf("%w address: it holds an @; a user and password belong in HttpAuth, or in CONSUL_HTTP_AUTH", discover.ErrInvalid)
 	case hasScheme && scheme != "http" && scheme != "https":
-		return fmt.Errorf("%w address %q: it begins with %s://; want http, https or unix", ErrInvalid, address, scheme)
+		return fmt.Errorf("%w address %q: it begins with %s://; want http, https or unix", discover.ErrInvalid, address, scheme)
 	case !hasScheme:
 		rest = address
 	}
@@ -37,7 +39,7 @@ func checkAddress(address string) error {
 		why = wrongAuthority(authority)
 	}
 	if why != "" {
-		return fmt.Errorf("%w address %q: %s", ErrInvalid, address, why)
+		return fmt.Errorf("%w address %q: %s", discover.ErrInvalid, address, why)
 	}
 	return nil
 }

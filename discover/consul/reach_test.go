@@ -1,4 +1,4 @@
-package discover
+package consul
 
 import (
 	"context"
@@ -12,6 +12,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/discovertest"
 )
 
 // port is one that a registry listens at, or not.
@@ -70,43 +73,37 @@ func (p *port) since(from time.Time) []time.Duration {
 	return all
 }
 
-// reachable is a flaky source that can be looked for.
+// reachable is a source that dies, and that can be looked for.
 type reachable struct {
-	*flaky
+	*discovertest.Outage
 	*prober
 	port *port
 }
 
 func newReachable() *reachable {
 	p := &port{open: true, served: true}
-	return &reachable{&flaky{away: make(chan struct{}), up: true}, newProber(p.dial), p}
+	return &reachable{discovertest.NewOutage(), newProber(p.dial), p}
 }
 
 func (r *reachable) Reach(ctx context.Context) error { return r.reach(ctx) }
 
 // Next fails as a client of HTTP does.
-func (r *reachable) Next(ctx context.Context, q Query, after uint64) (Snapshot, error) {
+func (r *reachable) Next(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
 	if _, err := r.port.dial(ctx); err != nil && after == 0 {
-		return Snapshot{}, err // it is not asked
+		return discover.Snapshot{}, err // it is not asked
 	}
-	return r.flaky.Next(ctx, q, after)
+	return r.Outage.Next(ctx, q, after)
 }
 
 // kill and start are what becomes of the registry.
 func (r *reachable) kill() {
 	r.port.set(false, false)
-	r.flaky.mu.Lock()
-	defer r.flaky.mu.Unlock()
-	r.up, r.began = false, time.Now()
-	close(r.away)
-	r.away = make(chan struct{})
+	r.Kill()
 }
 
 func (r *reachable) start() {
 	r.port.set(true, true)
-	r.flaky.mu.Lock()
-	defer r.flaky.mu.Unlock()
-	r.up = true
+	r.Start()
 }
 
 // TestReturningProcesses: of many processes, with a watch each, half notice within
@@ -119,7 +116,7 @@ func TestReturningProcesses(t *testing.T) {
 			var all []*reachable
 			for range size {
 				r := newReachable()
-				defer Watch(r, Query{Service: "web"}, WatchConfig{}).Close()
+				defer discover.Watch(r, discover.Query{Service: "web"}, discover.WatchConfig{}).Close()
 				all = append(all, r)
 			}
 			time.Sleep(time.Minute)
@@ -130,7 +127,7 @@ func TestReturningProcesses(t *testing.T) {
 			time.Sleep(outage)
 			for _, r := range all {
 				// Besides, each asks once a second on its own.
-				if most := mostWithin(r.port.since(r.began), time.Second); most > 14 {
+				if most := discovertest.MostWithin(r.port.since(r.Began()), time.Second); most > 14 {
 					t.Errorf("an outage of %s: %d connections in a second", outage, most)
 				}
 				r.start()
@@ -139,18 +136,17 @@ func TestReturningProcesses(t *testing.T) {
 			synctest.Wait()
 			var asked []time.Duration
 			for _, r := range all {
-				r.flaky.mu.Lock()
-				if len(r.asked) != 1 {
-					t.Errorf("an outage of %s: asked at %s", outage, r.asked)
+				all := r.Asked()
+				if len(all) != 1 {
+					t.Errorf("an outage of %s: asked at %s", outage, all)
 				}
-				asked = append(asked, r.asked[0]-outage)
-				r.flaky.mu.Unlock()
+				asked = append(asked, all[0]-outage)
 			}
 			slices.Sort(asked)
 			if median, last := asked[size/2], asked[size-1]; median > 200*time.Millisecond || last > 400*time.Millisecond {
 				t.Errorf("an outage of %s: half had asked %s after it was over, and all after %s", outage, median, last)
 			}
-			if most := mostWithin(asked, time.Second/10); most > size*7/10 {
+			if most := discovertest.MostWithin(asked, time.Second/10); most > size*7/10 {
 				t.Errorf("an outage of %s: asked %d times in a tenth of a second", outage, most)
 			}
 		})
@@ -169,30 +165,29 @@ func TestReturningWatches(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newReachable()
 			for range size {
-				defer Watch(r, Query{Service: "web"}, WatchConfig{}).Close()
+				defer discover.Watch(r, discover.Query{Service: "web"}, discover.WatchConfig{}).Close()
 			}
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			r.kill()
 			r.port.set(away.open, away.served)
 			time.Sleep(outage)
-			if most := mostWithin(r.port.since(r.began), time.Second); most > size+14 {
+			if most := discovertest.MostWithin(r.port.since(r.Began()), time.Second); most > size+14 {
 				t.Errorf("%+v: %d connections in a second", away, most)
 			}
 			r.start()
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			r.flaky.mu.Lock()
-			defer r.flaky.mu.Unlock()
-			slices.Sort(r.asked)
-			last := r.asked[len(r.asked)-1] - outage
+			asked := r.Asked()
+			slices.Sort(asked)
+			last := asked[len(asked)-1] - outage
 			if last > time.Second {
 				t.Errorf("%+v: the last asked %s after it was over", away, last)
 			}
-			if most := mostWithin(r.asked, time.Second); most > size {
+			if most := discovertest.MostWithin(asked, time.Second); most > size {
 				t.Errorf("%+v: asked %d times in a second", away, most)
 			}
-			if most := mostWithin(r.asked, time.Second/10); !away.open && most > 200 {
+			if most := discovertest.MostWithin(asked, time.Second/10); !away.open && most > 200 {
 				t.Errorf("%+v: asked %d times in a tenth of a second", away, most)
 			}
 		})

@@ -1,4 +1,4 @@
-package discover
+package consul
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/refusal"
 )
 
@@ -19,47 +20,47 @@ import (
 // one request without a detour, of whose answer only those entries are decoded
 // that the last one did not have.
 
-// Next answers q from the registry's health endpoint, as [Source] says. It
+// Next answers q from the registry's health endpoint, as [discover.Source] says. It
 // asks for all instances and not only for the passing ones, so that a caller
 // can be told why the others are out.
-func (c *Consul) Next(ctx context.Context, q Query, after uint64) (Snapshot, error) {
+func (c *Client) Next(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
 	talk := c.Open()
 	defer talk.Close()
 	return talk.Next(ctx, q, after)
 }
 
-// Open returns the registry for one watch, as [Opener] says: of an answer it
+// Open returns the registry for one watch, as [discover.Opener] says: of an answer it
 // decodes what the last one did not have.
-func (c *Consul) Open() Conversation { return &conversation{consul: c} }
+func (c *Client) Open() discover.Conversation { return &conversation{consul: c} }
 
 // conversation is what one watch asks of a registry, one question after the
 // other.
 type conversation struct {
-	consul  *Consul
+	consul  *Client
 	known   entries
 	warming bool // the last answer was
 	severed bool // a connection broke since
 }
 
-// Close implements [Conversation].
+// Close implements [discover.Conversation].
 func (r *conversation) Close() error { return nil }
 
-// Next implements [Source] for one caller at a time.
-func (r *conversation) Next(ctx context.Context, q Query, after uint64) (Snapshot, error) {
+// Next implements [discover.Source] for one caller at a time.
+func (r *conversation) Next(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
 	if err := q.Validate(); err != nil {
-		return Snapshot{}, err
+		return discover.Snapshot{}, err
 	}
 	var severed severed
 	s, err := r.health(severed.watch(ctx), q, after)
 	r.severed = r.severed || severed.is.Load()
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("health of service %q: %w", q.Service, err)
+		return discover.Snapshot{}, fmt.Errorf("health of service %q: %w", q.Service, err)
 	}
 	switch {
 	case r.severed && s.Err != nil:
-		s.Err = fmt.Errorf("%w; %w", s.Err, ErrInterrupted)
+		s.Err = fmt.Errorf("%w; %w", s.Err, discover.ErrInterrupted)
 	case r.severed:
-		s.Err = ErrInterrupted
+		s.Err = discover.ErrInterrupted
 	}
 	r.severed = false
 	return s, nil
@@ -67,7 +68,7 @@ func (r *conversation) Next(ctx context.Context, q Query, after uint64) (Snapsho
 
 // health answers q from the datacenter that it names, and when none is healthy
 // there from the first of the others that has one.
-func (r *conversation) health(ctx context.Context, q Query, after uint64) (Snapshot, error) {
+func (r *conversation) health(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
 	s, err := r.healthIn(ctx, q, q.Datacenter, after)
 	if err != nil || len(s.Instances) > 0 {
 		return s, err
@@ -86,7 +87,7 @@ func (r *conversation) health(ctx context.Context, q Query, after uint64) (Snaps
 		}
 	}
 	if len(silent) > 0 && s.Err == nil {
-		s.Err = fmt.Errorf("%w: %w", ErrElsewhere, errors.Join(silent...))
+		s.Err = fmt.Errorf("%w: %w", discover.ErrElsewhere, errors.Join(silent...))
 	}
 	return s, ctx.Err()
 }
@@ -102,7 +103,7 @@ const (
 )
 
 // healthIn answers q from one datacenter.
-func (r *conversation) healthIn(ctx context.Context, q Query, datacenter string, after uint64) (Snapshot, error) {
+func (r *conversation) healthIn(ctx context.Context, q discover.Query, datacenter string, after uint64) (discover.Snapshot, error) {
 	wait := r.consul.wait
 	if q.Failover != "" {
 		wait = min(wait, failoverWait)
@@ -111,15 +112,15 @@ func (r *conversation) healthIn(ctx context.Context, q Query, datacenter string,
 		wait = min(wait, warmingWait)
 	}
 	s, behind, err := r.ask(ctx, q, datacenter, q.Consistency, after, wait)
-	if err == nil && q.Consistency == Stale && behind > r.consul.maxStale {
-		s, _, err = r.ask(ctx, q, datacenter, Leader, 0, 0)
+	if err == nil && q.Consistency == discover.Stale && behind > r.consul.maxStale {
+		s, _, err = r.ask(ctx, q, datacenter, discover.Leader, 0, 0)
 	}
 	return s, err
 }
 
 // ask makes one request, and returns how far behind the leader the server was
 // that answered it.
-func (r *conversation) ask(ctx context.Context, q Query, datacenter string, how Consistency, after uint64, wait time.Duration) (s Snapshot, behind time.Duration, err error) {
+func (r *conversation) ask(ctx context.Context, q discover.Query, datacenter string, how discover.Consistency, after uint64, wait time.Duration) (s discover.Snapshot, behind time.Duration, err error) {
 	c := r.consul
 	token, err := c.currentToken()
 	if err != nil {
@@ -147,7 +148,7 @@ func (r *conversation) ask(ctx context.Context, q Query, datacenter string, how 
 
 // request returns a question as Consul's API has it.
 // https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-a-service
-func (c *Consul) request(ctx context.Context, q Query, datacenter string, how Consistency, after uint64, wait time.Duration, token string) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, q discover.Query, datacenter string, how discover.Consistency, after uint64, wait time.Duration, token string) (*http.Request, error) {
 	params := url.Values{}
 	set := func(name, value string) {
 		if value != "" {
@@ -163,9 +164,9 @@ func (c *Consul) request(ctx context.Context, q Query, datacenter string, how Co
 		params.Add("tag", tag)
 	}
 	switch how {
-	case Stale:
+	case discover.Stale:
 		params.Set("stale", "")
-	case Consistent:
+	case discover.Consistent:
 		params.Set("consistent", "")
 	}
 	if after > 0 {
@@ -196,10 +197,10 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // read makes a snapshot of an answer. An answer without a known leader is one:
 // the servers that gave it know the instances, so that header is not looked at.
-func (r *conversation) read(q Query, response *http.Response) (s Snapshot, behind time.Duration, err error) {
+func (r *conversation) read(q discover.Query, response *http.Response) (s discover.Snapshot, behind time.Duration, err error) {
 	if response.StatusCode != http.StatusOK {
 		if err = refusal.Of(response); refusal.IsOfQuestion(err) {
-			err = fmt.Errorf("%w: %w", ErrRefused, err)
+			err = fmt.Errorf("%w: %w", discover.ErrRefused, err)
 		}
 		return s, 0, err
 	}
@@ -213,7 +214,7 @@ func (r *conversation) read(q Query, response *http.Response) (s Snapshot, behin
 		return s, 0, err
 	}
 	if s, err = r.known.snapshot(r.consul.seed, q, text.Bytes()); err != nil {
-		return Snapshot{}, 0, err
+		return discover.Snapshot{}, 0, err
 	}
 	// What is no number is none: the answer is of use all the same.
 	index, _ := strconv.ParseUint(response.Header.Get("X-Consul-Index"), 10, 64)
@@ -221,7 +222,7 @@ func (r *conversation) read(q Query, response *http.Response) (s Snapshot, behin
 	warming, _ := strconv.Atoi(response.Header.Get("X-Muster-Warming"))
 	s.Index, s.Confirmed = max(index, 1), time.Now()
 	if r.warming = warming > 0; r.warming {
-		s.Err = fmt.Errorf("%w: %d checks", ErrUnlooked, warming)
+		s.Err = fmt.Errorf("%w: %d checks", discover.ErrUnlooked, warming)
 	}
 	return s, time.Duration(contact) * time.Millisecond, nil
 }

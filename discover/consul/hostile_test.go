@@ -1,4 +1,4 @@
-package discover_test
+package consul_test
 
 import (
 	"io"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 )
 
 // says is a registry that answers every request alike.
@@ -42,7 +43,7 @@ func FuzzAnswer(f *testing.F) {
 		if status < 200 || status > 599 {
 			t.Skip("the client of HTTP refuses it")
 		}
-		registry := consulAt(t, "http://registry", says{status, index, body}, discover.ConsulConfig{})
+		registry := consulAt(t, "http://registry", says{status, index, body}, consul.Config{})
 		got, err := registry.Next(t.Context(), discover.Query{Service: "web"}, 0)
 		if err != nil {
 			if got.Index != 0 || got.Known() != 0 || len(err.Error()) > len(body)+1<<10 {

@@ -1,4 +1,4 @@
-package discover
+package consul
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+
+	"github.com/realjf/muster/discover"
 )
 
 // entries are those of the last answer, by what they looked like: of the next
@@ -18,7 +20,7 @@ type entries struct {
 
 // known is an entry of the last answer.
 type known struct {
-	instance *Instance
+	instance *discover.Instance
 	next     int // the place in the order of the one behind it
 }
 
@@ -36,9 +38,9 @@ func printOf(seed maphash.Seed, text []byte) print {
 // snapshot sorts the entries of a list in JSON into a snapshot. What cannot be
 // Consul's is an error, for it must not empty a list. Whatever was known before,
 // the same text is the same snapshot.
-func (e *entries) snapshot(seed maphash.Seed, q Query, text []byte) (Snapshot, error) {
+func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (discover.Snapshot, error) {
 	now := entries{order: make([]print, 0, len(e.order)), known: make(map[print]known, len(e.known))}
-	all := make([]Instance, 0, len(e.order))
+	all := make([]discover.Instance, 0, len(e.order))
 	next := 0 // of the last answer's
 	// An entry is an object, whose text is not the beginning of another one's.
 	again := func(rest []byte) int {
@@ -70,10 +72,10 @@ func (e *entries) snapshot(seed maphash.Seed, q Query, text []byte) (Snapshot, e
 		return nil
 	})
 	if err != nil {
-		return Snapshot{}, err
+		return discover.Snapshot{}, err
 	}
 	*e = now
-	return NewSnapshot(q, all), nil
+	return discover.NewSnapshot(q, all), nil
 }
 
 // deepest is how deep encoding/json lets values be nested.

@@ -1,4 +1,4 @@
-package discover
+package announce
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/valid"
 )
 
@@ -57,7 +58,7 @@ type HealthCheck struct {
 
 	// Status is what the instance counts as before the first result. Empty
 	// means passing.
-	Status Status
+	Status discover.Status
 }
 
 // What a HealthCheck means that does not say how often.
@@ -100,25 +101,25 @@ func (c HealthCheck) Kind() string {
 
 func (c HealthCheck) validate() error {
 	if c.Interval < 0 || c.Timeout < 0 || c.DeregisterAfter < 0 {
-		return fmt.Errorf("%w check: its interval, timeout and time to deregister must not be negative", ErrInvalid)
+		return fmt.Errorf("%w check: its interval, timeout and time to deregister must not be negative", discover.ErrInvalid)
 	}
-	if !slices.Contains([]Status{"", Passing, Warning, Critical}, c.Status) {
-		return fmt.Errorf("%w status %q of a check: want %q, %q or %q", ErrInvalid, c.Status, Passing, Warning, Critical)
+	if !slices.Contains([]discover.Status{"", discover.Passing, discover.Warning, discover.Critical}, c.Status) {
+		return fmt.Errorf("%w status %q of a check: want %q, %q or %q", discover.ErrInvalid, c.Status, discover.Passing, discover.Warning, discover.Critical)
 	}
 	kinds := c.kinds()
 	switch {
 	case len(kinds) > 1:
-		return fmt.Errorf("%w check: it names %s: want one of them", ErrInvalid, strings.Join(kinds, " and "))
+		return fmt.Errorf("%w check: it names %s: want one of them", discover.ErrInvalid, strings.Join(kinds, " and "))
 	case len(kinds) == 0 && c != (HealthCheck{}):
-		return fmt.Errorf("%w check: it names no kind: want HTTP, GRPC, TCP or TTL", ErrInvalid)
+		return fmt.Errorf("%w check: it names no kind: want HTTP, GRPC, TCP or TTL", discover.ErrInvalid)
 	case c.Unchecked && c != (HealthCheck{Unchecked: true}):
-		return fmt.Errorf("%w check: it says how to look, and not to", ErrInvalid)
+		return fmt.Errorf("%w check: it says how to look, and not to", discover.ErrInvalid)
 	case c.GRPCTLS && c.GRPC == "":
-		return fmt.Errorf("%w check: GRPCTLS is for GRPC", ErrInvalid)
+		return fmt.Errorf("%w check: GRPCTLS is for GRPC", discover.ErrInvalid)
 	case c.TTL != 0 && c.TTL < LeastTTL:
-		return fmt.Errorf("%w TTL %s of a check: want at least %s", ErrInvalid, c.TTL, LeastTTL)
+		return fmt.Errorf("%w TTL %s of a check: want at least %s", discover.ErrInvalid, c.TTL, LeastTTL)
 	case c.Interval != 0 && c.Interval < LeastInterval:
-		return fmt.Errorf("%w interval %s of a check: want at least %s, as in 15 * time.Second", ErrInvalid, c.Interval, LeastInterval)
+		return fmt.Errorf("%w interval %s of a check: want at least %s, as in 15 * time.Second", discover.ErrInvalid, c.Interval, LeastInterval)
 	}
 	grpcAddress, _, _ := strings.Cut(c.GRPC, "/")
 	return cmp.Or(validCheckURL(c.HTTP), validTarget("GRPC", grpcAddress, c.GRPC), validTarget("TCP", c.TCP, c.TCP))
@@ -130,13 +131,13 @@ func validCheckURL(text string) error {
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return fmt.Errorf("%w check URL: %w", ErrInvalid, err)
+		return fmt.Errorf("%w check URL: %w", discover.ErrInvalid, err)
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("%w check URL %q: want http://host:port/path", ErrInvalid, text)
+		return fmt.Errorf("%w check URL %q: want http://host:port/path", discover.ErrInvalid, text)
 	}
 	if port := u.Port(); port != "" && !isPort(port) {
-		return fmt.Errorf("%w check URL %q: want a port of 1 to 65535", ErrInvalid, text)
+		return fmt.Errorf("%w check URL %q: want a port of 1 to 65535", discover.ErrInvalid, text)
 	}
 	return nil
 }
@@ -155,10 +156,10 @@ func validTarget(kind, address, text string) error {
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || port == "" {
-		return fmt.Errorf("%w %s check %q: want host:port", ErrInvalid, kind, text)
+		return fmt.Errorf("%w %s check %q: want host:port", discover.ErrInvalid, kind, text)
 	}
 	if !isPort(port) {
-		return fmt.Errorf("%w %s check %q: want a port of 1 to 65535", ErrInvalid, kind, text)
+		return fmt.Errorf("%w %s check %q: want a port of 1 to 65535", discover.ErrInvalid, kind, text)
 	}
 	return valid.Text(kind+" check", text)
 }

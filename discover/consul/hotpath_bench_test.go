@@ -1,4 +1,4 @@
-package discover_test
+package consul_test
 
 import (
 	"bufio"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 )
 
 // registryVariable has this program be a registry of its own process, until its
@@ -103,12 +104,12 @@ func BenchmarkChangeSeen(b *testing.B) {
 		clear(seen)
 	}
 	b.Run("muster", func(b *testing.B) {
-		consul, err := discover.NewConsul(settings, discover.ConsulConfig{})
+		registry, err := consul.New(settings, consul.Config{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer consul.CloseIdleConnections()
-		w := discover.Watch(consul, discover.Query{Service: "ours"}, discover.WatchConfig{})
+		defer registry.CloseIdleConnections()
+		w := discover.Watch(registry, discover.Query{Service: "ours"}, discover.WatchConfig{})
 		defer w.Close()
 		go func() { // ends with the watch
 			for s := range w.Snapshots(b.Context()) {
@@ -152,7 +153,7 @@ func BenchmarkWatchAtRest(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		consul, err := discover.NewConsul(&api.Config{Address: address}, discover.ConsulConfig{Wait: 10 * time.Minute})
+		registry, err := consul.New(&api.Config{Address: address}, consul.Config{Wait: 10 * time.Minute})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -166,7 +167,7 @@ func BenchmarkWatchAtRest(b *testing.B) {
 		bytes, goroutines := held()
 		var all []*discover.Watcher
 		for n := range size {
-			w := discover.Watch(consul, discover.Query{Service: fmt.Sprint("web-", n)}, discover.WatchConfig{})
+			w := discover.Watch(registry, discover.Query{Service: fmt.Sprint("web-", n)}, discover.WatchConfig{})
 			if _, err := w.First(b.Context()); err != nil {
 				b.Fatal(err)
 			}
@@ -179,6 +180,6 @@ func BenchmarkWatchAtRest(b *testing.B) {
 		for _, w := range all {
 			w.Close()
 		}
-		consul.CloseIdleConnections()
+		registry.CloseIdleConnections()
 	}
 }

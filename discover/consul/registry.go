@@ -1,4 +1,4 @@
-package discover
+package consul
 
 import (
 	"cmp"
@@ -14,24 +14,26 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/internal/refusal"
 	"github.com/realjf/muster/internal/valid"
 )
 
 var (
-	_ Reporter   = (*Consul)(nil)
-	_ Inspector  = (*Consul)(nil)
-	_ Examiner   = (*Consul)(nil)
-	_ Maintainer = (*Consul)(nil)
+	_ announce.Reporter   = (*Client)(nil)
+	_ announce.Inspector  = (*Client)(nil)
+	_ announce.Examiner   = (*Client)(nil)
+	_ announce.Maintainer = (*Client)(nil)
 )
 
-// Register announces r to the agent, as [Registry] says. The instance starts
+// Register announces r to the agent, as [announce.Registry] says. The instance starts
 // as passing unless its check says otherwise, for it listens already: a lost
 // registration must be found again at once, and an agent may run its first
 // check only an interval later. Where the agent knows the id and its check
 // already, the check keeps its status and text until the next look.
 // The error wraps ErrInvalid before anything is sent.
-func (c *Consul) Register(ctx context.Context, r Registration) error {
+func (c *Client) Register(ctx context.Context, r announce.Registration) error {
 	if err := r.Validate(); err != nil {
 		return fmt.Errorf("register %q: %w", r.ID, err)
 	}
@@ -46,8 +48,8 @@ func (c *Consul) Register(ctx context.Context, r Registration) error {
 	return nil
 }
 
-// Deregister makes the agent forget id, as [Registry] says.
-func (c *Consul) Deregister(ctx context.Context, id string) error {
+// Deregister makes the agent forget id, as [announce.Registry] says.
+func (c *Client) Deregister(ctx context.Context, id string) error {
 	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("deregister: %w", err)
 	}
@@ -60,9 +62,9 @@ func (c *Consul) Deregister(ctx context.Context, id string) error {
 	return nil
 }
 
-// Await watches the agent's definition of id, as [Registry] says. The hash
+// Await watches the agent's definition of id, as [announce.Registry] says. The hash
 // covers the service and neither its checks nor its health; see Examine.
-func (c *Consul) Await(ctx context.Context, id, hash string) (string, error) {
+func (c *Client) Await(ctx context.Context, id, hash string) (string, error) {
 	if err := valid.Name("service id", id); err != nil {
 		return "", fmt.Errorf("await: %w", err)
 	}
@@ -78,7 +80,7 @@ func (c *Consul) Await(ctx context.Context, id, hash string) (string, error) {
 		return nil
 	})
 	if refusal.IsNotFound(err) {
-		return "", fmt.Errorf("await %q: %w", id, ErrNotRegistered)
+		return "", fmt.Errorf("await %q: %w", id, announce.ErrNotRegistered)
 	}
 	if err != nil {
 		return "", fmt.Errorf("await %q: %w", id, err)
@@ -86,8 +88,8 @@ func (c *Consul) Await(ctx context.Context, id, hash string) (string, error) {
 	return got, nil
 }
 
-// Report tells the agent how id fares, as [Reporter] says.
-func (c *Consul) Report(ctx context.Context, id string, status Status, text string) error {
+// Report tells the agent how id fares, as [announce.Reporter] says.
+func (c *Client) Report(ctx context.Context, id string, status discover.Status, text string) error {
 	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -95,7 +97,7 @@ func (c *Consul) Report(ctx context.Context, id string, status Status, text stri
 		return c.client.Agent().UpdateTTLOpts(checkID(id), text, string(status), options)
 	})
 	if refusal.IsNotFound(err) || isNoTTL(err) {
-		return fmt.Errorf("report on %q: its check: %w", id, ErrNotRegistered)
+		return fmt.Errorf("report on %q: its check: %w", id, announce.ErrNotRegistered)
 	}
 	if err != nil {
 		return fmt.Errorf("report on %q: %w", id, err)
@@ -110,10 +112,10 @@ func isNoTTL(err error) bool {
 	return errors.As(err, &status) && strings.Contains(status.Body, "does not have associated TTL")
 }
 
-// Inspect asks the agent what it holds under id, as [Inspector] says.
-func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
+// Inspect asks the agent what it holds under id, as [announce.Inspector] says.
+func (c *Client) Inspect(ctx context.Context, id string) (discover.Instance, error) {
 	if err := valid.Name("service id", id); err != nil {
-		return Instance{}, fmt.Errorf("inspect: %w", err)
+		return discover.Instance{}, fmt.Errorf("inspect: %w", err)
 	}
 	var found *struct {
 		Service *entryService
@@ -131,13 +133,13 @@ func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
 	})
 	switch {
 	case refusal.IsNotFound(err):
-		return Instance{}, fmt.Errorf("inspect %q: %w", id, ErrNotRegistered)
+		return discover.Instance{}, fmt.Errorf("inspect %q: %w", id, announce.ErrNotRegistered)
 	case err != nil:
-		return Instance{}, fmt.Errorf("inspect %q: %w", id, err)
+		return discover.Instance{}, fmt.Errorf("inspect %q: %w", id, err)
 	case found == nil:
-		return Instance{}, fmt.Errorf("inspect %q: %w", id, ErrNotRegistered)
+		return discover.Instance{}, fmt.Errorf("inspect %q: %w", id, announce.ErrNotRegistered)
 	case found.Service == nil || found.Service.ID != id || slices.Contains(found.Checks, nil):
-		return Instance{}, fmt.Errorf("inspect %q: the answer is not a service with its checks", id)
+		return discover.Instance{}, fmt.Errorf("inspect %q: the answer is not a service with its checks", id)
 	}
 	var node entryNode
 	if len(found.Checks) > 0 {
@@ -146,8 +148,8 @@ func (c *Consul) Inspect(ctx context.Context, id string) (Instance, error) {
 	return entry{&node, found.Service, found.Checks}.instance(), nil
 }
 
-// Examine asks the agent for the check of id, as [Examiner] says.
-func (c *Consul) Examine(ctx context.Context, id string) error {
+// Examine asks the agent for the check of id, as [announce.Examiner] says.
+func (c *Client) Examine(ctx context.Context, id string) error {
 	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("examine: %w", err)
 	}
@@ -164,7 +166,7 @@ func (c *Consul) Examine(ctx context.Context, id string) error {
 		return fmt.Errorf("examine %q: %w", id, err)
 	}
 	if checks[checkID(id)] == nil {
-		return fmt.Errorf("examine %q: its check: %w", id, ErrNotRegistered)
+		return fmt.Errorf("examine %q: its check: %w", id, announce.ErrNotRegistered)
 	}
 	return nil
 }
@@ -172,8 +174,8 @@ func (c *Consul) Examine(ctx context.Context, id string) error {
 // checkID is what an agent calls the one check of a registration.
 func checkID(id string) string { return "service:" + id }
 
-// Maintain has the agent put id into maintenance, as [Maintainer] says.
-func (c *Consul) Maintain(ctx context.Context, id, reason string) error {
+// Maintain has the agent put id into maintenance, as [announce.Maintainer] says.
+func (c *Client) Maintain(ctx context.Context, id, reason string) error {
 	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("maintain: %w", err)
 	}
@@ -181,7 +183,7 @@ func (c *Consul) Maintain(ctx context.Context, id, reason string) error {
 		return c.client.Agent().EnableServiceMaintenanceOpts(id, reason, options)
 	})
 	if refusal.IsNotFound(err) {
-		return fmt.Errorf("maintain %q: %w", id, ErrNotRegistered)
+		return fmt.Errorf("maintain %q: %w", id, announce.ErrNotRegistered)
 	}
 	if err != nil {
 		return fmt.Errorf("maintain %q: %w", id, err)
@@ -193,7 +195,7 @@ func (c *Consul) Maintain(ctx context.Context, id, reason string) error {
 // were told of its latest change, for patience at most, and reports whether they
 // were. Muster's agent knows; the error wraps errors.ErrUnsupported where the
 // registry does not, as a Consul.
-func (c *Consul) Told(ctx context.Context, service string, patience time.Duration) (bool, error) {
+func (c *Client) Told(ctx context.Context, service string, patience time.Duration) (bool, error) {
 	if err := valid.Name("service name", service); err != nil {
 		return false, fmt.Errorf("told: %w", err)
 	}
@@ -213,7 +215,7 @@ func (c *Consul) Told(ctx context.Context, service string, patience time.Duratio
 
 // AgentAddress returns the address under which the agent is known to others.
 // It blocks for one request.
-func (c *Consul) AgentAddress(ctx context.Context) (netip.Addr, error) {
+func (c *Client) AgentAddress(ctx context.Context) (netip.Addr, error) {
 	var self struct {
 		Member struct{ Addr string }
 	}
@@ -232,7 +234,7 @@ func (c *Consul) AgentAddress(ctx context.Context) (netip.Addr, error) {
 }
 
 // agentRegistration puts r into the words of Consul's API.
-func agentRegistration(r Registration) *api.AgentServiceRegistration {
+func agentRegistration(r announce.Registration) *api.AgentServiceRegistration {
 	service := &api.AgentServiceRegistration{
 		ID:      r.ID,
 		Name:    r.Service,
@@ -241,10 +243,10 @@ func agentRegistration(r Registration) *api.AgentServiceRegistration {
 		Tags:    r.Tags,
 		Meta:    r.Meta,
 	}
-	if r.Weights != (Weights{}) {
+	if r.Weights != (discover.Weights{}) {
 		service.Weights = &api.AgentWeights{Passing: r.Weights.Passing, Warning: r.Weights.Warning}
 	}
-	if r.Locality != (Locality{}) {
+	if r.Locality != (discover.Locality{}) {
 		service.Locality = &api.Locality{Region: r.Locality.Region, Zone: r.Locality.Zone}
 	}
 	service.Check = agentCheck(r.Check)
@@ -253,7 +255,7 @@ func agentRegistration(r Registration) *api.AgentServiceRegistration {
 
 // agentCheck puts c into the words of Consul's API. Nil means that there is no
 // check.
-func agentCheck(c HealthCheck) *api.AgentServiceCheck {
+func agentCheck(c announce.HealthCheck) *api.AgentServiceCheck {
 	if c.Unchecked || c.Kind() == "" {
 		return nil
 	}
@@ -264,10 +266,10 @@ func agentCheck(c HealthCheck) *api.AgentServiceCheck {
 		TCP:                            c.TCP,
 		TTL:                            durationOrNone(c.TTL),
 		DeregisterCriticalServiceAfter: durationOrNone(c.DeregisterAfter),
-		Status:                         string(cmp.Or(c.Status, Passing)),
+		Status:                         string(cmp.Or(c.Status, discover.Passing)),
 	}
 	if c.TTL == 0 {
-		check.Interval = cmp.Or(c.Interval, DefaultCheckInterval).String()
+		check.Interval = cmp.Or(c.Interval, announce.DefaultCheckInterval).String()
 		check.Timeout = durationOrNone(c.Timeout)
 	}
 	return check
