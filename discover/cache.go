@@ -23,7 +23,7 @@ type CacheConfig struct {
 	// minutes. It is closed at most half as long after that.
 	Idle time.Duration
 	// Guard says how far bad news about a service is trusted, one for each
-	// service as one may want. It must return soon. Nil trusts all of it.
+	// service as one may want. It must return soon. Nil is the zero Guard for all.
 	Guard func(Query) Guard
 	// Folder keeps the last lists, as in [WatchConfig].
 	Folder string

@@ -9,13 +9,17 @@ import (
 )
 
 // Guard says how far a watch trusts bad news about a service. The zero value
-// trusts all of it, but for what a registry says that has just come back: see
-// [Watcher].
+// trusts all of it, but for a service that is forgotten whole, see Hold, and for
+// what a registry says that has just come back, see [Watcher].
 type Guard struct {
 	// Hold is how long instances are kept that were lost many at once:
 	// forgotten by the registry or failing their checks. Those in maintenance
-	// are let go. 0 keeps none. It should be longer than such losses usually
-	// last, and costs as much time when they are real.
+	// are let go. It should be longer than such losses usually last, and costs
+	// as much time when they are real.
+	//
+	// 0 keeps, for ten seconds, those of a service of which nobody is known any
+	// more where two or more were healthy: so forgets a registry that is sick, and
+	// hardly ever one that was told. Less than 0 keeps none.
 	Hold time.Duration
 	// Loss is the share of the healthy instances that, lost in one answer, is
 	// many: more than it are held. 0 means half of them; the last one is
@@ -44,6 +48,10 @@ var (
 // that could not be reached for longer than a TTL has all of them as failing at
 // first, and hears of them within the same time; so many at once are kept, too.
 const returning = 3 * time.Second
+
+// forgotten is how long the instances of a service are kept that a registry does
+// not know at all from one answer to the next, where the guard does not say.
+const forgotten = 10 * time.Second
 
 // doubt is what a watch holds against the answers of its source.
 type doubt struct {
@@ -117,19 +125,28 @@ func (d *doubt) keep(answer Snapshot, now time.Time) {
 		if all := filter(d.heard.Instances, out); d.guard.many(len(all), len(d.heard.Instances)) {
 			d.missing, d.silent = all, true
 		}
-	case d.guard.Hold > 0:
+	case d.guard.hold(answer, d.heard) > 0:
 		news := filter(d.heard.Instances, func(i Instance) bool { return out(i) && !contains(d.missing, i) })
 		if len(news) == 0 || !d.guard.many(len(d.missing)+len(news), len(d.heard.Instances)) {
 			break
 		}
 		if d.until.IsZero() {
-			d.why, d.until = errHeld, now.Add(d.guard.Hold)
+			d.why, d.until = errHeld, now.Add(d.guard.hold(answer, d.heard))
 		}
 		d.missing = append(d.missing, news...)
 	}
 	if len(d.missing) == 0 || !now.Before(d.until) {
 		d.trust()
 	}
+}
+
+// hold returns how long those are kept who were lost between two answers, if they
+// are many; 0 where they are not.
+func (g Guard) hold(answer, before Snapshot) time.Duration {
+	if g.Hold == 0 && answer.Known() == 0 && len(before.Instances) > 1 {
+		return forgotten
+	}
+	return max(g.Hold, 0)
 }
 
 // many reports whether it is too many to lose so many of the healthy ones.

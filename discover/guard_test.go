@@ -40,7 +40,13 @@ func TestGuard(t *testing.T) {
 		later     string // two minutes later
 		after     discover.State
 	}{
-		{"none", discover.Guard{}, "1 2 3 |", "", discover.Empty, "", discover.Empty},
+		{"none", discover.Guard{Hold: -1}, "1 2 3 |", "", discover.Empty, "", discover.Empty},
+		{"unasked: all forgotten", discover.Guard{}, "1 2 3 |", "1 2 3", discover.Held, "", discover.Empty},
+		{"unasked: some come back", discover.Guard{}, "1 2 3 | | 2", "1 2 3", discover.Held, "2", discover.Current},
+		{"unasked: one failing is left", discover.Guard{}, "1 2 3 | 1!", "", discover.AllOut, "", discover.AllOut},
+		{"unasked: one after the other", discover.Guard{}, "1 2 | 2 |", "", discover.Empty, "", discover.Empty},
+		{"unasked: one alone", discover.Guard{}, "1 |", "", discover.Empty, "", discover.Empty},
+		{"unasked: all fail", discover.Guard{}, "1 2 3 | 1! 2! 3!", "", discover.AllOut, "", discover.AllOut},
 		{"a sudden empty", hold, "1 2 3 |", "1 2 3", discover.Held, "", discover.Empty},
 		{"the last one", hold, "1 |", "1", discover.Held, "", discover.Empty},
 		{"all fail", hold, "1 2 3 | 1! 2! 3!", "1 2 3", discover.Held, "", discover.AllOut},

@@ -53,6 +53,7 @@ type Watcher struct {
 
 	tried    chan struct{} // closed after the first attempt, good or not
 	answered chan struct{} // closed after the first good answer
+	refused  chan struct{} // closed when the question was first refused
 
 	// latest has index 0 before the first good answer. The loop alone
 	// stores it, and readers take no lock.
@@ -78,6 +79,7 @@ func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 		done:     make(chan struct{}),
 		tried:    make(chan struct{}),
 		answered: make(chan struct{}),
+		refused:  make(chan struct{}),
 		changed:  make(chan struct{}),
 	}
 	w.latest.Store(&Snapshot{})
@@ -106,8 +108,9 @@ func (w *Watcher) Snapshot() (Snapshot, bool) {
 
 // First returns the latest good answer; if there is none yet, it waits for
 // it, over failed attempts. The error wraps ErrUnavailable and the source's
-// last error when ctx ends first, ErrClosed when Close is called first, and
-// ErrInvalid, without a wait, when the query is invalid.
+// last error when ctx ends first, ErrClosed when Close is called first, ErrInvalid,
+// without a wait, when the query is invalid, and ErrRefused as soon as the registry
+// has refused the question.
 func (w *Watcher) First(ctx context.Context) (Snapshot, error) {
 	return w.await(ctx, w.answered)
 }
@@ -131,6 +134,8 @@ func (w *Watcher) await(ctx context.Context, event <-chan struct{}) (Snapshot, e
 	default:
 		select {
 		case <-event:
+		case <-w.refused:
+			err = ErrRefused
 		case <-w.done:
 			err = ErrClosed
 		case <-ctx.Done():
@@ -317,6 +322,9 @@ func (w *Watcher) failed(err error) {
 	s.Err = err
 	w.latest.Store(&s)
 	w.closeOnce(w.tried)
+	if errors.Is(err, ErrRefused) {
+		w.closeOnce(w.refused)
+	}
 }
 
 // succeeded takes an answer over and wakes the subscribers if its contents

@@ -422,3 +422,24 @@ func TestWatcherSaysThatThereIsNoList(t *testing.T) {
 			"answers again", "registry does not answer, keeping the last list")
 	})
 }
+
+// TestFirstRefused: a question that the registry has for wrong is not waited for.
+func TestFirstRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := discovertest.NewHand()
+		src.Fail(errDown)
+		w := discover.Watch(src, web, discover.WatchConfig{})
+		defer w.Close()
+		began := time.Now()
+		time.AfterFunc(10*time.Second, func() { src.Fail(fmt.Errorf("%w: no such datacenter", discover.ErrRefused)) })
+		_, err := w.First(t.Context())
+		if took := time.Since(began); !errors.Is(err, discover.ErrRefused) || took < 10*time.Second || took > 12*time.Second {
+			t.Errorf("got error %v after %s, want ErrRefused soon after ten seconds", err, took)
+		}
+		src.Fail(nil)
+		time.Sleep(2 * time.Second)
+		if _, err := w.First(t.Context()); err != nil {
+			t.Errorf("it is answered again: got error %v", err)
+		}
+	})
+}
