@@ -10,6 +10,7 @@ import (
 type outcomes struct {
 	succeeded, failed atomic.Int64
 	inARow            atomic.Int64 // failures since the last success
+	unreachable       atomic.Bool  // the last that is known is that it took no connection
 	alarm             atomic.Int64 // at how many in a row to say so at once; 0 for never
 
 	record record // of the plans, which are made one at a time
@@ -29,15 +30,27 @@ func (o *outcomes) note(err error) (alarm bool) {
 	o.failed.Add(1)
 	enough := o.alarm.Load()
 	if errors.Is(err, ErrUnreachable) {
+		o.unreachable.Store(true)
 		return o.inARow.Swap(enough) < enough
 	}
 	return o.inARow.Add(1) == enough
+}
+
+// reached takes over that the target takes connections, and reports whether that
+// is news.
+func (o *outcomes) reached() bool {
+	news := o.unreachable.Swap(false)
+	if news {
+		o.inARow.Store(0)
+	}
+	return news
 }
 
 // record is what an [Outlier] policy remembers of a target.
 type record struct {
 	until             time.Time // when it is let in again; zero when it is not out
 	times             int       // how often it was ejected lately
+	unreachable       bool      // it was ejected because it took no connection
 	period            int64     // the number of the period that the counts began in
 	succeeded, failed int64     // what the counts were then
 }

@@ -32,7 +32,8 @@ type OutlierConfig struct {
 }
 
 // Outlier keeps targets that fail their calls out for a while; policy chooses
-// among the rest. A target comes back by itself, and goes sooner the next time.
+// among the rest. A target comes back by itself, or when it is known that it takes
+// connections again ([Target.Reached]), and is out for longer the next time.
 // It follows Envoy's outlier detection and gRPC's A50.
 func Outlier(cfg OutlierConfig, policy Policy) Policy {
 	return outlier{OutlierConfig{
@@ -54,6 +55,7 @@ const (
 	outlierMinTargets = 5
 	outlierMinCalls   = 100
 	outlierMinGap     = 0.05 // below the mean
+	outlierPatience   = 3    // how often one comes back at once that takes connections again
 )
 
 // Plan implements [Policy].
@@ -66,6 +68,7 @@ func (o outlier) Plan(candidates []Candidate, now time.Time) Plan {
 	for _, c := range append(o.failing(candidates), unlike...) {
 		if r := &c.load.outcomes.record; room > 0 && r.until.IsZero() {
 			r.times++
+			r.unreachable = c.load.outcomes.unreachable.Load()
 			r.until = now.Add(min(time.Duration(r.times)*o.Out, max(outlierMaxOut, o.Out)))
 			c.load.outcomes.inARow.Store(0)
 			room--
@@ -88,11 +91,14 @@ func (o outlier) Plan(candidates []Candidate, now time.Time) Plan {
 	return plan
 }
 
-// readmit lets those in whose time is up.
+// readmit lets those in whose time is up, and those that were out only because
+// they took no connection, when they do.
 func (o outlier) readmit(candidates []Candidate, now time.Time) {
 	for _, c := range candidates {
-		if r := &c.load.outcomes.record; !r.until.After(now) {
-			r.until = time.Time{}
+		r := &c.load.outcomes.record
+		unreachable := &c.load.outcomes.unreachable
+		if back := r.unreachable && !unreachable.Load() && r.times <= outlierPatience; back || !r.until.After(now) {
+			r.until, r.unreachable = time.Time{}, false
 		}
 	}
 }

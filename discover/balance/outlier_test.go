@@ -91,6 +91,42 @@ func TestOutlierUnreachable(t *testing.T) {
 	}
 }
 
+// One that was ejected because it took no connection is back when it takes one,
+// but not again and again; one that failed its calls is not.
+func TestOutlierReached(t *testing.T) {
+	s := newScene()
+	all := some(10, nil)
+	s.in(OutlierConfig{}, all)
+	reached := func(id string) {
+		for identity, target := range s.targets {
+			if identity.id == id {
+				target.Reached()
+			}
+		}
+	}
+	s.calls("7", 5, errRefused)
+	for times := 1; times <= 5; times++ {
+		s.calls("3", 2, ErrUnreachable)
+		if in, _ := s.in(OutlierConfig{}, all); len(in) != 8 {
+			t.Fatalf("time %d: %v are in, want all but 3 and 7", times, in)
+		}
+		reached("3")
+		reached("7")
+		in, _ := s.in(OutlierConfig{}, all)
+		if back := in["3"] != 0; back != (times <= 3) || in["7"] != 0 {
+			t.Errorf("time %d: %v are in", times, in)
+		}
+		if times > 3 {
+			break
+		}
+	}
+	s.calls("4", 1, ErrUnreachable)
+	reached("4") // before a plan was made
+	if in, _ := s.in(OutlierConfig{}, all); in["4"] == 0 {
+		t.Error("one that takes connections again was ejected")
+	}
+}
+
 func TestOutlierForgives(t *testing.T) {
 	s := newScene()
 	all := some(4, nil)

@@ -100,6 +100,15 @@ func (c Call) end(now time.Duration, err error) {
 	}
 }
 
+// Reached notes that the target takes connections, for who found that out without
+// a call: [Outlier] lets one in at once that it ejected because it took none, unless
+// that was so again and again.
+func (t *Target) Reached() {
+	if t.load.outcomes.reached() {
+		t.load.crowd.wake()
+	}
+}
+
 // load is what is known of the calls to an instance, for as long as its set
 // knows the instance.
 type load struct {
