@@ -75,6 +75,9 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 	} else {
 		got.outcome, got.failure = t.judge(r, body, response, err)
 	}
+	if got.outcome == unsent && x.pool.doubt.raised() {
+		s.check(x.pool, target)
+	}
 	x.failure = got.failure
 	if !began.IsZero() {
 		a.Took = time.Since(began)

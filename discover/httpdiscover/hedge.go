@@ -129,7 +129,7 @@ func (t *Transport) race(on *sending, target *balance.Target) result {
 // allows to send the request there too.
 func (t *Transport) other(on *sending, target *balance.Target) (*balance.Target, bool) {
 	on.wish.Tried = append(on.wish.Tried, target)
-	other, err := on.balancer.Pick(on.request.Context(), on.wish)
+	other, err := on.choose(on.request.Context())
 	if err != nil || contains(on.wish.Tried, other) {
 		return nil, false
 	}
@@ -159,12 +159,8 @@ func (got result) keep(on *sending, one racer) result {
 // under the request.
 func (s *service) lose(one racer) {
 	one.cancel(errLost)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	end := func() { (<-one.ended).discard() }
-	if s.closed {
+	if !s.aside(end) {
 		go end() // as the request itself, which Close does not wait for either
-		return
 	}
-	s.losers.Go(end)
 }

@@ -10,6 +10,14 @@
 // leaves, while requests under way finish. [Transport.ReverseProxy] makes a
 // gateway of it.
 //
+// An instance that loses a connection, as one does whose process dies, is passed
+// over while there are others, until it was seen to take another: requests do not
+// have to find out. One that only closes what is idle is passed over for the time
+// of a handshake. What refuses a connection is ejected by [balance.Outlier], looked
+// at again after a quarter of a second and later ever more seldom, up to
+// eight seconds, and is back as soon as it takes one. This needs a Base whose
+// connections are made by its Dial or DialContext, and no proxy.
+//
 // The package sends no request twice that might have had its effect once: see
 // [Retry]. It refuses to call what is no service: a URL with a port, or with an
 // IP address, is for another transport.
@@ -211,7 +219,7 @@ func (t *Transport) send(s *service, r *http.Request) result {
 		}
 	}
 	s.budget.Call()
-	target, err := s.balancer.Pick(ctx, on.wish)
+	target, err := on.choose(ctx)
 	if err != nil {
 		closeBody(r)
 		return result{err: fmt.Errorf("call service %q: %w", s.query.Service, err)}
@@ -221,7 +229,7 @@ func (t *Transport) send(s *service, r *http.Request) result {
 		if on.made >= t.cfg.Retry.Attempts || !got.outcome.again(r) || ctx.Err() != nil {
 			return got
 		}
-		if target, err = s.balancer.Pick(ctx, on.wish); err != nil {
+		if target, err = on.choose(ctx); err != nil {
 			return got
 		}
 		wait := time.Duration(0)

@@ -1,6 +1,7 @@
 package httpdiscover
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -13,13 +14,32 @@ import (
 type pool struct {
 	transport *http.Transport
 	host      string // the address and port that it connects to
+	dial      dialFunc
+	tls       bool
+	doubt     doubt
 	retired   atomic.Bool
+}
+
+// dialFunc makes a connection, as http.Transport.DialContext does.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialOf returns what a transport makes connections with.
+func dialOf(t *http.Transport) dialFunc {
+	if t.DialContext != nil {
+		return t.DialContext
+	}
+	//lint:ignore SA1019 it is what a Base may still have
+	if dial := t.Dial; dial != nil {
+		return func(_ context.Context, network, address string) (net.Conn, error) { return dial(network, address) }
+	}
+	return new(net.Dialer).DialContext
 }
 
 // newPool returns a pool without connections.
 func newPool(base *http.Transport, where endpoint) *pool {
-	p := &pool{transport: base.Clone(), host: net.JoinHostPort(where.address, strconv.Itoa(where.port))}
-	if where.serverName != "" {
+	p := &pool{transport: base.Clone(), host: net.JoinHostPort(where.address, strconv.Itoa(where.port)), dial: dialOf(base)}
+	p.transport.DialContext = p.connect
+	if p.tls = where.serverName != ""; p.tls {
 		if p.transport.TLSClientConfig == nil {
 			p.transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		}
@@ -28,6 +48,43 @@ func newPool(base *http.Transport, where endpoint) *pool {
 		}
 	}
 	return p
+}
+
+// connect makes a connection of which it is known when it is lost. One to a proxy
+// says nothing of the instance, and those that a Base's DialTLSContext makes do
+// not come by here.
+func (p *pool) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	if address != p.host {
+		return p.dial(ctx, network, address)
+	}
+	signs := p.doubt.signs.Load()
+	conn, err := p.dial(ctx, network, address)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.doubt.raise()
+		}
+		return nil, err
+	}
+	p.doubt.settle(signs)
+	return &connection{Conn: conn, lost: p.doubt.raise}, nil
+}
+
+// reach makes a connection and ends it, which a server of TLS would take for an
+// incident if nothing were said.
+func (p *pool) reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	conn, err := p.connect(ctx, "tcp", p.host)
+	if err != nil {
+		return err
+	}
+	if p.tls {
+		secure := tls.Client(conn, p.transport.TLSClientConfig.Clone())
+		_ = secure.HandshakeContext(ctx) // what a certificate is worth is for requests to find out
+		conn = secure
+	}
+	_ = conn.Close() // it was taken, and that was asked
+	return nil
 }
 
 // retire closes the idle connections now, and the others when their requests

@@ -19,11 +19,12 @@ type service struct {
 	balancer *balance.Balancer
 	budget   *balance.Budget
 	pace     *balance.Percentile // of attempts until their headers; nil where nobody asks
-	losers   sync.WaitGroup      // attempts that lost and have not ended yet
+	asides   sync.WaitGroup      // attempts that lost and have not ended yet, and checks
 
 	users atomic.Int64 // requests under way, until the end of their response
 	used  atomic.Bool  // since the sweeper came by
 
+	ctx  context.Context // ends when the service is closed
 	stop context.CancelFunc
 	done chan struct{} // closed when the loop has ended
 
@@ -62,23 +63,24 @@ func newService(cache *discover.Cache, q discover.Query, policy balance.Policy, 
 		balancer: balance.New(impatient{follower}, policy),
 		budget:   balance.NewBudget(cfg.Retry.Budget),
 		pace:     cfg.Hedge.pace(),
+		ctx:      ctx,
 		stop:     stop,
 		done:     make(chan struct{}),
 		pools:    make(map[endpoint]*pool),
 	}
-	go s.run(ctx) // close stops it and waits
+	go s.run() // close stops it and waits
 	return s, nil
 }
 
-// run retires the pools of instances that left, until ctx ends.
-func (s *service) run(ctx context.Context) {
+// run retires the pools of instances that left, until the service is closed.
+func (s *service) run() {
 	defer close(s.done)
 	for {
 		changed := s.follower.Changed() // before the look, so as to miss nothing
 		s.retire()
 		select {
 		case <-changed:
-		case <-ctx.Done():
+		case <-s.ctx.Done():
 			return
 		}
 	}
@@ -140,10 +142,21 @@ func (s *service) pool(target *balance.Target, scheme, host string) *pool {
 // release says that a request has ended.
 func (s *service) release() { s.users.Add(-1) }
 
-// close ends what follows the service, and waits for it and for attempts that
-// lost. Requests under way finish, and their connections are closed then.
+// aside begins something that close waits for, unless it is too late for that.
+func (s *service) aside(do func()) (begun bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return false
+	}
+	s.asides.Go(do)
+	return true
+}
+
+// close ends what follows the service, and waits for it, for attempts that lost
+// and for checks. Requests under way finish, and their connections are closed then.
 func (s *service) close() {
-	defer s.losers.Wait()
+	defer s.asides.Wait()
 	s.stop()
 	<-s.done
 	_ = s.balancer.Close() // it has no error to give, and neither has the follower

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,8 +45,12 @@ func (p *pipe) Accept() (net.Conn, error) {
 func (p *pipe) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipe) Addr() net.Addr { return &net.TCPAddr{} }
 
-// serve starts a server for an instance, until the test ends.
-func (n *pipes) serve(t *testing.T, i discover.Instance, handler http.HandlerFunc) {
+// serve starts a server for an instance, until the test ends or it is killed.
+func (n *pipes) serve(t *testing.T, i discover.Instance, handler http.HandlerFunc) (kill func()) {
+	return n.run(t, i, &http.Server{Handler: handler})
+}
+
+func (n *pipes) run(t *testing.T, i discover.Instance, server *http.Server) (kill func()) {
 	listener := &pipe{conns: make(chan net.Conn), closed: make(chan struct{})}
 	n.mu.Lock()
 	if n.servers == nil {
@@ -53,23 +58,27 @@ func (n *pipes) serve(t *testing.T, i discover.Instance, handler http.HandlerFun
 	}
 	n.servers[i.HostPort()] = listener
 	n.mu.Unlock()
-	server := &http.Server{Handler: handler}
 	var ended sync.WaitGroup
-	ended.Go(func() { _ = server.Serve(listener) }) // ends with the server, awaited in the cleanup
-	t.Cleanup(func() { _ = server.Close(); ended.Wait() })
+	ended.Go(func() { _ = server.Serve(listener) }) // ends with the server, awaited by kill
+	kill = func() { _ = server.Close(); ended.Wait() }
+	t.Cleanup(kill)
+	return kill
 }
 
 func (n *pipes) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	n.mu.Lock()
 	server := n.servers[address]
 	n.mu.Unlock()
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	if server == nil {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+		return nil, refused
 	}
 	here, there := net.Pipe()
 	select {
 	case server.conns <- there:
 		return here, nil
+	case <-server.closed:
+		return nil, refused
 	case <-ctx.Done():
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
 	}
