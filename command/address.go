@@ -13,9 +13,9 @@ import (
 // findPlace finds out what the rule for where to listen, and what to announce,
 // needs to know about the registry, and applies it.
 func findPlace(ctx context.Context, host string, r *registry, client *consul.Client, logger *slog.Logger) (announce.Place, error) {
-	routed, err := announce.RouteTo(ctx, r.hostPort)
+	routed, err := client.Route(ctx)
 	if err != nil {
-		return announce.Place{}, fmt.Errorf("find the address that routes to the registry, which -service.host would replace: %w", err)
+		return announce.Place{}, fmt.Errorf("find out what to announce, which -service.host would say: %w", err)
 	}
 	asked, _ := netip.ParseAddr(host)
 	var agent netip.Addr

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/valid"
@@ -23,10 +22,10 @@ var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 // PlaceFor is the rule for where a service listens and what it announces.
 //
 // host is what somebody asked for, "" when nobody did. routed is the local
-// address from which packets to the registry leave, as [RouteTo] finds it:
+// address from which packets to the registry leave, as [Locator.Route] finds it:
 // loopback when the registry is on this machine. agent is the address under
-// which the registry's own agent is known to others, as a [Locator]
-// tells it, the zero value when it is not known.
+// which the registry's own agent is known to others, as
+// [Locator.AgentAddress] tells it, the zero value when it is not known.
 func PlaceFor(host string, routed, agent netip.Addr) Place {
 	asked, err := netip.ParseAddr(host)
 	switch {
@@ -48,42 +47,12 @@ func PlaceFor(host string, routed, agent netip.Addr) Place {
 	}
 }
 
-// RouteTo returns the local address from which packets to registry leave, which
-// is a host and a port, or a URL; empty, or of a socket on this machine, stands
-// for this machine. It sends nothing: connecting a UDP socket only asks the kernel
-// for the route. It blocks while a host name is looked up.
-func RouteTo(ctx context.Context, registry string) (netip.Addr, error) {
-	scheme, hostPort, isURL := strings.Cut(registry, "://")
-	switch {
-	case !isURL:
-		hostPort = registry
-	case scheme == "unix":
-		hostPort = ""
-	default:
-		hostPort, _, _ = strings.Cut(hostPort, "/")
-	}
-	if hostPort == "" {
-		return loopback, nil
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "udp", hostPort)
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	defer conn.Close()
-	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	return local.Addr().Unmap(), nil
-}
-
 // AddressFor returns the host and port to announce for what listens on
 // listening, a listener's Addr, so that others reach it, whatever its port was
-// asked to be. registry is where c is, as [RouteTo] takes it. Who listens on
-// everything announces the address from which it reaches the registry, or, when
+// asked to be. c is the registry. Who listens on everything announces the address from which it reaches the registry, or, when
 // that is on this machine, the one under which the registry's agent is known. A
 // process with several listeners announces an instance for each.
-func AddressFor(ctx context.Context, c Locator, listening net.Addr, registry string) (host string, port int, err error) {
+func AddressFor(ctx context.Context, c Locator, listening net.Addr) (host string, port int, err error) {
 	tcp, ok := listening.(*net.TCPAddr)
 	switch {
 	case listening == nil || ok && tcp == nil:
@@ -92,15 +61,15 @@ func AddressFor(ctx context.Context, c Locator, listening net.Addr, registry str
 		return "", 0, fmt.Errorf("%w address %q to listen on: want one of TCP", discover.ErrInvalid, listening)
 	}
 	address := tcp.AddrPort().Addr().Unmap()
-	routed, err := RouteTo(ctx, registry)
+	if valid.IsMissing(c) {
+		return "", 0, fmt.Errorf("%w registry to announce to: it is nil", discover.ErrInvalid)
+	}
+	routed, err := c.Route(ctx)
 	if err != nil {
-		return "", 0, fmt.Errorf("address that routes to the registry at %q: %w", registry, err)
+		return "", 0, err
 	}
 	var agent netip.Addr
 	if address.IsUnspecified() && routed.IsLoopback() {
-		if valid.IsMissing(c) {
-			return "", 0, fmt.Errorf("%w registry to ask for its agent's address: it is nil", discover.ErrInvalid)
-		}
 		if agent, err = c.AgentAddress(ctx); err != nil {
 			return "", 0, err
 		}

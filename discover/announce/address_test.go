@@ -49,19 +49,6 @@ func TestPlaceFor(t *testing.T) {
 	}
 }
 
-func TestRouteTo(t *testing.T) {
-	for _, registry := range []string{
-		"127.0.0.1:8500", "", "[::ffff:127.0.0.1]:8500", "http://127.0.0.1:8500", "https://127.0.0.1:8501/prefix", "unix:///run/consul.sock",
-	} {
-		if got, err := announce.RouteTo(t.Context(), registry); err != nil || got != netip.MustParseAddr("127.0.0.1") {
-			t.Errorf("RouteTo(%q): got %v, %v, want 127.0.0.1", registry, got, err)
-		}
-	}
-	if got, err := announce.RouteTo(t.Context(), "no port"); err == nil {
-		t.Errorf("got %v, want an error", got)
-	}
-}
-
 func TestAddressFor(t *testing.T) {
 	agent := agenttest.Start(t)
 	registry := registryAt(t, agent.Addr)
@@ -74,7 +61,7 @@ func TestAddressFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer listener.Close()
-		host, port, err := announce.AddressFor(t.Context(), registry, listener.Addr(), agent.Addr)
+		host, port, err := announce.AddressFor(t.Context(), registry, listener.Addr())
 		if err != nil || host != want || port == 0 || port != listener.Addr().(*net.TCPAddr).Port {
 			t.Errorf("%s: got %s, %d, error %v; want %s and its port", listen, host, port, err, want)
 		}
@@ -87,11 +74,11 @@ func TestAddressFor(t *testing.T) {
 		"a nil address": {registry, (*net.TCPAddr)(nil)},
 		"nobody to ask": {nil, &net.TCPAddr{IP: net.IPv4zero, Port: 80}},
 	} {
-		if _, _, err := announce.AddressFor(t.Context(), try.registry, try.addr, ""); !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), "nil") {
+		if _, _, err := announce.AddressFor(t.Context(), try.registry, try.addr); !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), "nil") {
 			t.Errorf("%s: got error %v", name, err)
 		}
 	}
-	if _, _, err := announce.AddressFor(t.Context(), registry, &net.UnixAddr{Name: "/s", Net: "unix"}, agent.Addr); !errors.Is(err, discover.ErrInvalid) {
+	if _, _, err := announce.AddressFor(t.Context(), registry, &net.UnixAddr{Name: "/s", Net: "unix"}); !errors.Is(err, discover.ErrInvalid) {
 		t.Errorf("a socket: got error %v, want ErrInvalid", err)
 	}
 }

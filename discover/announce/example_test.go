@@ -100,7 +100,7 @@ func ExampleRun() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	host, port, err := announce.AddressFor(ctx, registry, listener.Addr(), config.Address)
+	host, port, err := announce.AddressFor(ctx, registry, listener.Addr())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -82,9 +82,13 @@ type Maintainer interface {
 	Maintain(ctx context.Context, id, reason string) error
 }
 
-// Locator is a [Registry] that knows the address of its agent, which is next to
-// those who register there.
+// Locator is a [Registry] that knows where it is, and where its agent is, which is
+// next to those who register there.
 type Locator interface {
+	// Route returns the local address from which packets to the registry leave,
+	// which is loopback when it is on this machine. It may block while a name is
+	// looked up.
+	Route(ctx context.Context) (netip.Addr, error)
 	// AgentAddress returns the address under which the agent is known to others.
 	// It blocks for one request.
 	AgentAddress(ctx context.Context) (netip.Addr, error)

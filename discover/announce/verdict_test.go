@@ -20,6 +20,10 @@ func (remote) AgentAddress(context.Context) (netip.Addr, error) {
 	return netip.MustParseAddr("172.17.0.1"), nil
 }
 
+func (remote) Route(context.Context) (netip.Addr, error) {
+	return netip.MustParseAddr("172.17.0.9"), nil
+}
+
 const refused = `Get "http://127.0.0.1:80/health": dial tcp 127.0.0.1:80: connect: connection refused`
 
 func TestVerdict(t *testing.T) {

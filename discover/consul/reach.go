@@ -154,8 +154,7 @@ func dialerTo(client *http.Client, base url.URL) func(context.Context) (net.Conn
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	port := cmp.Or(base.Port(), map[string]string{"http": "80", "https": "443"}[base.Scheme])
-	address := net.JoinHostPort(base.Hostname(), port)
+	address := hostPortOf(base)
 	return func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", address) }
 }
 
