@@ -63,6 +63,27 @@ func BenchmarkPick(b *testing.B) {
 	}
 }
 
+// BenchmarkCall takes a pick and what is told of the call.
+func BenchmarkCall(b *testing.B) {
+	for name, policy := range map[string]balance.Policy{
+		"round_robin":   balance.RoundRobin(),
+		"least_request": balance.LeastRequest(),
+		"peak_ewma":     balance.PeakEWMA(),
+	} {
+		b.Run(name, func(b *testing.B) {
+			balancer := over(b, policy, instances(100))
+			ctx := b.Context()
+			both(b, func(key uint64) {
+				target, err := balancer.Pick(ctx, balance.Request{Key: key})
+				if err != nil {
+					b.Fatal(err)
+				}
+				target.Start().Done(nil)
+			})
+		})
+	}
+}
+
 func one(int) int      { return 1 }
 func unlike(i int) int { return 1 + i%7 }
 

@@ -63,7 +63,7 @@ func (p *hashPicker) Pick(r Request) *Target {
 		key = rand.Uint64()
 	}
 	first := &p.slots[p.owner(mix(key))]
-	if len(r.Tried) == 0 && (first.load.running.Load() == 0 || p.bears(first, p.limit())) {
+	if len(r.Tried) == 0 && (first.load.calls.running() == 0 || p.bears(first, p.limit())) {
 		return first.target
 	}
 	return p.elsewhere(r, first, key)
@@ -83,7 +83,7 @@ func (p *hashPicker) limit() float64 {
 
 // bears reports whether a target may have one call more.
 func (p *hashPicker) bears(s *slot, limit float64) bool {
-	return float64(s.load.running.Load()) < math.Ceil(limit*s.weight-1e-9) // what is whole but for rounding is whole
+	return float64(s.load.calls.running()) < math.Ceil(limit*s.weight-1e-9) // what is whole but for rounding is whole
 }
 
 // elsewhere returns where a key goes whose own target may not be chosen: to the

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"time"
 )
@@ -33,13 +34,22 @@ func (p *leastRequestPicker) choose(r Request, chance uint64) *Target {
 }
 
 // busy returns how many calls are under way for what the target's weight is.
-func (s *slot) busy() float64 { return float64(s.load.running.Load()) / s.weight }
+func (s *slot) busy() float64 { return float64(s.load.calls.running()) * s.lightness }
 
-// two draws two slots by their weights, which differ if they can.
+// two draws two slots by their weights, which differ if they can. What the first
+// draw leaves of chance, the place within a position, is enough for the second.
 func (w *wheel) two(r Request, chance uint64) (a, b *slot) {
 	if len(r.Tried) > 0 {
 		return w.untried(r, chance), w.untried(r, mix(chance))
 	}
-	first := w.at(chance)
-	return &w.slots[first], &w.slots[w.other(first, mix(chance))]
+	position, rest := bits.Mul64(chance, w.total)
+	if w.ends != nil || w.total == 1 {
+		first := w.at(chance)
+		return &w.slots[first], &w.slots[w.other(first, rest)]
+	}
+	other, _ := bits.Mul64(rest, w.total-1)
+	if other >= position {
+		other++
+	}
+	return &w.slots[position], &w.slots[other]
 }

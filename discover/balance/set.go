@@ -35,6 +35,9 @@ func NewSet() *Set {
 // Update returns a target for each instance, in their order. Those that stay
 // what they were stay the same targets; what is gone is forgotten.
 func (s *Set) Update(instances []discover.Instance, now time.Time) []*Target {
+	if s.targets == nil {
+		s.crowd.epoch = now
+	}
 	old := s.targets
 	s.targets = make(map[identity]*Target, len(instances))
 	list := make([]*Target, len(instances))

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -19,8 +20,8 @@ type Target struct {
 // [Call.Done]. It does not allocate.
 func (t *Target) Start() Call {
 	c := t.start()
-	if c.asked&Latency != 0 {
-		c.began = t.load.clock()
+	if c.timed() {
+		c.began = t.load.crowd.clock()
 	}
 	return c
 }
@@ -30,31 +31,44 @@ func (t *Target) Start() Call {
 // that most of Start and Done is reading the clock.
 func (t *Target) StartAt(now time.Time) Call {
 	c := t.start()
-	if c.asked&Latency != 0 {
-		c.began = now.Sub(t.load.born)
+	if c.timed() {
+		c.began = t.load.crowd.at(now)
 	}
 	return c
 }
 
 func (t *Target) start() Call {
 	l := t.load
-	l.running.Add(1)
+	number := l.calls.begin()
 	c := Call{load: l, asked: Feedback(l.crowd.asked.Load())}
 	if c.asked&Total != 0 {
 		l.crowd.running.Add(1)
+	}
+	if c.asked&Latency != 0 && l.latency.passes(number) {
+		c.began = untimed
 	}
 	return c
 }
 
 // Running returns how many calls to the target are under way.
-func (t *Target) Running() int { return int(t.load.running.Load()) }
+func (t *Target) Running() int { return int(t.load.calls.running()) }
 
 // Call is one call to a target, under way.
 type Call struct {
 	load  *load
 	asked Feedback
-	began time.Duration // on the load's clock
+	began time.Duration // on the crowd's clock, or untimed
 }
+
+// untimed is when a call began whose time is not taken.
+const untimed = time.Duration(math.MinInt64)
+
+// timed reports whether the time of the call is taken.
+func (c Call) timed() bool { return c.asked&Latency != 0 && c.began != untimed }
+
+// dated reports whether it must be known when the call ended: also that of a
+// failure whose time is not taken, for every failure counts.
+func (c Call) dated(err error) bool { return c.timed() || c.asked&Latency != 0 && err != nil }
 
 // Done notes that the call has ended: with err when the target failed it, which
 // is for the caller to say (a connection that was refused, a time-out, a 503,
@@ -62,34 +76,38 @@ type Call struct {
 // wraps [ErrUnreachable] says that the call did not even begin. It is called
 // once. It does not allocate.
 func (c Call) Done(err error) {
-	var since time.Duration
-	if c.asked&Latency != 0 {
-		since = c.load.clock()
+	var now time.Duration
+	if c.dated(err) {
+		now = c.load.crowd.clock()
 	}
-	c.end(since, err)
+	c.end(now, err)
 }
 
 // DoneAt is Done for callers that know the time, from [time.Now].
 func (c Call) DoneAt(now time.Time, err error) {
-	var since time.Duration
-	if c.asked&Latency != 0 {
-		since = now.Sub(c.load.born)
+	var on time.Duration
+	if c.dated(err) {
+		on = c.load.crowd.at(now)
 	}
-	c.end(since, err)
+	c.end(on, err)
 }
 
-// end is Done with the time on the load's clock, if that was asked for.
+// end is Done with the time on the crowd's clock, if that is needed.
 func (c Call) end(now time.Duration, err error) {
 	l := c.load
-	l.running.Add(-1)
+	l.calls.end()
 	if c.asked == 0 {
 		return
 	}
 	if c.asked&Total != 0 {
 		l.crowd.running.Add(-1)
 	}
-	if c.asked&Latency != 0 {
-		if news := l.latency.observe(now-c.began, now, err != nil); news {
+	if c.dated(err) {
+		took := time.Duration(0) // which is no longer than others: what fails counts for more
+		if c.timed() {
+			took = now - c.began
+		}
+		if news := l.latency.observe(took, now, err != nil); news {
 			l.crowd.wake()
 		}
 	}
@@ -112,28 +130,47 @@ func (t *Target) Reached() {
 // load is what is known of the calls to an instance, for as long as its set
 // knows the instance.
 type load struct {
-	crowd *crowd
-	born  time.Time
-	late  bool // others were there when it came
+	// What every call touches, on one cache line.
+	calls   calls
+	latency latency
+	crowd   *crowd
 
-	running  atomic.Int64
-	latency  latency
 	outcomes outcomes
+	born     time.Time
+	late     bool       // others were there when it came
 	table    *hashTable // of the plans, which are made one at a time
 }
 
-// clock returns the time since the load was made. Reading it so costs half of
-// what time.Now does.
-func (l *load) clock() time.Duration { return time.Since(l.born) }
+// calls counts the calls to a target: in the upper half of the word those that
+// began, in the lower those that are under way. So it costs nothing to know the
+// number of a call.
+type calls struct{ word atomic.Uint64 }
+
+// begin counts a call and returns its number.
+func (c *calls) begin() (number uint32) { return uint32(c.word.Add(1<<32+1) >> 32) }
+
+// end counts the end of a call.
+func (c *calls) end() { c.word.Add(^uint64(0)) }
+
+// running returns how many calls are under way.
+func (c *calls) running() int64 { return int64(uint32(c.word.Load())) }
 
 // crowd is what the loads of a set share.
 type crowd struct {
 	asked atomic.Uint32 // the Feedback that the latest plan wants
+	epoch time.Time     // when the clock began: before the first call
 	stale chan struct{} // holds one word that a plan should be made anew
 
 	_       [64]byte     // what follows is written all the time, what stands before is read
 	running atomic.Int64 // calls to all of them, since somebody asked for Total
 }
+
+// clock returns the present time since the epoch. Reading it so costs half of
+// what time.Now does.
+func (c *crowd) clock() time.Duration { return time.Since(c.epoch) }
+
+// at is clock for a time that is known.
+func (c *crowd) at(now time.Time) time.Duration { return now.Sub(c.epoch) }
 
 // wake says that a plan should be made anew. It does not block.
 func (c *crowd) wake() {

@@ -22,6 +22,8 @@ type slot struct {
 	load   *load
 	weight float64 // 1 on average
 	width  uint64
+
+	lightness float64 // one divided by the weight, for a pick multiplies faster than it divides
 }
 
 func newWheel(candidates []Candidate) wheel {
@@ -33,7 +35,8 @@ func newWheel(candidates []Candidate) wheel {
 	}
 	ends := make([]uint64, len(candidates))
 	for i, c := range candidates {
-		w.slots[i] = slot{c.Target, c.load, c.Weight * float64(len(candidates)) / sum, widths[i]}
+		weight := c.Weight * float64(len(candidates)) / sum
+		w.slots[i] = slot{c.Target, c.load, weight, widths[i], 1 / weight}
 		w.total += widths[i]
 		ends[i] = w.total
 	}
