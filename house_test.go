@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -122,6 +123,28 @@ func TestHouse(t *testing.T) {
 			if here.wing != shared && there.wing != shared && here.wing != there.wing {
 				t.Errorf("%s: the %s wing imports %s of the %s wing", files[0], here.wing, imported, there.wing)
 			}
+		}
+	}
+}
+
+// TestNobodyStaysBehind: the tests of a package that has any end with no goroutine
+// left, which goleak looks at.
+func TestNobodyStaysBehind(t *testing.T) {
+	for name := range house {
+		tests, err := filepath.Glob(filepath.Join(filepath.FromSlash(name), "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		looked := name == "." || len(tests) == 0 // the root has none but these
+		for _, file := range tests {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			looked = looked || strings.Contains(string(text), "goleak.VerifyTestMain(m)") || strings.Contains(string(text), "goleak.Find(")
+		}
+		if !looked {
+			t.Errorf("%s has tests and no TestMain with goleak.VerifyTestMain", name)
 		}
 	}
 }
