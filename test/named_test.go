@@ -5,31 +5,44 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/realjf/muster/test/program"
+	"github.com/realjf/muster/test/registry"
 )
 
-// A registry that was named and does not answer ends the start, with one clear
-// sentence; the embedded registry is no substitute for it.
-func TestNamedRegistryDoesNotAnswer(t *testing.T) {
+// What answers where a registry was named and is none ends the start, with one
+// clear sentence; the embedded registry is no substitute for it.
+func TestNamedRegistryIsNone(t *testing.T) {
 	t.Parallel()
 	foreign := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(foreign.Close)
-	s := &scene{T: t}
-	for name, address := range map[string]string{
-		"nothing listens": net.JoinHostPort("127.0.0.1", strconv.Itoa(s.freePort())),
-		"no registry":     foreign.Listener.Addr().String(),
-	} {
-		for _, how := range []string{"flags", "environment"} {
-			t.Run(name+"/by "+how, func(t *testing.T) {
-				t.Parallel()
-				(&scene{T: t}).refuses(address, how)
-			})
-		}
+	for _, how := range []string{"flags", "environment"} {
+		t.Run("by "+how, func(t *testing.T) {
+			t.Parallel()
+			(&scene{T: t}).refuses(foreign.Listener.Addr().String(), how)
+		})
+	}
+}
+
+// A registry that was named and is not there yet is waited for, as where both are
+// started at once: the service serves, and is announced when the registry comes.
+func TestNamedRegistryComesLater(t *testing.T) {
+	t.Parallel()
+	later, err := registry.New(registry.Agent(muster))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{T: t, registry: later}
+	v := s.launch(s.registryFlags()...)
+	s.ready(v)
+	s.startRegistry()
+	s.sees(startLimit, v, v)
+	s.interrupt(v)
+	s.left(v)
+	if got, err := s.registered(t.Context(), serviceName); err != nil || len(got) != 0 {
+		t.Errorf("after it left: got %v, %v, want none", got, err)
 	}
 }
 
@@ -52,8 +65,7 @@ func (s *scene) refuses(address, how string) {
 		s.Fatal(err)
 	}
 	s.keep(p)
-	// One that accepts may be electing a leader, so it is given some time.
-	ctx, cancel := context.WithTimeout(s.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(s.Context(), startLimit)
 	defer cancel()
 	code, err := p.Wait(ctx)
 	if err != nil {
@@ -67,6 +79,6 @@ func (s *scene) refuses(address, how string) {
 		s.Errorf("the last line is %q, want a sentence that names %s", last, address)
 	}
 	if len(lines) > 3 {
-		s.Errorf("it took %d lines to say that nothing answers", len(lines))
+		s.Errorf("it took %d lines to say that it is no registry", len(lines))
 	}
 }
