@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
-	"github.com/realjf/muster/internal/pace"
 	"github.com/realjf/muster/internal/quiet"
 )
 
@@ -100,24 +99,8 @@ func (cfg RunConfig) pauseAll(parts []Part) bool {
 	return err == nil
 }
 
-// hurried is how long a withdrawal goes on that is to hurry: one attempt.
-const hurried = time.Second
-
-// withdrawal returns what bounds a withdrawal.
 func (cfg RunConfig) withdrawal() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(cfg.Withdraw, 10*time.Second))
-	if cfg.Hurry != nil {
-		go func() { // ends with ctx, which its user cancels
-			select {
-			case <-cfg.Hurry:
-				if pace.Sleep(ctx, hurried) == nil {
-					cancel()
-				}
-			case <-ctx.Done():
-			}
-		}()
-	}
-	return ctx, cancel
+	return context.WithTimeout(context.Background(), cmp.Or(cfg.Withdraw, 10*time.Second))
 }
 
 func (cfg RunConfig) withdraw(p Part) error {

@@ -147,12 +147,12 @@ func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar 
 // nevertheless, as after a time-out, Withdraw makes sure that it leaves nothing
 // behind.
 func (r *Registrar) Announce(ctx context.Context) error {
-	return r.AnnounceWithin(ctx, 0)
+	return r.announceWithin(ctx, 0)
 }
 
-// AnnounceWithin is Announce, and asks a registry that does not take it again
+// announceWithin is Announce, and asks a registry that does not take it again
 // while no more than patience has passed since the first time.
-func (r *Registrar) AnnounceWithin(ctx context.Context, patience time.Duration) error {
+func (r *Registrar) announceWithin(ctx context.Context, patience time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stop != nil {
@@ -165,7 +165,7 @@ func (r *Registrar) AnnounceWithin(ctx context.Context, patience time.Duration) 
 			return nil
 		}
 		wait := retry.After(refusal.AloneFor(err))
-		if isFinal(err) || time.Since(first)+wait > patience || pace.Sleep(ctx, wait) != nil {
+		if IsFinal(err) || time.Since(first)+wait > patience || pace.Sleep(ctx, wait) != nil {
 			r.stand.become(Withdrawn, err)
 			return fmt.Errorf("announce %q: %w", r.registration.ID, err)
 		}
@@ -176,8 +176,10 @@ func (r *Registrar) AnnounceWithin(ctx context.Context, patience time.Duration) 
 	}
 }
 
-// isFinal reports whether an announcement that failed would fail again.
-func isFinal(err error) bool {
+// IsFinal reports whether an announcement that failed with err would fail again,
+// so that it is not tried again: what no registry takes, an id that another living process
+// has, an instance that is found unwell, and what the registry refuses.
+func IsFinal(err error) bool {
 	return errors.Is(err, discover.ErrInvalid) || errors.Is(err, ErrTaken) || errors.Is(err, ErrUnwell) || refusal.IsRefused(err)
 }
 

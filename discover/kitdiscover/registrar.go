@@ -3,15 +3,15 @@ package kitdiscover
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/go-kit/kit/sd"
 
-	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/internal/pace"
 	"github.com/realjf/muster/internal/quiet"
+	"github.com/realjf/muster/internal/refusal"
 )
 
 // RegistrarConfig holds what a Registrar can do without; the zero value works.
@@ -49,8 +49,8 @@ const announcePause = time.Second
 
 // Register implements sd.Registrar. It returns when the instance, which must be
 // listening by then, is announced. As nobody learns of an error but the log, it
-// tries again until its time is up; what no registry could take is not
-// tried again.
+// tries again until its time is up, or what it hears is final
+// ([announce.IsFinal]): that another living process has the id, above all.
 func (r *Registrar) Register() {
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
 	defer cancel()
@@ -60,7 +60,7 @@ func (r *Registrar) Register() {
 			r.logger.Info("registered")
 			return
 		}
-		if errors.Is(err, discover.ErrInvalid) || !pause(ctx, announcePause) {
+		if announce.IsFinal(err) || pace.Sleep(ctx, max(announcePause, refusal.AloneFor(err))) != nil {
 			r.logger.Error("cannot register", "error", err)
 			return
 		}
@@ -79,16 +79,4 @@ func (r *Registrar) Deregister() {
 		return
 	}
 	r.logger.Info("deregistered")
-}
-
-// pause waits, and reports whether it waited to the end: not if ctx ends before.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/kitdiscover"
@@ -128,4 +132,23 @@ func TestRegistrarOfWhatNoRegistryCouldTake(t *testing.T) {
 			t.Errorf("Register took %s and %d calls, log %q; want none and the error", took, b.asked, log)
 		}
 	})
+}
+
+func TestRegistrarSaysAtOnceWhatIsFinal(t *testing.T) {
+	for _, final := range []error{
+		&announce.TakenError{ID: "web-1", Address: "10.0.0.9:80"},
+		fmt.Errorf("%w: connection refused", announce.ErrUnwell),
+		api.StatusError{Code: http.StatusForbidden, Body: "Permission denied"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &book{ids: map[string]bool{}}
+			r, log := registrar(b, "web-1")
+			b.fail(final)
+			began := time.Now()
+			r.Register()
+			if took := time.Since(began); took != 0 || b.asked != 1 || !strings.Contains(log.String(), "level=ERROR") {
+				t.Errorf("%v: Register took %s and %d calls, log %q; want one call and the error", final, took, b.asked, log)
+			}
+		})
+	}
 }
