@@ -31,8 +31,9 @@ type Balancer struct {
 
 	picker atomic.Pointer[Picker] // nil while there is nothing to choose from
 
-	mu  sync.Mutex // held while a plan is made
-	set *Set
+	mu     sync.Mutex // held while a plan is made
+	set    *Set
+	closed bool
 }
 
 // New returns a balancer over what feed knows. The caller closes it, and feed
@@ -58,8 +59,8 @@ func New(feed Feed, policy Policy) *Balancer {
 // Pick returns a target for r. It blocks only until the registry has given
 // its first answer or ctx ends, over failed attempts: it needs a ctx that ends,
 // or a feed whose First does not wait so long. From then on it answers at once,
-// from memory, and does not allocate. The error wraps [ErrNoInstance], or the
-// feed's when there was no answer.
+// from memory, and does not allocate. The error wraps [ErrNoInstance], or
+// [discover.ErrClosed] after Close, or is the feed's when there was no answer.
 func (b *Balancer) Pick(ctx context.Context, r Request) (*Target, error) {
 	if picker := b.picker.Load(); picker != nil {
 		return (*picker).Pick(r), nil
@@ -69,6 +70,9 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (*Target, error) {
 
 // pickLate is Pick where there is nothing to choose from yet, or any more.
 func (b *Balancer) pickLate(ctx context.Context, r Request) (*Target, error) {
+	if b.isClosed() {
+		return nil, errClosed
+	}
 	s, err := b.feed.First(ctx)
 	if err != nil {
 		return nil, err
@@ -77,8 +81,19 @@ func (b *Balancer) pickLate(ctx context.Context, r Request) (*Target, error) {
 		if plan := b.plan(); plan.Picker != nil {
 			return plan.Picker.Pick(r), nil
 		}
+		if b.isClosed() { // meanwhile
+			return nil, errClosed
+		}
 	}
 	return nil, WhyNone(s)
+}
+
+var errClosed = fmt.Errorf("choose an instance: %w", discover.ErrClosed)
+
+func (b *Balancer) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
 }
 
 // WhyNone returns the error of there being nothing to choose in s, which wraps
@@ -94,12 +109,15 @@ func WhyNone(s discover.Snapshot) error {
 	return fmt.Errorf("%w: %s", ErrNoInstance, why)
 }
 
-// Close ends the balancer and waits for its loop. The feed stays open. Who has
-// calls under way may go on picking, to make them again: from what there was at
-// the end.
+// Close ends the balancer and waits for its loop. The feed stays open, and calls
+// under way may end. It may be called more than once.
 func (b *Balancer) Close() error {
 	b.stop()
 	<-b.done
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.picker.Store(nil)
 	return nil
 }
 
@@ -134,10 +152,14 @@ func (b *Balancer) run(ctx context.Context, changed <-chan struct{}, plan Plan) 
 	}
 }
 
-// plan takes over what the feed knows, and returns how it is chosen from.
+// plan takes over what the feed knows, and returns how it is chosen from; the
+// empty plan after Close.
 func (b *Balancer) plan() Plan {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.closed {
+		return Plan{}
+	}
 	s, _ := b.feed.Snapshot()
 	now := time.Now()
 	plan := b.set.Plan(b.policy, b.set.Update(s.Instances, now), now)

@@ -99,6 +99,31 @@ func TestPickEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// What was chosen from at the end gets older from then on: nobody is to go on
+// with it unnoticed.
+func TestPickAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, source := begin(t, balance.RoundRobin(), instances(1)...)
+		target, err := b.Pick(t.Context(), balance.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		call := target.Start()
+		if err := errors.Join(b.Close(), b.Close()); err != nil {
+			t.Fatal(err)
+		}
+		source.Set("web", instances(2)...)
+		synctest.Wait()
+		if _, err := b.Pick(t.Context(), balance.Request{}); !errors.Is(err, discover.ErrClosed) {
+			t.Errorf("got error %v, want ErrClosed", err)
+		}
+		call.Done(nil)
+		if target.Running() != 0 {
+			t.Error("a call that was under way did not end")
+		}
+	})
+}
+
 func TestATargetKeepsItsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, source := begin(t, balance.RoundRobin(), instances(1)...)

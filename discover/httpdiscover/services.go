@@ -132,8 +132,9 @@ func (t *Transport) CloseIdleConnections() {
 }
 
 // Close ends all that follows services, closes idle connections and waits for
-// both. Requests under way finish, without its waiting for them, and their
-// connections are closed then. It may be called more than once.
+// both. Requests under way finish, without its waiting for them and without
+// another attempt, and their connections are closed then. It may be called more
+// than once.
 func (t *Transport) Close() error {
 	t.stop()
 	t.mu.Lock()
