@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/consul/api"
 
-	"github.com/realjf/muster/config"
+	"github.com/realjf/muster/internal/pace"
 )
 
 // presence is what is found at a registry's address.
@@ -25,12 +26,8 @@ const (
 	ready                   // a registry
 )
 
-// How long a registry is waited for.
-const (
-	probeTimeout  = 5 * time.Second        // for one answer
-	probeInterval = 250 * time.Millisecond // between two questions
-	readyTimeout  = 30 * time.Second       // for a cluster to elect a leader
-)
+// probeTimeout is how long one answer is waited for.
+const probeTimeout = 5 * time.Second
 
 var errNoLeader = errors.New("it has no leader")
 
@@ -80,56 +77,37 @@ func judge(err error) presence {
 		return absent
 	case errors.Is(err, errNoLeader):
 		return unready
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return unready // so does what stands before a container that does not listen yet
 	default:
 		return foreign // no HTTP, no JSON, no TLS where we speak it
 	}
 }
 
-// awaitReady asks until the registry is ready, for a bounded time. One that is
-// absent is not waited for, unless it is known to be starting. The error says
-// why it is not ready.
-func awaitReady(ctx context.Context, client *api.Client, starting bool, logger *slog.Logger) (presence, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	tick := time.NewTicker(probeInterval)
-	defer tick.Stop()
-	for said := false; ; said = true {
-		found, err := probe(ctx, client)
-		if found == ready || found == foreign || found == absent && !starting {
-			return found, err
+// await returns when the registry can do its work. Where it is not there yet, it
+// tells awaits why, once, and asks on, about once a second, until ctx ends. A
+// stranger at its address is an error where it is the first that is found: an
+// address that is wrong. One who has waited goes on, for what stands before a registry may answer
+// in its place until that is there.
+func (r *registry) await(ctx context.Context, awaits func(why error)) error {
+	var turn pace.Turn
+	for waiting := false; ; waiting = true {
+		found, err := probe(ctx, r.client)
+		switch {
+		case found == ready:
+			return nil
+		case found == foreign && !waiting:
+			return explain(r.address, err)
+		case !waiting && ctx.Err() == nil:
+			awaits(err)
 		}
-		if !said {
-			logger.Warn("waiting for the registry", "at most", readyTimeout, "error", err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return found, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		if pace.Sleep(ctx, turn.Next()) != nil {
+			return fmt.Errorf("wait for the registry at %s: %w", r.address, err)
 		}
 	}
 }
 
-// plan is what to do about the registry.
-type plan int
-
-const (
-	join   plan = iota // use the one that was found
-	embed              // start one in this process
-	giveUp             // say what is wrong
-)
-
-// decide is the rule for which registry answers. Only a default that nobody
-// named is replaced by an embedded registry: who named one would not want
-// instances to gather in another.
-func decide(mode config.Mode, named bool, found presence) plan {
-	switch {
-	case mode == config.Embedded:
-		return embed
-	case found == ready:
-		return join
-	case found == absent && mode == config.Auto && !named:
-		return embed
-	default:
-		return giveUp
-	}
+// explain says that somebody else answers at address, and what to do.
+func explain(address string, cause error) error {
+	return fmt.Errorf("what answers at %s is no Consul registry (%w): name another with -consul.host and -consul.port; CONSUL_HTTP_SSL says whether it speaks HTTPS", address, cause)
 }

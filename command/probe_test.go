@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -56,7 +55,9 @@ func closedPort(t *testing.T) string {
 }
 
 // chatty returns the address of a server that speaks something else.
-func chatty(t *testing.T) string {
+func chatty(t *testing.T) string { return speaking(t, "220 mail.example ESMTP\r\n") }
+
+func speaking(t *testing.T, greeting string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -70,13 +71,17 @@ func chatty(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			fmt.Fprint(conn, "220 mail.example ESMTP\r\n")
+			fmt.Fprint(conn, greeting)
+			_, _ = conn.Read(make([]byte, 4096)) // or what is unread resets the connection, and nobody is greeted
 			conn.Close()
 		}
 	}()
 	t.Cleanup(func() { listener.Close(); <-done })
 	return listener.Addr().String()
 }
+
+// mute returns the address of a server that hangs up.
+func mute(t *testing.T) string { return speaking(t, "") }
 
 func TestProbe(t *testing.T) {
 	tests := []struct {
@@ -95,6 +100,7 @@ func TestProbe(t *testing.T) {
 		{"forbidden", answering(t, 403, "go away"), foreign, "403"},
 		{"another protocol", chatty(t), foreign, ""},
 		{"nothing", closedPort(t), absent, "refused"},
+		{"what hangs up", mute(t), unready, ""},
 		{"no such name", "nobody.invalid:8500", absent, ""},
 	}
 	for _, test := range tests {
@@ -126,88 +132,87 @@ func TestProbeOfASilentListener(t *testing.T) {
 	}
 }
 
-func TestAwaitReadyOutlastsAnElection(t *testing.T) {
-	var asked atomic.Int32
+// TestAwaitOutlastsAnElection: who waits is told why, once.
+func TestAwaitOutlastsAnElection(t *testing.T) {
+	var asked, told atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		switch asked.Add(1) {
 		case 1:
 			http.Error(w, "No cluster leader", http.StatusInternalServerError)
+		case 2:
+			http.Error(w, "no such path", http.StatusNotFound) // what stands before it does not know it yet
 		default:
 			fmt.Fprint(w, `"127.0.0.1:8300"`)
 		}
 	}))
 	defer server.Close()
-	got, err := awaitReady(t.Context(), clientOf(t, server.Listener.Addr().String()), false, silence)
-	if got != ready || err != nil || asked.Load() != 2 {
-		t.Errorf("got %d, %v after %d questions, want it ready after 2", got, err, asked.Load())
+	err := awaiting(t, server.Listener.Addr().String()).await(t.Context(), func(why error) {
+		told.Add(1)
+		if !strings.Contains(why.Error(), "No cluster leader") {
+			t.Errorf("told %v, want the registry's own words", why)
+		}
+	})
+	if err != nil || asked.Load() != 3 || told.Load() != 1 {
+		t.Errorf("got %v after %d questions, told %d times, want it ready after 3, told once", err, asked.Load(), told.Load())
 	}
 }
 
-func TestAwaitReadyIsBounded(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	got, err := awaitReady(ctx, clientOf(t, closedPort(t)), true, silence)
-	if got != absent || err == nil {
-		t.Errorf("got %d, %v, want it to give up", got, err)
+func TestAwaitEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := awaiting(t, closedPort(t)).await(ctx, func(error) { cancel() })
+	if err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("got %v, want it to end and say what it waited for", err)
 	}
 }
 
-func TestAwaitReadyEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errors.New("interrupted"))
-	got, err := awaitReady(ctx, clientOf(t, answering(t, 200, `"127.0.0.1:8300"`)), false, silence)
-	if got != unready || err == nil || !strings.Contains(err.Error(), "interrupted") {
-		t.Errorf("got %d, %v, want it to say that it was interrupted", got, err)
-	}
-}
-
-func TestDecide(t *testing.T) {
-	tests := []struct {
-		mode  config.Mode
-		named bool
-		found presence
-		want  plan
-	}{
-		{config.Auto, false, ready, join},
-		{config.Auto, true, ready, join},
-		{config.Auto, false, absent, embed},
-		{config.Auto, true, absent, giveUp},
-		{config.Auto, false, foreign, giveUp},
-		{config.Auto, true, foreign, giveUp},
-		{config.Auto, false, unready, giveUp},
-		{config.Consul, false, ready, join},
-		{config.Consul, false, absent, giveUp},
-		{config.Consul, true, absent, giveUp},
-		{config.Embedded, false, absent, embed},
-		{config.Embedded, true, absent, embed},
-	}
-	for _, test := range tests {
-		if got := decide(test.mode, test.named, test.found); got != test.want {
-			t.Errorf("decide(%s, named %t, found %d): got %d, want %d", test.mode, test.named, test.found, got, test.want)
+func TestAStrangerIsNotWaitedFor(t *testing.T) {
+	address := answering(t, 404, "not found")
+	err := awaiting(t, address).await(t.Context(), func(error) { t.Error("it waits") })
+	for _, part := range []string{"is no Consul registry", address, "404", "-consul.port"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("got %v, want it to say %q", err, part)
 		}
 	}
 }
 
-func TestUnusableRegistriesAreExplained(t *testing.T) {
+// awaiting is a registry that may be at address.
+func awaiting(t *testing.T, address string) *registry {
+	t.Helper()
+	return joined(config.Registry{Address: address, Named: true}, clientOf(t, address))
+}
+
+// TestWhichRegistry is the rule for which registry answers.
+func TestWhichRegistry(t *testing.T) {
+	nobody := closedPort(t)
+	electing, stranger := answering(t, 200, `""`), answering(t, 404, "not found")
 	tests := []struct {
-		name string
-		cfg  config.Registry
-		says []string
+		name    string
+		cfg     config.Registry
+		origin  string
+		refused string
 	}{
-		{"named, absent", config.Registry{Mode: config.Auto, Address: closedPort(t), Named: true}, []string{"no registry answers at", "start a Consul"}},
-		{"wanted, absent", config.Registry{Mode: config.Consul, Address: closedPort(t)}, []string{"no registry answers at", "leave out -registry consul"}},
-		{"default, foreign", config.Registry{Mode: config.Auto, Address: answering(t, 404, "not found")}, []string{"is no Consul registry", "404", "-consul.port"}},
+		{"nobody is at the default", config.Registry{Mode: config.Auto, Address: nobody}, "embedded in this process", ""},
+		{"the default elects", config.Registry{Mode: config.Auto, Address: electing}, "found at the default address", ""},
+		{"a stranger at the default", config.Registry{Mode: config.Auto, Address: stranger}, "", "is no Consul registry"},
+		{"named, not there yet", config.Registry{Mode: config.Auto, Address: nobody, Named: true}, "named", ""},
+		{"wanted, not there yet", config.Registry{Mode: config.Consul, Address: nobody}, "wanted at the default address", ""},
+		{"embedded", config.Registry{Mode: config.Embedded, Address: "127.0.0.1:0"}, "embedded in this process", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := openRegistry(t.Context(), test.cfg, silence)
-			if err == nil {
-				t.Fatal("got no error")
-			}
-			for _, part := range append(test.says, test.cfg.Address) {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("got %q, want it to say %q", err, part)
+			r, err := openRegistry(t.Context(), test.cfg, silence)
+			if test.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), test.refused) || !strings.Contains(err.Error(), test.cfg.Address) {
+					t.Errorf("got %v, want %q of %s", err, test.refused, test.cfg.Address)
 				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.close()
+			if r.origin != test.origin {
+				t.Errorf("got one %s, want %s", r.origin, test.origin)
 			}
 		})
 	}

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +19,8 @@ func TestARefusalIsFinal(t *testing.T) {
 		want    int32
 	}{"refused at first": {false, 0}, "may have arrived": {true, 1}} {
 		t.Run(name, func(t *testing.T) {
+			ctx, signal := context.WithCancel(t.Context())
+			defer signal()
 			var withdrawn atomic.Int32
 			registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				switch path := r.URL.Path; {
@@ -27,7 +31,8 @@ func TestARefusalIsFinal(t *testing.T) {
 					http.Error(w, "unknown service", http.StatusNotFound)
 					return
 				case test.arrives && path == "/v1/agent/service/register":
-					http.Error(w, "Permission denied, and no leader", http.StatusInternalServerError)
+					http.Error(w, "No cluster leader", http.StatusInternalServerError) // which is asked again
+					signal()
 					return
 				case strings.HasPrefix(path, "/v1/agent/service/deregister/"):
 					withdrawn.Add(1)
@@ -35,7 +40,7 @@ func TestARefusalIsFinal(t *testing.T) {
 				http.Error(w, "Permission denied", http.StatusForbidden)
 			}))
 			defer registry.Close()
-			_, err := start(t.Context(), settings(strings.TrimPrefix(registry.URL, "http://")), silence)
+			err := serve(ctx, settings(strings.TrimPrefix(registry.URL, "http://")), io.Discard, silence)
 			if err == nil || !strings.Contains(err.Error(), "Permission denied") {
 				t.Errorf("got %v, want the refusal", err)
 			}

@@ -17,6 +17,7 @@ import (
 // registry is the registry that a service uses.
 type registry struct {
 	settings *api.Config // of its clients
+	client   *api.Client // to see whether it is there
 	address  string      // as people write it
 	hostPort string      // where its HTTP API is; "" when that is no network address
 	page     string      // the URL of its web page; "" likewise
@@ -25,40 +26,41 @@ type registry struct {
 }
 
 // openRegistry finds the registry that cfg asks for, or starts it in this
-// process. The caller closes it. It waits, for a bounded time, for a cluster
-// that is electing its leader.
+// process. The caller closes it. One that runs elsewhere may not be there yet:
+// who named it would not want instances to gather in another. Only a default that
+// nobody named is replaced by an embedded registry.
 func openRegistry(ctx context.Context, cfg config.Registry, logger *slog.Logger) (*registry, error) {
 	client, err := api.NewClient(cfg.Client())
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("registry at %s: %w", cfg.Address, err)
+	case cfg.Mode == config.Embedded:
+		return embedRegistry(cfg, logger)
+	case cfg.Mode == config.Consul || cfg.Named:
+		return joined(cfg, client), nil
 	}
-	found := absent
-	if cfg.Mode != config.Embedded {
-		found, err = awaitReady(ctx, client, false, logger)
+	switch found, err := probe(ctx, client); found {
+	case ready, unready:
+		return joined(cfg, client), nil
+	case foreign:
+		return nil, explain(cfg.Address, err)
 	}
-	switch decide(cfg.Mode, cfg.Named, found) {
-	case join:
-		return joined(cfg), nil
-	case giveUp:
-		return nil, explain(cfg, found, err)
-	}
-
 	r, err := embedRegistry(cfg, logger)
-	if cfg.Mode == config.Embedded || !errors.Is(err, syscall.EADDRINUSE) {
-		return r, err
+	if errors.Is(err, syscall.EADDRINUSE) {
+		// Another program found nothing at the same moment, and was faster.
+		return joined(cfg, client), nil
 	}
-	// Another program found nothing at the same moment, and was faster.
-	if found, err = awaitReady(ctx, client, true, logger); found != ready {
-		return nil, explain(cfg, found, err)
-	}
-	return joined(cfg), nil
+	return r, err
 }
 
 // joined describes a registry that runs elsewhere.
-func joined(cfg config.Registry) *registry {
-	r := &registry{settings: cfg.Client(), address: cfg.Address, origin: "found at the default address"}
-	if cfg.Named {
+func joined(cfg config.Registry, client *api.Client) *registry {
+	r := &registry{settings: cfg.Client(), client: client, address: cfg.Address, origin: "found at the default address"}
+	switch {
+	case cfg.Named:
 		r.origin = "named"
+	case cfg.Mode == config.Consul:
+		r.origin = "wanted at the default address"
 	}
 	if hostPort, ok := cfg.HostPort(); ok {
 		scheme := "http"
@@ -77,8 +79,12 @@ func embedRegistry(cfg config.Registry, logger *slog.Logger) (*registry, error) 
 		return nil, fmt.Errorf("start the embedded registry at %s: %w", cfg.Address, err)
 	}
 	cfg.Address = e.address // the port may have been 0
+	client, err := api.NewClient(cfg.Client())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("registry at %s: %w", cfg.Address, err), e.stop())
+	}
 	return &registry{
-		settings: cfg.Client(), address: e.address, hostPort: e.address, page: "http://" + e.address + "/",
+		settings: cfg.Client(), client: client, address: e.address, hostPort: e.address, page: "http://" + e.address + "/",
 		origin: "embedded in this process", embedded: e,
 	}, nil
 }
@@ -112,20 +118,4 @@ func (r *registry) close() error {
 		return nil
 	}
 	return r.embedded.stop()
-}
-
-// explain says in one sentence why there is no registry to use, and what to do.
-func explain(cfg config.Registry, found presence, cause error) error {
-	switch found {
-	case absent:
-		remedy := "start a Consul or muster agent there"
-		if !cfg.Named {
-			remedy += ", or leave out -registry consul to use an embedded one"
-		}
-		return fmt.Errorf("no registry answers at %s (%w): %s", cfg.Address, cause, remedy)
-	case foreign:
-		return fmt.Errorf("what answers at %s is no Consul registry (%w): name another with -consul.host and -consul.port; CONSUL_HTTP_SSL says whether it speaks HTTPS", cfg.Address, cause)
-	default:
-		return fmt.Errorf("the registry at %s is not ready (%w)", cfg.Address, cause)
-	}
 }

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/urfave/cli/v3"
 
 	"github.com/realjf/muster/config"
@@ -49,25 +48,32 @@ func serve(ctx context.Context, cfg config.Serve, stdout io.Writer, logger *slog
 
 // instance is a running service and all that belongs to it.
 type instance struct {
-	registry     *registry
-	client       *consul.Client // the same registry, as the library sees it
-	cache        *discover.Cache
-	service      *service.Service
+	name     string
+	registry *registry
+	client   *consul.Client // the same registry, as the library sees it
+	cache    *discover.Cache
+	lists    *lists
+	service  *service.Service
+	figures  *figures
+	server   *server
+	address  string        // host:port that it listens on
+	settle   time.Duration // what readers of the registry get when it leaves; 0 means that it depends
+	logger   *slog.Logger
+
+	// What is announced; to be read when announcing has ended.
+	announcing   *announcing
 	registration announce.Registration
-	registrar    *announce.Registrar
-	server       *server
-	settle       time.Duration // what readers of the registry get when it leaves; 0 means the library's
-	logger       *slog.Logger
+	registrar    *announce.Registrar // nil when it never came to it
 }
 
-// start chooses a registry, listens, serves and only then registers: nobody is
-// sent to a port that does not answer. When a step fails, it takes the earlier
-// ones back.
+// start chooses a registry, listens, serves and only then announces, beside what
+// it returns: nobody is sent to a port that does not answer, and a registry that
+// is not there yet holds up nobody else. When a step fails, it takes the earlier ones back.
 func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *instance, err error) {
-	i = &instance{logger: logger}
+	i = &instance{name: cfg.Service.Name, logger: logger}
 	defer func() {
 		if err != nil {
-			i, err = nil, i.fail(err)
+			i, err = nil, i.fail(ctx, err)
 		}
 	}()
 
@@ -78,86 +84,52 @@ func start(ctx context.Context, cfg config.Serve, logger *slog.Logger) (i *insta
 	if i.client, err = consul.New(i.registry.settings, consul.Config{}); err != nil {
 		return i, err
 	}
-	warnOfClamp(ctx, i.client, cfg.Check.DeregisterAfter, logger)
-
-	where, err := findPlace(ctx, cfg.Service.Host, i.registry, i.client, logger)
+	host, err := hostToListen(ctx, cfg.Service.Host, i.client, logger)
 	if err != nil {
 		return i, err
 	}
-	listener, err := listen(ctx, where.Listen, cfg.Service.Port)
+	listener, err := listen(ctx, host, cfg.Service.Port)
 	if err != nil {
 		return i, err
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
+	i.address = listener.Addr().String()
 	i.cache = discover.NewCache(i.client, discover.CacheConfig{Logger: logger})
-	i.service = service.New(i.cache)
-	i.registration = newRegistration(cfg, where.Announce, port)
-	i.registrar = announce.NewRegistrar(i.client, i.registration, announce.RegistrarConfig{Logger: logger})
-	handler, err := newHandler(i.service, i.cache, i.registrar, logger)
+	i.lists = &lists{Finder: i.cache, own: cfg.Service.Name}
+	i.service = service.New(i.lists)
+	i.figures = newFigures(i.cache)
+	handler, err := newHandler(i.service, i.figures, logger)
 	if err != nil {
 		return i, errors.Join(err, listener.Close())
 	}
 	i.server = startServer(listener, handler, logger)
-
-	switch err := i.registrar.Announce(ctx); {
-	case ctx.Err() != nil:
-		// It was told to end meanwhile. The registration may have arrived:
-		// run leaves as if it had.
-		return i, nil
-	case err != nil:
-		return i, err
-	}
-	logger.Info("registered", "id", i.registration.ID, "address", i.hostPort())
+	i.announcing = begin(ctx, func(ctx context.Context, awaits func()) error {
+		return i.announce(ctx, cfg, listener.Addr().(*net.TCPAddr).Port, awaits)
+	})
 	return i, nil
 }
 
 // run waits until ctx ends or the instance cannot go on, and takes it away.
 func (i *instance) run(ctx context.Context, stdout io.Writer) error {
-	i.greet(stdout)
 	select {
+	case <-i.announcing.awaits:
+		i.greet(stdout, i.address, ", which is not there yet")
+	case <-i.announcing.done:
+		if i.announcing.err == nil {
+			i.greet(stdout, i.hostPort(), "")
+		}
+	case <-i.server.done:
+	case <-i.registry.died():
+	}
+	select {
+	case <-i.announcing.failed:
+		return i.fail(ctx, i.announcing.err)
 	case <-ctx.Done():
 		i.logger.Info("leaving")
 		return i.leave()
 	case <-i.server.done:
-		return i.fail(fmt.Errorf("the HTTP server ended: %w", i.server.err))
+		return i.fail(ctx, fmt.Errorf("the HTTP server ended: %w", i.server.err))
 	case <-i.registry.died():
-		return i.fail(errors.New("the embedded registry ended"))
-	}
-}
-
-// newRegistration describes the service that cfg asks for at host and port.
-func newRegistration(cfg config.Serve, host string, port int) announce.Registration {
-	health := url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(port)), Path: "/health"}
-	return announce.Registration{
-		ID:      cfg.Service.Name + "-" + uuid.NewString(),
-		Service: cfg.Service.Name,
-		Address: host,
-		Port:    port,
-		Tags:    cfg.Service.Tags,
-		Meta:    cfg.Service.Meta,
-		Check: announce.HealthCheck{
-			HTTP:            health.String(),
-			Interval:        cfg.Check.Interval,
-			DeregisterAfter: cfg.Check.DeregisterAfter,
-		},
-	}
-}
-
-// leastDeregisterAfter is what Consul makes of any shorter time.
-const leastDeregisterAfter = time.Minute
-
-// warnOfClamp says when the registry will not do what was asked for.
-func warnOfClamp(ctx context.Context, client *consul.Client, after time.Duration, logger *slog.Logger) {
-	if after == 0 || after >= leastDeregisterAfter {
-		return
-	}
-	muster, err := client.IsMuster(ctx)
-	switch {
-	case err != nil:
-		logger.Debug("the registry does not say what it is", "error", err)
-	case !muster:
-		logger.Warn("Consul removes critical instances after a minute at the earliest",
-			"-check.deregister-after", after, "effective", leastDeregisterAfter)
+		return i.fail(ctx, errors.New("the embedded registry ended"))
 	}
 }
 
@@ -166,15 +138,16 @@ func (i *instance) hostPort() string {
 	return net.JoinHostPort(i.registration.Address, strconv.Itoa(i.registration.Port))
 }
 
-// greet tells a person what to open. The log is for machines.
-func (i *instance) greet(stdout io.Writer) {
-	base := "http://" + i.hostPort()
-	fmt.Fprintf(stdout, "%s is ready\n", i.registration.Service)
+// greet tells a person what to open, at address, and what there is to know about
+// the registry. The log is for machines.
+func (i *instance) greet(stdout io.Writer, address, about string) {
+	base := "http://" + address
+	fmt.Fprintf(stdout, "%s is ready\n", i.name)
 	fmt.Fprintf(stdout, "  hello      %s/say-hello\n", base)
-	fmt.Fprintf(stdout, "  discovery  %s/discovery?serviceName=%s\n", base, url.QueryEscape(i.registration.Service))
+	fmt.Fprintf(stdout, "  discovery  %s/discovery?serviceName=%s\n", base, url.QueryEscape(i.name))
 	fmt.Fprintf(stdout, "  health     %s/health\n", base)
 	fmt.Fprintf(stdout, "  metrics    %s/metrics\n", base)
 	if i.registry.page != "" {
-		fmt.Fprintf(stdout, "  registry   %s (%s)\n", i.registry.page, i.registry.origin)
+		fmt.Fprintf(stdout, "  registry   %s (%s%s)\n", i.registry.page, i.registry.origin, about)
 	}
 }

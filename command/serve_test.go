@@ -40,6 +40,10 @@ func started(t *testing.T, cfg config.Serve) *instance {
 		t.Fatal(err)
 	}
 	i.settle = time.Millisecond
+	<-i.announcing.done
+	if err := i.announcing.err; err != nil {
+		t.Fatal(err)
+	}
 	return i
 }
 
@@ -238,7 +242,7 @@ func TestAFailedStartTakesAllBack(t *testing.T) {
 	}
 	cfg = settings(registry.Addr)
 	cfg.Service.Meta = map[string]string{"": "no key"} // refused when it is announced
-	if _, err := start(t.Context(), cfg, silence); err == nil || !strings.Contains(err.Error(), "meta") {
+	if err := serve(t.Context(), cfg, io.Discard, silence); err == nil || !strings.Contains(err.Error(), "meta") {
 		t.Errorf("bad registration: got %v, want it to name the meta", err)
 	}
 	if entries := registered(t, registry.Client()); len(entries) != 0 {

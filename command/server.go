@@ -16,9 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/realjf/muster/discover"
-	"github.com/realjf/muster/discover/announce"
-	"github.com/realjf/muster/discover/promdiscover"
 	"github.com/realjf/muster/endpoint"
 	"github.com/realjf/muster/service"
 	"github.com/realjf/muster/transport"
@@ -37,14 +34,14 @@ func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 }
 
 // newHandler stacks the floors: rules, endpoints, HTTP.
-func newHandler(svc *service.Service, cache *discover.Cache, registrar *announce.Registrar, logger *slog.Logger) (http.Handler, error) {
+func newHandler(svc *service.Service, library *figures, logger *slog.Logger) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	metrics, err := endpoint.NewMetrics(registry)
 	if err != nil {
 		return nil, err
 	}
 	for _, collector := range []prometheus.Collector{
-		promdiscover.NewCollector(cache, registrar),
+		library,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/pace"
 	"github.com/realjf/muster/internal/quiet"
 )
 
@@ -99,8 +100,24 @@ func (cfg RunConfig) pauseAll(parts []Part) bool {
 	return err == nil
 }
 
+// hurried is how long a withdrawal goes on that is to hurry: one attempt.
+const hurried = time.Second
+
+// withdrawal returns what bounds a withdrawal.
 func (cfg RunConfig) withdrawal() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), cmp.Or(cfg.Withdraw, 10*time.Second))
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(cfg.Withdraw, 10*time.Second))
+	if cfg.Hurry != nil {
+		go func() { // ends with ctx, which its user cancels
+			select {
+			case <-cfg.Hurry:
+				if pace.Sleep(ctx, hurried) == nil {
+					cancel()
+				}
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, cancel
 }
 
 func (cfg RunConfig) withdraw(p Part) error {

@@ -147,12 +147,12 @@ func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar 
 // nevertheless, as after a time-out, Withdraw makes sure that it leaves nothing
 // behind.
 func (r *Registrar) Announce(ctx context.Context) error {
-	return r.announceWithin(ctx, 0)
+	return r.AnnounceWithin(ctx, 0)
 }
 
-// announceWithin is Announce, and asks a registry that does not take it again
+// AnnounceWithin is Announce, and asks a registry that does not take it again
 // while no more than patience has passed since the first time.
-func (r *Registrar) announceWithin(ctx context.Context, patience time.Duration) error {
+func (r *Registrar) AnnounceWithin(ctx context.Context, patience time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stop != nil {

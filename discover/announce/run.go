@@ -38,6 +38,10 @@ type RunConfig struct {
 	// Ended is closed when the server ended by itself: there is nothing left to
 	// reach then, and nobody is waited for. Run knows; it is for Leave.
 	Ended <-chan struct{}
+	// Hurry is closed when who takes back a start that failed is told to end
+	// meanwhile: the withdrawal gets a second more, and no longer. Run
+	// knows; it is for Leave.
+	Hurry <-chan struct{}
 	// Maintenance is why an instance that leaves is put into maintenance and
 	// deregistered last, when it has ended, rather than deregistered first:
 	// others see that it is on its way out, and why. Where the registry has no
@@ -125,7 +129,7 @@ func RunAll(ctx context.Context, parts []Part, cfg RunConfig) error {
 	case <-ended:
 	default:
 		if err != nil && ctx.Err() == nil {
-			return cfg.fail(parts, err)
+			return cfg.fail(ctx, parts, err)
 		}
 		// When ctx ended, the registration may have arrived: it leaves as if it had.
 	}
@@ -133,7 +137,7 @@ func RunAll(ctx context.Context, parts []Part, cfg RunConfig) error {
 	case <-ctx.Done():
 		return cfg.leave(parts)
 	case <-ended:
-		return cfg.fail(parts, fmt.Errorf("the server ended by itself: %w", why))
+		return cfg.fail(ctx, parts, fmt.Errorf("the server ended by itself: %w", why))
 	}
 }
 
@@ -182,7 +186,7 @@ func (cfg RunConfig) begin(ctx context.Context, parts []Part) error {
 		if p.Registrar == nil {
 			continue
 		}
-		if err := p.Registrar.announceWithin(ctx, time.Until(deadline)); err != nil {
+		if err := p.Registrar.AnnounceWithin(ctx, time.Until(deadline)); err != nil {
 			return err
 		}
 		announced = append(announced, p.Registrar.registration.ID)
@@ -199,8 +203,12 @@ func sent(parts []Part) []Part {
 }
 
 // fail takes away what cannot serve or never came to it, and returns cause.
-// There is nobody to wait for.
-func (cfg RunConfig) fail(parts []Part, cause error) error {
+// There is nobody to wait for. That ctx ends meanwhile makes it hurry; where it
+// had ended before, this is its leave.
+func (cfg RunConfig) fail(ctx context.Context, parts []Part, cause error) error {
+	if ctx.Err() == nil {
+		cfg.Hurry = ctx.Done()
+	}
 	if cfg.Leaving != nil {
 		cfg.Leaving()
 	}

@@ -246,6 +246,36 @@ func TestRunEndsBeforeItsRegistry(t *testing.T) {
 	})
 }
 
+// What is taken back of a life that failed is tried for ten seconds; who is told to
+// end meanwhile has one more.
+func TestAFailedLifeHurries(t *testing.T) {
+	for name, test := range map[string]struct{ told, want time.Duration }{
+		"nobody tells it": {time.Hour, 10 * time.Second},
+		"it is told":      {3 * time.Second, 4 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, signal := context.WithCancel(t.Context())
+				defer signal()
+				reg, server := newLedger(), newIdle()
+				var failed time.Time
+				r := announce.NewRegistrar(reg, at("10.0.0.1", 80), announce.RegistrarConfig{OnStanding: func(_, now announce.Standing, _ error) {
+					if now == announce.Registered {
+						reg.fail(errDown)
+						failed = time.Now()
+						time.AfterFunc(test.told, signal)
+						_ = server.Shutdown(ctx)
+					}
+				}})
+				err := announce.Run(ctx, r, server, nowhere{}, announce.RunConfig{})
+				if took := time.Since(failed); !errors.Is(err, errDown) || took != test.want {
+					t.Errorf("got error %v after %v, want %v after %v", err, took, errDown, test.want)
+				}
+			})
+		})
+	}
+}
+
 // Each step of a life is told once; an id that is taken is no life.
 func TestRunTellsItsSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
