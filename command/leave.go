@@ -27,7 +27,7 @@ func (i *instance) leave() error {
 
 // leaving is how patient the instance is when it leaves.
 func (i *instance) leaving() announce.RunConfig {
-	cfg := announce.RunConfig{Source: i.client, Ended: i.server.done, Logger: i.logger, Settle: i.settle, Withdraw: i.patience()}
+	cfg := announce.RunConfig{Ended: i.server.done, Logger: i.logger, Settle: i.settle, Withdraw: i.patience()}
 	if cfg.Settle == 0 && i.lists.inUse() {
 		cfg.Settle = listsUsed
 	}
@@ -51,7 +51,7 @@ func (i *instance) fail(ctx context.Context, cause error) error {
 		i.service.Leave()
 		i.announcing.end()
 		cfg := i.leaving()
-		cfg.Source, cfg.Settle = nil, -1
+		cfg.Absence, cfg.Settle = -1, -1
 		if ctx.Err() == nil {
 			cfg.Hurry = ctx.Done() // told to end meanwhile
 		}

@@ -23,15 +23,17 @@ import (
 // names a TTL of [DefaultTTL], so that a process that was killed is found out.
 type HealthCheck struct {
 	// HTTP is the http or https URL that answers 2xx while the instance is
-	// well.
+	// well. A [Registrar] completes "/path" and ":port/path" by what they lack of
+	// the instance's own address.
 	HTTP string
 	// GRPC is the "host:port" of a server with gRPC's health service, or
-	// "host:port/service" for one of its services.
+	// "host:port/service" for one of its services. Of host and port those that are
+	// left out, as in ":" and ":/service", are the instance's own.
 	GRPC string
 	// GRPCTLS asks GRPC over TLS. The registry has to trust the certificate.
 	GRPCTLS bool
 	// TCP is the "host:port" that takes connections while the instance is
-	// well.
+	// well. ":" is the instance's own.
 	TCP string
 	// TTL is how long the registry believes what it was told last; after it
 	// the instance is critical. A registrar tells three times as often:

@@ -9,11 +9,9 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/hashicorp/consul/api"
 	"google.golang.org/grpc"
 
 	"github.com/realjf/muster/discover"
@@ -90,8 +88,7 @@ func ExampleRegistrarConfig() {
 func ExampleRun() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	config := api.DefaultConfig()
-	registry, err := consul.New(config, consul.Config{})
+	registry, err := consul.New(nil, consul.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -100,17 +97,13 @@ func ExampleRun() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	host, port, err := announce.AddressFor(ctx, registry, listener.Addr())
-	if err != nil {
-		log.Fatal(err)
-	}
 	registrar := announce.NewRegistrar(registry, announce.Registration{
-		ID: "web-1", Service: "web", Address: host, Port: port,
-		Check: announce.HealthCheck{TCP: net.JoinHostPort(host, strconv.Itoa(port))},
+		ID: "web-1", Service: "web", // Run knows where others reach the listener
+		Check: announce.HealthCheck{HTTP: "/health"},
 	}, announce.RegistrarConfig{Verdict: 20 * time.Second})
 
 	server := &http.Server{Handler: http.NotFoundHandler()}
-	if err := announce.Run(ctx, registrar, server, listener, announce.RunConfig{Source: registry}); err != nil {
+	if err := announce.Run(ctx, registrar, server, listener, announce.RunConfig{}); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -125,20 +118,19 @@ func ExampleRunAll() {
 		log.Fatal(err)
 	}
 	part := func(service string, server announce.Server) announce.Part {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := net.Listen("tcp", ":0")
 		if err != nil {
 			log.Fatal(err)
 		}
 		registrar := announce.NewRegistrar(registry, announce.Registration{
-			ID: service + "-1", Service: service, Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
-			Check: announce.HealthCheck{TCP: listener.Addr().String()},
+			ID: service + "-1", Service: service, Check: announce.HealthCheck{TCP: ":"},
 		}, announce.RegistrarConfig{})
 		return announce.Part{Server: server, Listener: listener, Registrar: registrar}
 	}
 	err = announce.RunAll(ctx, []announce.Part{
 		part("web", &http.Server{Handler: http.NotFoundHandler()}),
 		part("web-grpc", announce.Graceful(grpc.NewServer())),
-	}, announce.RunConfig{Source: registry, Maintenance: "leaving"})
+	}, announce.RunConfig{Maintenance: "leaving"})
 	if err != nil {
 		log.Fatal(err)
 	}

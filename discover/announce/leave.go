@@ -132,7 +132,8 @@ func (cfg RunConfig) withdraw(p Part) error {
 func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
 	quiet.Logger(cfg.Logger).Info("waiting for readers")
 	err := each(parts, func(p Part) error {
-		if cfg.Source == nil {
+		source := cfg.reader(p)
+		if source == nil || cfg.Absence < 0 {
 			return nil
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(cfg.Absence, 3*time.Second))
@@ -142,7 +143,7 @@ func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
 			await = awaitPause
 		}
 		q := discover.Query{Service: p.Registrar.registration.Service}
-		return await(ctx, cfg.Source, q, p.Registrar.registration.ID)
+		return await(ctx, source, q, p.Registrar.registration.ID)
 	})
 	if err != nil {
 		quiet.Logger(cfg.Logger).Warn("leaving before readers are known to know", "error", err)
@@ -158,6 +159,15 @@ func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
 	}
 }
 
+// reader returns who is asked whether an instance is still seen; nil is nobody.
+func (cfg RunConfig) reader(p Part) discover.Source {
+	if cfg.Source != nil {
+		return cfg.Source
+	}
+	source, _ := p.Registrar.registry.(discover.Source)
+	return source
+}
+
 // What the readers of a registry get when nobody says: where it does not know
 // them, and where it told them all.
 const (
@@ -168,16 +178,16 @@ const (
 // settling returns how much longer the other readers get, and waits until a
 // registry that knows them has told them.
 func (cfg RunConfig) settling(parts []Part) time.Duration {
-	source, ok := cfg.Source.(interface {
-		Told(ctx context.Context, service string, patience time.Duration) (bool, error)
-	})
-	if !ok {
-		return settleUnknown
-	}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), settleUnknown)
 	defer cancel()
 	err := each(parts, func(p Part) error {
+		source, ok := cfg.reader(p).(interface {
+			Told(ctx context.Context, service string, patience time.Duration) (bool, error)
+		})
+		if !ok {
+			return errors.ErrUnsupported
+		}
 		told, err := source.Told(ctx, p.Registrar.registration.Service, settleUnknown)
 		if err == nil && !told {
 			err = context.DeadlineExceeded

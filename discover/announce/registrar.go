@@ -65,7 +65,7 @@ type RegistrarConfig struct {
 // themselves with one id all the same, each puts its own back a few times; then
 // one stands down until the other is gone, and says so with ErrTaken.
 //
-// A registration that names no check gets a TTL of [discover.DefaultTTL], and heartbeats
+// A registration that names no check gets a TTL of [DefaultTTL], and heartbeats
 // that say that the process lives: one that was killed is critical after three of
 // them.
 //
@@ -75,7 +75,9 @@ type Registrar struct {
 	reporter     Reporter  // the registry, if it takes reports
 	inspector    Inspector // the registry, if it can be asked
 	examiner     Examiner  // the registry, if it tells of checks
-	registration Registration
+	asked        Registration
+	registration Registration // what is asked, filled in by announce: its Address, Port and Check
+	listening    net.Addr     // of the server that is announced; nil where that is not known
 	owner        string
 	claims       bool // the caller gave an owner, which is refused
 	logger       *slog.Logger
@@ -100,12 +102,11 @@ type Registrar struct {
 // NewRegistrar returns a registrar of r in reg. Nothing is sent before
 // Announce, which also says what is wrong with r; a reg that is nil is a mistake in the
 // program, and panics here. What it can do depends on reg: heartbeats need a
-// [Reporter]; telling whose an id is, and what a check found, takes a
-// [Inspector]; that a check was lost is seen where reg is a
-// [Examiner]; [Registrar.Pause] needs a [Maintainer].
+// [Reporter]; telling whose an id is, and what a check found, takes an
+// [Inspector]; that a check was lost is seen where reg is an [Examiner]; [Registrar.Pause] needs a [Maintainer].
 func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar {
 	if valid.IsMissing(reg) {
-		panic("NewRegistrar: the registry is nil: want one, such as consul.New returns")
+		panic("announce.NewRegistrar: the registry is nil: want one, such as consul.New returns")
 	}
 	_, claims := r.Meta[OwnerKey]
 	reporter, _ := reg.(Reporter)
@@ -123,6 +124,7 @@ func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar 
 		reporter:     reporter,
 		inspector:    inspector,
 		examiner:     examiner,
+		asked:        r,
 		registration: r,
 		owner:        owner,
 		claims:       claims,
@@ -153,11 +155,17 @@ func (r *Registrar) Announce(ctx context.Context) error {
 // AnnounceWithin is Announce, and asks a registry that does not take it again
 // while no more than patience has passed since the first time.
 func (r *Registrar) AnnounceWithin(ctx context.Context, patience time.Duration) error {
+	return r.announceWithin(ctx, patience, nil)
+}
+
+// announceWithin is AnnounceWithin for what listens there, if that is known.
+func (r *Registrar) announceWithin(ctx context.Context, patience time.Duration, listening net.Addr) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stop != nil {
 		return nil
 	}
+	r.listening = listening
 	first := time.Now()
 	for retry := (pace.Turn{}); ; {
 		err := r.announce(ctx)
@@ -189,10 +197,13 @@ func isUnsent(err error) bool {
 }
 
 func (r *Registrar) announce(ctx context.Context) error {
-	if err := r.validate(); err != nil {
+	if err := r.awaitKeeper(ctx); err != nil {
 		return err
 	}
-	if err := r.awaitKeeper(ctx); err != nil {
+	if err := r.fillIn(ctx); err != nil {
+		return err
+	}
+	if err := r.validate(); err != nil {
 		return err
 	}
 	r.stand.become(Registering, nil)

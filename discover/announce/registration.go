@@ -19,7 +19,7 @@ type Registration struct {
 	ID      string            // unique in the registry; required
 	Service string            // the service's name; required
 	Address string            // host name or IP address, without a port, where to reach the instance; empty means the address of the registry's node
-	Port    int               // 0 when the service has no port
+	Port    int               // 0 when the service has no port; with [Run] that of the listener, and then an empty Address is the one that others reach it by, as [AddressFor] says
 	Tags    []string          // may be nil
 	Meta    map[string]string // may be nil; see [Registration.Validate] for its limits
 	// Locality is where the instance runs; the zero value means where its node

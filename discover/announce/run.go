@@ -26,8 +26,9 @@ type Server interface {
 // RunConfig holds what Run and Leave can do without; the zero value works.
 type RunConfig struct {
 	// Source is asked whether a reader of the registry still sees the
-	// instance that withdrew: a consul.Client, as a rule. Nil means that nobody is
-	// asked, and readers get Settle.
+	// instance that withdrew. Nil means the registry itself, where it is a
+	// discover.Source as a consul.Client is; where it is none nobody is asked, and
+	// readers get Settle.
 	Source discover.Source
 	// Ready is called when the server serves, before the instance is
 	// announced; with an error nothing is. Nil means that it is ready.
@@ -64,7 +65,7 @@ type RunConfig struct {
 	// Consul without a leader takes seven.
 	Withdraw time.Duration
 	// Absence is for a reader of the registry not to see the instance any more;
-	// 0 means 3 s.
+	// 0 means 3 s, less than 0 that none is asked.
 	Absence time.Duration
 	// Settle is for the other readers, who are woken at the same moment and may
 	// need a little longer; less than 0 means that they get none. 0 means a second,
@@ -86,7 +87,8 @@ type Part struct {
 	Registrar *Registrar
 }
 
-// Run serves s on l, announces r and, when ctx ends, takes the instance away so
+// Run serves s on l, announces r, with the port and the address of l where it has no
+// port of its own (see [Registration]), and, when ctx ends, takes the instance away so
 // that no request to it fails: that order, and its end, is what it is for. It
 // blocks until all has ended. Nil means that ctx ended and the leave was clean; the
 // error says what was not, why it could not be announced, or why the server
@@ -186,7 +188,7 @@ func (cfg RunConfig) begin(ctx context.Context, parts []Part) error {
 		if p.Registrar == nil {
 			continue
 		}
-		if err := p.Registrar.AnnounceWithin(ctx, time.Until(deadline)); err != nil {
+		if err := p.Registrar.announceWithin(ctx, time.Until(deadline), p.Listener.Addr()); err != nil {
 			return err
 		}
 		announced = append(announced, p.Registrar.registration.ID)
