@@ -127,6 +127,25 @@ func TestOutlierReached(t *testing.T) {
 	}
 }
 
+// What says nothing of a target makes it neither better nor worse.
+func TestOutlierDrop(t *testing.T) {
+	s := newScene()
+	all := some(4, nil)
+	s.in(OutlierConfig{}, all)
+	for range 5 {
+		s.calls("0", 1, errRefused)
+		for identity, target := range s.targets {
+			call := target.Start()
+			if call.Drop(); target.Running() != 0 || identity.id == "1" && target.load.outcomes.succeeded.Load() != 0 {
+				t.Fatalf("%+v after a call that was dropped", target.load)
+			}
+		}
+	}
+	if in, _ := s.in(OutlierConfig{}, all); len(in) != 3 || in["0"] != 0 {
+		t.Errorf("%v are in, want all but 0", in)
+	}
+}
+
 func TestOutlierForgives(t *testing.T) {
 	s := newScene()
 	all := some(4, nil)

@@ -70,9 +70,17 @@ func (c Call) timed() bool { return c.asked&Latency != 0 && c.began != untimed }
 // failure whose time is not taken, for every failure counts.
 func (c Call) dated(err error) bool { return c.timed() || c.asked&Latency != 0 && err != nil }
 
+// Drop notes that the call has ended in a way that says nothing of the target but
+// how long it took at least: the caller went away, or had what it wanted from another.
+// It stands in Done's place.
+func (c Call) Drop() {
+	c.asked &^= Outcome
+	c.Done(nil)
+}
+
 // Done notes that the call has ended: with err when the target failed it, which
 // is for the caller to say (a connection that was refused, a time-out, a 503,
-// and not a 404 nor a caller that went away), and nil otherwise. An error that
+// and not a 404), and nil otherwise; see Drop for what says nothing. An error that
 // wraps [ErrUnreachable] says that the call did not even begin. It is called
 // once. It does not allocate.
 func (c Call) Done(err error) {

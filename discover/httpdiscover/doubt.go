@@ -61,7 +61,9 @@ func (on *sending) choose(ctx context.Context) (*balance.Target, error) {
 			break
 		}
 		if !on.doubts(other) {
-			on.check(on.poolOf(target), target)
+			if p := on.poolOf(target); p.doubt.raised() {
+				on.check(p, target)
+			}
 			return other, nil
 		}
 		passed = other
@@ -69,8 +71,12 @@ func (on *sending) choose(ctx context.Context) (*balance.Target, error) {
 	return target, nil
 }
 
-// doubts reports whether an instance is in doubt.
-func (on *sending) doubts(target *balance.Target) bool { return on.poolOf(target).doubt.raised() }
+// doubts reports whether an instance is in doubt, because of its connections or of
+// its silence.
+func (on *sending) doubts(target *balance.Target) bool {
+	p := on.poolOf(target)
+	return p.doubt.raised() || p.silence.suspicious(time.Now(), on.patience())
+}
 
 // poolOf returns the connections to an instance, for this request.
 func (on *sending) poolOf(target *balance.Target) *pool {

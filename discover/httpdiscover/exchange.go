@@ -27,6 +27,7 @@ type exchange struct {
 	pool    *pool
 	call    balance.Call
 	failure error              // the target's, known from the headers
+	nothing bool               // is known of the target from its end
 	cancel  context.CancelFunc // ends the attempt's own context; nil if it has none
 	service *service           // to release at the end; nil if somebody else does
 	ended   atomic.Bool
@@ -42,8 +43,9 @@ type result struct {
 }
 
 // try sends a request to target. The attempt ends with ctx, which is the request's
-// or made of it. It is the number-th of the request, because of cause.
-func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *requestBody, target *balance.Target, number int, cause error) result {
+// or made of it for one in a race. It is the number-th of the request, because of
+// cause.
+func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *requestBody, target *balance.Target, number int, cause error, in *racer) result {
 	x := &exchange{pool: s.pool(target, r.URL.Scheme, r.URL.Hostname())}
 	limit, err := x.prepare(ctx, r, body, number, t.cfg.Retry.Timeout)
 	if err != nil {
@@ -53,13 +55,13 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 	if t.cfg.Begin != nil {
 		x.begin(t.cfg.Begin, &a)
 	}
-	var began time.Time
-	if t.cfg.Observe != nil || s.pace != nil {
-		began = time.Now()
-	}
-	x.call = target.Start()
+	began := time.Now()
+	x.call = target.StartAt(began)
+	x.pool.silence.asked(began)
 	response, err := x.pool.transport.RoundTrip(&x.request)
-	if limit.exceeded() {
+	ended := time.Now()
+	late := limit.exceeded()
+	if late {
 		if response != nil {
 			_ = response.Body.Close() // nobody waits for it any more
 		}
@@ -70,20 +72,30 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 	}
 
 	got := result{response: response, err: err}
-	if a.Lost = lost(ctx); a.Lost && err != nil {
-		got.outcome = final // and says nothing of the target
+	a.Took = ended.Sub(began)
+	if a.Lost = in.hasLost(); a.Lost && err != nil {
+		got.outcome = final
+		if late || in.silent(ctx) {
+			got.failure = errSilent
+		}
 	} else {
 		got.outcome, got.failure = t.judge(r, body, response, err)
+		late = late || err != nil && callerEnded(r) == context.DeadlineExceeded
+	}
+	switch {
+	case response != nil:
+		x.pool.silence.answered(ended)
+	case late || got.failure == errSilent:
+		x.pool.silence.unanswered(ended)
+	default:
+		x.pool.silence.dropped()
 	}
 	if got.outcome == unsent && x.pool.doubt.raised() {
 		s.check(x.pool, target)
 	}
-	x.failure = got.failure
-	if !began.IsZero() {
-		a.Took = time.Since(began)
-	}
-	if s.pace != nil && (err == nil || a.Lost) {
-		s.pace.Observe(a.Took)
+	x.failure, x.nothing = got.failure, response == nil && got.failure == nil
+	if err == nil || a.Lost {
+		s.observe(a.Took)
 	}
 	if t.cfg.Observe != nil {
 		a.Err, a.Failed = err, got.failure != nil
@@ -278,7 +290,11 @@ func (x *exchange) end(err error) {
 	if x.failure != nil {
 		err = x.failure
 	}
-	x.call.Done(err)
+	if x.nothing {
+		x.call.Drop()
+	} else {
+		x.call.Done(err)
+	}
 	if x.cancel != nil {
 		x.cancel()
 	}

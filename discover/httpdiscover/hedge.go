@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/realjf/muster/discover/balance"
@@ -24,8 +25,11 @@ var ErrSlow = errors.New("no response yet")
 // and is made only where there is another instance. A failure is no answer: then
 // the other attempt is waited for.
 //
-// An attempt that lost says nothing of its instance but how long it took at
-// least: a policy that looks at time, such as [balance.PeakEWMA], sees who loses.
+// An attempt that lost is cancelled, and says nothing of its instance but how long it
+// took at least: a policy that looks at time, such as [balance.PeakEWMA], sees who loses.
+// One of them goes on where nothing at all was heard of the instance since it began. If
+// that stays silent for Retry.Timeout, or else for a second and three times what
+// nearly all attempts take, the attempt is cancelled and a failure of the instance.
 type Hedge struct {
 	// Percentile is the share of attempts, below 1 and such as 0.95, whose headers
 	// come before a second one is made. The time is that of the service as it is
@@ -56,35 +60,71 @@ func (t *Transport) hedges(on *sending) bool {
 	return (t.cfg.Hedge.Delay > 0 || on.pace != nil) && on.made < t.cfg.Retry.Attempts && ambiguous.again(on.request)
 }
 
-// patience returns how long an attempt has before another one is made.
-func (t *Transport) patience(s *service) time.Duration {
+// silence returns for how long an instance may owe an answer before that is a
+// failure of it.
+func (t *Transport) silence(s *service) time.Duration {
+	return cmp.Or(t.cfg.Retry.Timeout, max(leastSilence, s.patience()))
+}
+
+// delay returns how long an attempt has before another one is made.
+func (t *Transport) delay(s *service) time.Duration {
 	if s.pace == nil {
 		return t.cfg.Hedge.Delay
 	}
 	return max(t.cfg.Hedge.Delay, s.pace.Value())
 }
 
-// errLost is why the context of an attempt ended that another one came before.
-var errLost = errors.New("another attempt was answered before")
+var (
+	// errLost is why the context of an attempt ended that another one came before.
+	errLost = errors.New("another attempt was answered before")
+	// errSilent is why that of one did that was never answered, and its failure.
+	errSilent = errors.New("another attempt was answered long before")
+)
 
-// lost reports whether an attempt with the context ctx has lost.
-func lost(ctx context.Context) bool { return ctx.Err() != nil && context.Cause(ctx) == errLost }
-
-// racer is one of the attempts of a race.
+// racer is one of the attempts of a race. The methods of a nil *racer say that it
+// is none.
 type racer struct {
+	pool   *pool
+	began  time.Time
 	cancel context.CancelCauseFunc
+	free   func() bool // of the caller's context, unless that has ended
+	lost   atomic.Bool
 	ended  chan result // has room for its one result
 }
 
+// hasLost reports whether another attempt was answered before.
+func (one *racer) hasLost() bool { return one != nil && one.lost.Load() }
+
+// silent reports whether its context ended because it was never answered.
+func (one *racer) silent(ctx context.Context) bool {
+	return one != nil && context.Cause(ctx) == errSilent
+}
+
+// end ends its context.
+func (one *racer) end() { one.free(); one.cancel(nil) }
+
+// outliving is a context that does not end with the caller's, and says when that
+// does.
+type outliving struct {
+	context.Context
+	callers context.Context
+}
+
+// Deadline implements [context.Context].
+func (o outliving) Deadline() (time.Time, bool) { return o.callers.Deadline() }
+
 // start makes an attempt aside.
-func (t *Transport) start(on *sending, target *balance.Target) racer {
-	ctx, cancel := context.WithCancelCause(on.request.Context())
-	one := racer{cancel, make(chan result, 1)}
-	// One that lost may look at its request after the caller has it back.
-	r := on.request.Clone(on.request.Context())
+func (t *Transport) start(on *sending, target *balance.Target) *racer {
+	// One that lost may go on after the caller's context has ended, and look at its
+	// request after the caller has it back.
+	callers := on.request.Context()
+	ctx, cancel := context.WithCancelCause(outliving{context.WithoutCancel(callers), callers})
+	r := on.request.Clone(callers)
+	one := &racer{pool: on.poolOf(target), began: time.Now(), cancel: cancel, ended: make(chan result, 1)}
+	one.free = context.AfterFunc(callers, func() { cancel(context.Cause(callers)) })
 	s, body, number, cause := on.service, on.body, on.made, on.cause
 	go func() { // ends soon after its context, which the race ends; see lose for who waits
-		one.ended <- t.try(ctx, s, r, body, target, number, cause)
+		one.ended <- t.try(ctx, s, r, body, target, number, cause, one)
 	}()
 	return one
 }
@@ -94,7 +134,7 @@ func (t *Transport) start(on *sending, target *balance.Target) racer {
 // result, whose context lives until it ends.
 func (t *Transport) race(on *sending, target *balance.Target) result {
 	first := t.start(on, target)
-	timer := time.NewTimer(t.patience(on.service))
+	timer := time.NewTimer(t.delay(on.service))
 	defer timer.Stop()
 	select {
 	case got := <-first.ended:
@@ -118,10 +158,10 @@ func (t *Transport) race(on *sending, target *balance.Target) result {
 	}
 	if (got.err != nil || got.outcome != final) && on.request.Context().Err() == nil {
 		got.discard()
-		winner.cancel(nil)
+		winner.end()
 		return (<-loser.ended).keep(on, loser)
 	}
-	on.lose(loser)
+	on.lose(loser, t.silence(on.service))
 	return got.keep(on, winner)
 }
 
@@ -137,19 +177,18 @@ func (t *Transport) other(on *sending, target *balance.Target) (*balance.Target,
 }
 
 // keep makes the result of a racer the request's. The racer's context ends with it.
-func (got result) keep(on *sending, one racer) result {
-	end := func() { one.cancel(nil) }
+func (got result) keep(on *sending, one *racer) result {
 	if got.response != nil {
 		got.response.Request = on.request
 	}
 	if got.open == nil {
-		end()
+		one.end()
 		return got
 	}
 	if limit := got.open.cancel; limit != nil {
-		got.open.cancel = func() { limit(); end() }
+		got.open.cancel = func() { limit(); one.end() }
 	} else {
-		got.open.cancel = end
+		got.open.cancel = one.end
 	}
 	return got
 }
@@ -157,10 +196,42 @@ func (got result) keep(on *sending, one racer) result {
 // lose ends an attempt that nobody waits for any more. It does not block: the
 // attempt is over soon, and who closes the service waits for it, unless that has been closed
 // under the request.
-func (s *service) lose(one racer) {
-	one.cancel(errLost)
+//
+// Whether its instance is slow or hangs cannot be told yet. So one attempt goes on
+// where nothing at all was heard of the instance since it began, until that has
+// been silent for a time that is no slowness any more.
+func (s *service) lose(one *racer, silence time.Duration) {
 	end := func() { (<-one.ended).discard() }
-	if !s.aside(end) {
+	if one.free() {
+		one.lost.Store(true)
+		if !one.pool.silence.broken(one.began) && one.pool.lingering.CompareAndSwap(false, true) {
+			end = func() { s.linger(one, silence) }
+		} else {
+			one.cancel(errLost)
+		}
+	}
+	if !s.aside(end) { // ends soon, or with the service's context, which close ends before it waits
 		go end() // as the request itself, which Close does not wait for either
 	}
+}
+
+// linger waits for an attempt that lost, and ends it when its instance has been
+// silent for so long.
+func (s *service) linger(one *racer, silence time.Duration) {
+	defer one.pool.lingering.Store(false)
+	timer := time.NewTimer(time.Until(one.began.Add(silence)))
+	defer timer.Stop()
+	select {
+	case got := <-one.ended:
+		got.discard()
+		one.cancel(nil)
+		return
+	case <-timer.C:
+		if !one.pool.silence.broken(one.began) {
+			one.cancel(errSilent)
+		}
+	case <-s.ctx.Done():
+	}
+	one.cancel(errLost) // if it was not before
+	(<-one.ended).discard()
 }

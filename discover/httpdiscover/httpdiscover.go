@@ -18,6 +18,13 @@
 // eight seconds, and is back as soon as it takes one. This needs a Base whose
 // connections are made by its Dial or DialContext, and no proxy.
 //
+// An instance that hangs loses no connection. It is passed over while it has
+// answered nobody for three times as long as nearly all attempts take (20 ms at least),
+// and when an attempt has waited in vain, for as long again as it was silent by
+// then; one request at a time finds out whether it still is. Attempts that waited in vain
+// count as failures, so that it is ejected as they go on. It takes a bound on the time: [Retry]'s
+// Timeout, a [Hedge], or the deadlines of callers.
+//
 // The package sends no request twice that might have had its effect once: see
 // [Retry]. It refuses to call what is no service: a URL with a port, or with an
 // IP address, is for another transport.
@@ -101,7 +108,7 @@ type Attempt struct {
 	Status  int             // of the response; 0 without one
 	Err     error           // why there is no response
 	Failed  bool            // it is the target's failure, and counts against it
-	Lost    bool            // another attempt of the request was answered before
+	Lost    bool            // another attempt of the request was answered before; it may have Failed too, by never being answered
 }
 
 // Transport is an http.RoundTripper for services. Its methods may be called
@@ -259,7 +266,7 @@ func (t *Transport) attempt(on *sending, target *balance.Target) result {
 	if t.hedges(on) {
 		got = t.race(on, target)
 	} else {
-		got = t.try(on.request.Context(), on.service, on.request, on.body, target, on.made, on.cause)
+		got = t.try(on.request.Context(), on.service, on.request, on.body, target, on.made, on.cause, nil)
 	}
 	if got.outcome != final && !slices.Contains(on.wish.Tried, target) {
 		on.wish.Tried = append(on.wish.Tried, target)

@@ -17,6 +17,8 @@ type pool struct {
 	dial      dialFunc
 	tls       bool
 	doubt     doubt
+	silence   silence
+	lingering atomic.Bool // there is an attempt that has lost and goes on
 	retired   atomic.Bool
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
@@ -19,6 +20,7 @@ type service struct {
 	balancer *balance.Balancer
 	budget   *balance.Budget
 	pace     *balance.Percentile // of attempts until their headers; nil where nobody asks
+	usual    *balance.Percentile // the time that nearly all of them take
 	asides   sync.WaitGroup      // attempts that lost and have not ended yet, and checks
 
 	users atomic.Int64 // requests under way, until the end of their response
@@ -31,6 +33,35 @@ type service struct {
 	mu     sync.RWMutex
 	pools  map[endpoint]*pool // of those that can be chosen
 	closed bool
+}
+
+const (
+	// usualShare of the attempts are answered in the usual time, which is
+	// usualFirst until some were.
+	usualShare = 0.99
+	usualFirst = time.Second / 3
+	// usualTimes the usual time, and leastPatience at least, is how long an
+	// instance may owe an answer before others are asked rather. To be wrong about it
+	// costs little, as the others are there: it is enough not to take each
+	// collection of garbage for a hang.
+	usualTimes    = 3
+	leastPatience = 20 * time.Millisecond
+	// leastSilence is after how long one that was never answered counts against
+	// its instance, at least, where [Retry.Timeout] does not say it.
+	leastSilence = time.Second
+)
+
+// patience returns how long an instance may owe an answer before it is in doubt.
+func (s *service) patience() time.Duration {
+	return max(leastPatience, usualTimes*s.usual.Value())
+}
+
+// observe takes over how long an attempt took, or took at least.
+func (s *service) observe(took time.Duration) {
+	s.usual.Observe(took)
+	if s.pace != nil {
+		s.pace.Observe(took)
+	}
 }
 
 // impatient is what a balancer follows so that a request waits for the registry's
@@ -63,6 +94,7 @@ func newService(cache *discover.Cache, q discover.Query, policy balance.Policy, 
 		balancer: balance.New(impatient{follower}, policy),
 		budget:   balance.NewBudget(cfg.Retry.Budget),
 		pace:     cfg.Hedge.pace(),
+		usual:    balance.NewPercentile(usualShare, usualFirst),
 		ctx:      ctx,
 		stop:     stop,
 		done:     make(chan struct{}),

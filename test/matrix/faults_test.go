@@ -59,8 +59,10 @@ var faults = []fault{
 	}},
 }
 
-// unanswered is how many requests it may take to know that an instance hangs.
-const unanswered = 5
+// unanswered is how many requests it may take to know that an instance hangs, and
+// in five seconds that it still does: the first finds it out within a second, the
+// next a second later.
+const unanswered = 3
 
 // always is a fault of the registry that everybody sees.
 func always(f agenttest.Fault) func(*scene) func() {

@@ -1,0 +1,208 @@
+package httpdiscover_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/discover/httpdiscover"
+)
+
+// hanging answers after a millisecond, or not at all.
+type hanging struct{ hangs atomic.Bool }
+
+func (h *hanging) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	time.Sleep(time.Millisecond)
+	if h.hangs.Load() {
+		<-r.Context().Done()
+	}
+}
+
+// load sends requests at a steady rate, however long answers take, each with a
+// context that ends with it, and waits for all. All must be answered.
+func (f *fixture) load(t *testing.T, n int, each time.Duration) {
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() { // ends with the request; awaited below
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			f.do(t, request(t, ctx, "GET", "http://web", nil))
+		})
+		time.Sleep(each)
+	}
+	all.Wait()
+}
+
+// An instance that hangs costs few attempts, is ejected as it goes on, and is back
+// when it answers.
+func TestHang(t *testing.T) {
+	for name, cfg := range map[string]httpdiscover.Config{
+		"attempts that take too long": {Retry: httpdiscover.Retry{Timeout: time.Second}},
+		"hedges":                      {Hedge: httpdiscover.Hedge{Percentile: 0.95}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var network pipes
+				var one hanging
+				network.serve(t, instance(1), one.ServeHTTP)
+				for n := 2; n <= 5; n++ {
+					network.serve(t, instance(n), new(hanging).ServeHTTP)
+				}
+				cfg.Base = network.base()
+				cfg.Retry.Budget = balance.BudgetConfig{Share: 0.01}
+				f := newFixture(t, cfg)
+				f.Set("web", instance(1), instance(2), instance(3), instance(4), instance(5))
+				f.load(t, 500, 10*time.Millisecond)
+				f.seen()
+
+				one.hangs.Store(true)
+				f.load(t, 12_000, 10*time.Millisecond) // for two minutes
+				time.Sleep(2 * time.Second)            // for those that lost
+				synctest.Wait()
+				lost := 0
+				for _, a := range f.seen() {
+					if a.Status == 0 {
+						if lost++; a.Target.ID != "web-1" || !a.Failed {
+							t.Errorf("attempt %+v", a)
+						}
+					}
+				}
+				t.Logf("%d attempts of 12,000 were lost", lost)
+				if lost == 0 || lost > 12 {
+					t.Errorf("%d attempts were lost, want a few", lost)
+				}
+				one.hangs.Store(false)
+				time.Sleep(5 * time.Minute)
+				if f.load(t, 100, 10*time.Millisecond); f.to("web-1") == 0 {
+					t.Error("it is not asked any more")
+				}
+			})
+		})
+	}
+}
+
+// to returns how many of the attempts since seen went to an instance.
+func (f *fixture) to(id string) (n int) {
+	for _, a := range f.seen() {
+		if a.Target.ID == id {
+			n++
+		}
+	}
+	return n
+}
+
+// One that is slow and answers in the end loses, and fails nobody.
+func TestHedgeSlowIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var network pipes
+		var gone order
+		network.serve(t, instance(1), takes(300*time.Millisecond, 200, &gone))
+		network.serve(t, instance(2), takes(time.Millisecond, 200, &gone))
+		f := newFixture(t, httpdiscover.Config{
+			Base: network.base(), Policy: first{"web-1"}, Hedge: httpdiscover.Hedge{Delay: 10 * time.Millisecond}, Retry: httpdiscover.Retry{Budget: balance.BudgetConfig{Share: 1}},
+		})
+		f.Set("web", instance(1), instance(2))
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			f.do(t, request(t, ctx, "GET", "http://web", nil))
+			cancel()
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		answered := 0
+		for _, a := range f.seen() {
+			if a.Failed {
+				t.Errorf("attempt %+v", a)
+			}
+			if a.Lost && a.Status == 200 && a.Took == 300*time.Millisecond {
+				answered++
+			}
+		}
+		if answered == 0 || len(gone.what) != 0 {
+			t.Errorf("%d that lost were answered, %d cancelled", answered, len(gone.what))
+		}
+	})
+}
+
+// Of those that lose to it at the same time one goes on, and the others end at
+// once.
+func TestHedgeOneGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var network pipes
+		var gone order
+		network.serve(t, instance(1), takes(time.Minute, 200, &gone))
+		network.serve(t, instance(2), takes(time.Millisecond, 200, &gone))
+		f := newFixture(t, httpdiscover.Config{Base: network.base(), Policy: first{"web-1"}, Hedge: httpdiscover.Hedge{Delay: 10 * time.Millisecond}})
+		f.Set("web", instance(1), instance(2))
+		f.load(t, 5, 0)
+		synctest.Wait()
+		if n := len(gone.what); n != 4 {
+			t.Errorf("%d were cancelled at once, want four of five", n)
+		}
+		begin := time.Now()
+		if err := f.transport.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if n := len(gone.what); n != 5 || time.Since(begin) != 0 {
+			t.Errorf("%d were cancelled %s after Close, want all five at once", n, time.Since(begin))
+		}
+		failed := 0
+		for _, a := range f.seen() {
+			if a.Failed {
+				failed++
+			}
+		}
+		if failed != 0 {
+			t.Errorf("%d failed, of which it is not known", failed)
+		}
+	})
+}
+
+// Callers that go do not make an instance look well.
+func TestCancelSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var network pipes
+		var gone order
+		network.serve(t, instance(1), takes(time.Hour, 200, &gone))
+		network.serve(t, instance(2), ok)
+		left := new(atomic.Int64)
+		f := newFixture(t, httpdiscover.Config{Base: network.base(), Policy: balance.Outlier(balance.OutlierConfig{}, among{left, first{"web-1"}})})
+		f.Set("web", instance(1), instance(2))
+		for n := range 9 {
+			if left.Load() == 1 {
+				t.Fatalf("it is ejected after %d requests", n)
+			}
+			time.Sleep(time.Minute) // longer than it is left alone for its silence
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if n%2 == 1 { // this one goes before its time is up
+				time.AfterFunc(10*time.Millisecond, cancel)
+			}
+			if _, err := f.client.Do(request(t, ctx, "GET", "http://web", nil)); err == nil {
+				t.Fatalf("request %d was answered", n)
+			}
+			cancel()
+		}
+		time.Sleep(time.Second)
+		if left.Load() != 1 {
+			t.Error("after five time-outs it is not ejected")
+		}
+	})
+}
+
+// among is a policy that notes how many there are to choose from.
+type among struct {
+	left *atomic.Int64
+	balance.Policy
+}
+
+// Plan implements [balance.Policy].
+func (a among) Plan(candidates []balance.Candidate, now time.Time) balance.Plan {
+	a.left.Store(int64(len(candidates)))
+	return a.Policy.Plan(candidates, now)
+}
