@@ -247,10 +247,13 @@ func (a *Agent) Close() error { return errors.Join(a.doors.close(), a.dns.Close(
 func (a *Agent) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	a.mu.Lock()
+	config := a.config
+	a.mu.Unlock()
 	server := &http.Server{
 		Handler:           a.door,
 		ReadHeaderTimeout: 10 * time.Second,
-		MaxHeaderBytes:    a.config.MaxHeaderBytes,
+		MaxHeaderBytes:    config.MaxHeaderBytes,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug),
 		ConnState:         a.limit.HTTPConnStateFuncWithDefault429Handler(10 * time.Millisecond),
@@ -272,6 +275,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		rooms.Go(func() { keeper.Run(ctx) }) // likewise
 	}
 	rooms.Go(func() { a.guard.tokens.follow(ctx) })
+	if config.DataDir != "" {
+		rooms.Go(func() { lookAfter(ctx, a.store) }) // the same
+	}
 	rooms.Go(func() {
 		select {
 		case <-a.left:

@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/realjf/muster/agent/journal"
 	"github.com/realjf/muster/agent/local"
@@ -21,6 +23,22 @@ func openStore(config Config, logger *slog.Logger) (*state.Store, io.Closer, err
 		return nil, nil, fmt.Errorf("open what is kept: %w", err)
 	}
 	return state.Resume(saved, kept), kept, nil
+}
+
+// lookAfter has the folder looked at while nobody writes: what happened to it is in
+// the log before the agent is stopped with all that is in its memory alone. It
+// ends with ctx.
+func lookAfter(ctx context.Context, store *state.Store) {
+	ticker := time.NewTicker(journal.LookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			_ = store.Ready() // the journal has said it
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // resumed returns the configuration for a store that goes on: the machine keeps

@@ -7,11 +7,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/realjf/muster/agent"
+	"github.com/realjf/muster/agent/agenttest"
 	kept "github.com/realjf/muster/agent/journal"
+	"github.com/realjf/muster/internal/logbook"
 )
 
 // durable runs an agent on a folder until end is called.
@@ -220,6 +226,27 @@ func TestOneAgentForAFolder(t *testing.T) {
 	if _, err := agent.New(config); !errors.Is(err, kept.ErrInUse) {
 		t.Errorf("got %v, want %v", err, kept.ErrInUse)
 	}
+}
+
+// TestAFolderThatIsGone is told of while nobody writes.
+func TestAFolderThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "k")
+		var log logbook.Book
+		agenttest.Start(t, agenttest.InMemory, func(c *agent.Config) { c.DataDir, c.Logger = dir, log.Logger() })
+		time.Sleep(2 * kept.LookEvery)
+		if err := os.Rename(dir, dir+"2"); err != nil {
+			t.Skip("this system does not move what is open:", err)
+		}
+		time.Sleep(2 * kept.LookEvery)
+		synctest.Wait()
+		if err := os.Rename(dir+"2", dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * kept.LookEvery)
+		synctest.Wait()
+		log.Expect(t, "registry is open", "removed or moved while the agent runs", "can be written again")
+	})
 }
 
 // TestScriptsAfterARestart: a check that runs a program does not come back

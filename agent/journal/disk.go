@@ -18,4 +18,6 @@ type disk interface {
 type file interface {
 	io.WriteCloser
 	Sync() error
+	// found returns why the next agent would not find what is synced, or nil.
+	found() error
 }

@@ -29,6 +29,8 @@ type testDisk struct {
 	steps []map[string]*testFile
 }
 
+func (*testFile) found() error { return nil }
+
 type testFile struct {
 	disk *testDisk
 	data []byte

@@ -152,6 +152,10 @@ func (f *folderFile) Sync() error {
 	if err := f.File.Sync(); err != nil {
 		return err
 	}
+	return f.found()
+}
+
+func (f *folderFile) found() error {
 	if err := f.folder.held(); err != nil {
 		return err
 	}

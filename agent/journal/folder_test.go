@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/agent/state"
+	"github.com/realjf/muster/internal/logbook"
 )
 
 // resume begins a life in a folder.
@@ -106,6 +107,40 @@ func TestFolderTakenAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNobodyWrites: what happened to a folder is told while nobody writes, once and
+// with what to do; put back, it is told too.
+func TestNobodyWrites(t *testing.T) {
+	inodes(t)
+	synctest.Test(t, func(t *testing.T) {
+		var log logbook.Book
+		dir := filepath.Join(t.TempDir(), "k")
+		j, saved, err := Open(dir, Config{Logger: log.Logger()})
+		check(t, err)
+		l := &run{t, j, state.Resume(saved, j)}
+		l.mustSet("a", "1")
+		look := func(want error) {
+			t.Helper()
+			time.Sleep(LookEvery)
+			if err := l.store.Ready(); !errors.Is(err, want) {
+				t.Errorf("got %v, want %v", err, want)
+			}
+		}
+		look(nil)
+		check(t, os.Rename(dir, dir+"2"))
+		look(ErrMoved)
+		look(ErrMoved)
+		if lines := log.Lines(); len(lines) != 1 || !strings.Contains(lines[0], "snapshot save") || !strings.Contains(lines[0], dir) {
+			t.Errorf("logged %q, want once what happened to %s, and what to do", lines, dir)
+		}
+		check(t, os.Rename(dir+"2", dir))
+		look(nil)
+		if lines := log.Lines(); len(lines) != 2 || !strings.Contains(lines[1], "can be written again") {
+			t.Errorf("logged %q, want that it is there again", lines)
+		}
+		l.close()
+	})
 }
 
 // TestTheOtherFolderStaysAsItIs: an agent that begins in a new folder at the

@@ -57,6 +57,7 @@ type Journal struct {
 	limit  int64  // of grown, before the state is written anew
 	room   []byte // of the last record, for the next
 
+	seen    time.Time // when the next agent would have found the log
 	failure error     // why the last commit could not be kept; nil when it was
 	retry   time.Time // when to try again
 
@@ -76,6 +77,10 @@ const mostRoom = 1 << 20
 // retryAfter is how long a journal that failed says so before it tries again:
 // each try writes the whole state.
 const retryAfter = time.Second
+
+// LookEvery is how long a folder goes unseen to which nothing is written, where
+// the store is asked as often whether it can keep something.
+const LookEvery = 5 * time.Second
 
 // Open takes the folder, which it makes if there is none, and returns what is
 // kept there; a [state.Store] is to go on from it with the journal as its
@@ -169,10 +174,11 @@ func write(f file, record []byte) error {
 	return f.Sync()
 }
 
-// Ready implements [state.Keeper].
+// Ready implements [state.Keeper]. A folder that was not seen for a while is
+// looked at: what is wrong with it is told before somebody writes.
 func (j *Journal) Ready(now *state.Snapshot) error {
 	if j.failure == nil {
-		return nil
+		return j.look()
 	}
 	if time.Now().Before(j.retry) {
 		return j.failure
@@ -181,6 +187,19 @@ func (j *Journal) Ready(now *state.Snapshot) error {
 		return err
 	}
 	j.config.Logger.Info("the data directory can be written again", "log", logName(j.number))
+	return nil
+}
+
+// look makes sure that the next agent will find the log, by its name. Whoever
+// writes does so anyhow.
+func (j *Journal) look() error {
+	if time.Since(j.seen) < LookEvery {
+		return nil
+	}
+	if err := j.log.found(); err != nil {
+		return j.failed(err)
+	}
+	j.seen = time.Now()
 	return nil
 }
 
@@ -211,17 +230,29 @@ func (j *Journal) keep(before *state.Snapshot, commit []byte) error {
 	if err != nil {
 		return err
 	}
-	j.after, j.grown = index, j.grown+int64(len(commit))
+	j.after, j.grown, j.seen = index, j.grown+int64(len(commit)), time.Now()
 	return nil
 }
 
 // failed notes that nothing can be kept for now.
 func (j *Journal) failed(err error) error {
 	if j.failure == nil {
-		j.config.Logger.Error("the data directory cannot be written: writes are refused until it can", "error", err)
+		j.config.Logger.Error("the data directory cannot be written: writes are refused until it can", "error", err, "do", remedy(err))
 	}
 	j.failure, j.retry = err, time.Now().Add(retryAfter)
 	return err
+}
+
+// remedy says what there is to do.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, errNoLock):
+		return "nothing: it is made anew"
+	case errors.Is(err, ErrMoved), errors.Is(err, ErrInUse):
+		return "what was written is in memory alone: put the folder back, or save it with muster snapshot save before the agent is stopped; removed logs are made anew"
+	default:
+		return "give the disk room, or mend it; the agent goes on by itself"
+	}
 }
 
 // Replace implements [state.Keeper].

@@ -43,6 +43,10 @@ func Resume(saved *Saved, keeper Keeper) *Store {
 	return s
 }
 
+// Ready returns why nothing can be kept now, or nil. It has the keeper look, and
+// catch up, as a write would: for a time in which nobody writes.
+func (s *Store) Ready() error { return s.Write(func(*Writer) error { return nil }) }
+
 // unready returns why nothing can be kept now, or nil.
 func (s *Store) unready() error {
 	if s.keeper == nil {
