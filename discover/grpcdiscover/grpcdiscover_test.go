@@ -246,7 +246,7 @@ func TestRetryGoesElsewhere(t *testing.T) {
 	}
 }
 
-// TestObserve: who observes is told of each attempt, with its number.
+// TestObserve: who observes is told of each attempt, with its number and its cause.
 func TestObserve(t *testing.T) {
 	w := newWorld(t)
 	busy := func(context.Context) error { return status.Error(codes.Unavailable, "busy") }
@@ -275,13 +275,14 @@ func TestObserve(t *testing.T) {
 		}
 		a := <-told
 		if a.Target.ID == good.id {
-			if a.Number != 1 || a.Failed || a.Err != nil || a.Took <= 0 {
+			if a.Number != 1 || a.Failed || a.Err != nil || a.Cause != nil || a.Took <= 0 {
 				t.Errorf("got %+v", a)
 			}
 			continue
 		}
 		again := <-told
-		if a.Number != 1 || !a.Failed || status.Code(a.Err) != codes.Unavailable || again.Number != 2 || again.Failed || again.Target.ID != good.id {
+		if a.Number != 1 || !a.Failed || status.Code(a.Err) != codes.Unavailable || again.Number != 2 || again.Failed || again.Target.ID != good.id ||
+			a.Cause != nil || again.Cause != a.Err {
 			t.Errorf("got %+v and %+v", a, again)
 		}
 		return

@@ -1,6 +1,8 @@
 package grpcdiscover
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc/balancer"
@@ -19,30 +21,75 @@ type picker struct {
 
 // Pick implements balancer.Picker.
 func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
-	r := balance.Request{Key: keyOf(info.Ctx, p.header)}
-	var t *balance.Target
-	number := 0
-	if a, ok := info.Ctx.Value(attemptsKey{}).(*attempts); ok {
-		t, number = a.choose(p.choose, r)
+	a, attempts := p.attempt(info.Ctx)
+	result := balancer.PickResult{SubConn: p.conns[a.Target]}
+	if p.observe == nil {
+		result.Done = p.begin(a, attempts)
 	} else {
-		t = p.choose.Pick(r)
+		result.Done = p.watch(a, attempts)
 	}
-	var began time.Time
-	if p.observe != nil {
-		began = time.Now()
+	return result, nil
+}
+
+// begin begins an attempt, and returns what ends it.
+func (p *picker) begin(a balance.Attempt, attempts *balance.Attempts) func(balancer.DoneInfo) {
+	call := a.Target.Start()
+	return func(d balancer.DoneInfo) {
+		if attempts != nil {
+			attempts.Ended(endOf(d))
+		}
+		call.Done(p.failure(d))
 	}
-	call := t.Start()
-	return balancer.PickResult{SubConn: p.conns[t], Done: func(d balancer.DoneInfo) {
-		failed := d.Err != nil && p.failed(d.Err)
-		if failed {
-			call.Done(d.Err)
-		} else {
-			call.Done(nil)
+}
+
+// watch is begin where somebody is told of the attempt.
+func (p *picker) watch(a balance.Attempt, attempts *balance.Attempts) func(balancer.DoneInfo) {
+	began := time.Now()
+	call := a.Target.StartAt(began)
+	return func(d balancer.DoneInfo) {
+		ended := time.Now()
+		failure := p.failure(d)
+		a.Took, a.Err, a.Failed = ended.Sub(began), endOf(d), failure != nil
+		if attempts != nil {
+			attempts.Ended(a.Err)
 		}
-		if p.observe != nil {
-			p.observe(balance.Attempt{Context: info.Ctx, Target: t, Number: number, Took: time.Since(began), Err: d.Err, Failed: failed})
-		}
-	}}, nil
+		call.DoneAt(ended, failure)
+		p.observe(a)
+	}
+}
+
+// attempt returns an attempt that begins, and what is remembered of those at the
+// same call; nil where nobody remembers.
+func (p *picker) attempt(ctx context.Context) (balance.Attempt, *balance.Attempts) {
+	r := balance.Request{Key: keyOf(ctx, p.header)}
+	attempts, _ := ctx.Value(attemptsKey{}).(*balance.Attempts)
+	if attempts == nil {
+		return balance.Attempt{Context: ctx, Target: p.choose.Pick(r)}, nil
+	}
+	a, _ := attempts.Choose(r, func(r balance.Request) (*balance.Target, error) { return p.choose.Pick(r), nil })
+	a.Context = ctx
+	return a, attempts
+}
+
+// failure returns the error of a call that the instance failed.
+func (p *picker) failure(d balancer.DoneInfo) error {
+	if d.Err != nil && p.failed(d.Err) {
+		return d.Err
+	}
+	return nil
+}
+
+// errUnsent is how an attempt ends whose connection was gone before it began:
+// gRPC chooses anew. Outliers are not known by it, for a server that is about to
+// leave closes its connections too.
+var errUnsent = fmt.Errorf("%w: its connection was closed a moment ago", balance.ErrUnreachable)
+
+// endOf returns how an attempt ended.
+func endOf(d balancer.DoneInfo) error {
+	if d.Err == nil && !d.BytesSent && !d.BytesReceived {
+		return errUnsent
+	}
+	return d.Err
 }
 
 // none is the picker where there is nothing to choose from. Calls that wait for

@@ -34,7 +34,8 @@ type BalancerConfig struct {
 	// it did not; it counts against the instance. Nil means [Failure].
 	Failure func(ctx context.Context, response any, err error) error
 	// Observe is told of each call of an instance's endpoint when it has ended.
-	// It has no number: what is a retry lb.Retry knows alone. Nil means nobody is.
+	// Its number, and of what it is a retry, are known where [Remember] is used,
+	// for lb.Retry does not say. Nil means nobody is.
 	Observe func(balance.Attempt)
 	// Logger is told when no endpoint can be made for an instance, when it can
 	// again, and what its closer says. Nil means silence.
@@ -118,20 +119,39 @@ func (b *Balancer) call(ctx context.Context, request any) (any, error) {
 			r.Key = balance.Key(key)
 		}
 	}
+	attempts, _ := ctx.Value(attemptsKey{}).(*balance.Attempts) // nil where nobody remembers
+	var cause error
 	for {
-		target, err := b.pick(ctx, r)
+		a, err := b.attempt(ctx, attempts, r)
 		if err != nil {
 			return nil, err
 		}
-		response, made, err := b.callTo(ctx, target, request)
+		if attempts == nil {
+			a.Cause = cause
+		}
+		response, made, err := b.callTo(a, request)
+		if attempts != nil {
+			attempts.Ended(err)
+		}
 		if made || ctx.Err() != nil || errors.Is(err, discover.ErrClosed) {
 			return response, err
 		}
-		if tried(r.Tried, target) { // and so are all the others
+		if tried(r.Tried, a.Target) { // and so are all the others
 			return nil, err
 		}
-		r.Tried = append(r.Tried, target)
+		r.Tried, cause = append(r.Tried, a.Target), err
 	}
+}
+
+// attempt returns an attempt that begins.
+func (b *Balancer) attempt(ctx context.Context, attempts *balance.Attempts, r balance.Request) (a balance.Attempt, err error) {
+	if attempts == nil {
+		a.Target, err = b.pick(ctx, r)
+	} else {
+		a, err = attempts.Choose(r, func(r balance.Request) (*balance.Target, error) { return b.pick(ctx, r) })
+	}
+	a.Context = ctx
+	return a, err
 }
 
 func tried(targets []*balance.Target, target *balance.Target) bool {
@@ -146,12 +166,13 @@ func tried(targets []*balance.Target, target *balance.Target) bool {
 // errPanic is what an instance is taken to have done whose endpoint panicked.
 var errPanic = errors.New("the endpoint panicked")
 
-// callTo calls an instance and tells of the outcome. It reports whether a call
-// was made: not where there is no endpoint.
-func (b *Balancer) callTo(ctx context.Context, target *balance.Target, request any) (response any, made bool, err error) {
-	call, failure := target.Start(), errPanic
+// callTo calls the instance of an attempt and tells of the outcome. It reports
+// whether a call was made: not where there is no endpoint.
+func (b *Balancer) callTo(a balance.Attempt, request any) (response any, made bool, err error) {
+	ctx := a.Context
+	call, failure := a.Target.Start(), errPanic
 	defer func() { call.Done(failure) }() // after a panic too
-	l, err := b.lines.take(ctx, &target.Instance)
+	l, err := b.lines.take(ctx, &a.Target.Instance)
 	if err != nil {
 		failure = b.cfg.Failure(ctx, nil, err)
 		return nil, false, err
@@ -161,7 +182,8 @@ func (b *Balancer) callTo(ctx context.Context, target *balance.Target, request a
 	response, err = l.endpoint(ctx, request)
 	failure = b.cfg.Failure(ctx, response, err)
 	if b.cfg.Observe != nil {
-		b.cfg.Observe(balance.Attempt{Context: ctx, Target: target, Took: time.Since(began), Err: err, Failed: failure != nil})
+		a.Took, a.Err, a.Failed = time.Since(began), err, failure != nil
+		b.cfg.Observe(a)
 	}
 	return response, true, err
 }

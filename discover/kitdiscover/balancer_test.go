@@ -360,6 +360,72 @@ func TestObserve(t *testing.T) {
 	})
 }
 
+// TestRemember: of a request that is remembered each attempt goes elsewhere, and
+// says which it is and why it was made.
+func TestRemember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hand, p := discovertest.NewHand(), newPlant()
+		hand.Set("web", at("10.0.0.1"), at("10.0.0.2"), at("10.0.0.3"))
+		var told []balance.Attempt
+		b := kitdiscover.NewBalancer(watch(hand), p.make, kitdiscover.BalancerConfig{
+			Policy:  balance.Random(),
+			Observe: func(a balance.Attempt) { told = append(told, a) },
+		})
+		defer b.Close()
+		settle()
+		var failures []error
+		do := func(_ context.Context, address string) (any, error) {
+			failures = append(failures, errors.New(address+" is broken"))
+			return nil, failures[len(failures)-1]
+		}
+		for range 20 {
+			told, failures = nil, nil
+			_, err := kitdiscover.Remember(lb.Retry(3, time.Minute, b))(t.Context(), request(do))
+			if err == nil || len(told) != 3 {
+				t.Fatalf("got error %v after %d attempts, want three that fail", err, len(told))
+			}
+			seen := map[string]bool{}
+			for n, a := range told {
+				var cause error
+				if n > 0 {
+					cause = failures[n-1]
+				}
+				if a.Number != n+1 || a.Cause != cause || seen[a.Target.Address] {
+					t.Errorf("attempt %d: got number %d of %s because of %v, want another instance because of %v", n+1, a.Number, a.Target.Address, a.Cause, cause)
+				}
+				seen[a.Target.Address] = true
+			}
+		}
+	})
+}
+
+// TestUnmadeIsACause: an endpoint that cannot be made is why another is called.
+func TestUnmadeIsACause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hand, p := discovertest.NewHand(), newPlant()
+		hand.Set("web", at("10.0.0.1"), at("10.0.0.2"))
+		p.breakDown("10.0.0.1:80", errors.New("no such host"))
+		var told []balance.Attempt
+		b := kitdiscover.NewBalancer(watch(hand), p.make, kitdiscover.BalancerConfig{Policy: balance.RoundRobin(), Observe: func(a balance.Attempt) { told = append(told, a) }})
+		defer b.Close()
+		settle()
+		for range 2 { // one of them comes to the first instance
+			if _, err := ask(t.Context(), b, func(context.Context, string) (any, error) { return nil, nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		causes := 0
+		for _, a := range told {
+			if errors.Is(a.Cause, balance.ErrUnreachable) {
+				causes++
+			}
+		}
+		if len(told) != 2 || causes == 0 {
+			t.Errorf("got %d calls, %d of them because of an endpoint that could not be made, want 2 and 1 at least", len(told), causes)
+		}
+	})
+}
+
 func TestFailureToConnect(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	err := kitdiscover.Failure(t.Context(), nil, fmt.Errorf("call: %w", refused))

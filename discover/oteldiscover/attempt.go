@@ -47,14 +47,14 @@ func causeOf(cause error) string {
 // grpcdiscover.Config and of kitdiscover.BalancerConfig can be. The span of the
 // call's context gets to know the instance.
 func (t *Telemetry) Observe(a balance.Attempt) {
-	cause, outcome := first, ok
+	cause, outcome := causeOf(a.Cause), ok
 	switch {
-	case a.Failed:
+	case a.Failed, errors.Is(a.Err, balance.ErrUnreachable):
 		outcome = failed
 	case a.Err != nil && a.Context.Err() != nil:
 		outcome = ended
 	}
-	if a.Number > 1 {
+	if a.Number > 1 && a.Cause == nil { // which nobody told
 		cause = failed
 	}
 	trace.SpanFromContext(a.Context).SetAttributes(peer(a.Target.Instance)...)

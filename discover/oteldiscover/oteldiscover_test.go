@@ -408,6 +408,8 @@ func TestObserve(t *testing.T) {
 		{Context: ctx, Number: 1},
 		{Context: ctx, Number: 1, Err: errors.New("broken"), Failed: true},
 		{Context: ctx, Number: 2},
+		{Context: ctx, Number: 2, Cause: balance.ErrUnreachable},
+		{Context: ctx, Number: 1, Err: balance.ErrUnreachable},
 		{Context: gone, Err: context.Canceled},
 	} {
 		a.Target = target
@@ -415,7 +417,8 @@ func TestObserve(t *testing.T) {
 	}
 	span.End()
 	const of = "muster.attempt.cause=%s,muster.attempt.outcome=%s,service.peer.name=web 1"
-	c.want(t, "muster.client.attempt.duration", fmt.Sprintf(of, "failed", "ok"), fmt.Sprintf(of, "first", "ended"), fmt.Sprintf(of, "first", "failed"), fmt.Sprintf(of, "first", "ok"))
+	c.want(t, "muster.client.attempt.duration", fmt.Sprintf(of, "failed", "ok"), fmt.Sprintf(of, "first", "ended"),
+		strings.TrimSuffix(fmt.Sprintf(of, "first", "failed"), "1")+"2", fmt.Sprintf(of, "first", "ok"), fmt.Sprintf(of, "unsent", "ok"))
 	got := attribute.NewSet(c.spans.Ended()[0].Attributes()...)
 	want := attribute.NewSet(attribute.String("service.peer.name", "web"), attribute.String("network.peer.address", "10.0.0.1"),
 		attribute.Int("network.peer.port", 80), attribute.String("muster.instance.id", "web-1"))
