@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -57,6 +58,7 @@ type Client struct {
 	zipped   bool         // whether to ask for compressed answers
 	seed     maphash.Seed // of the prints of entries
 	prober   *prober
+	line     func(context.Context) (net.Conn, error) // connects a watch; nil where net/http must
 }
 
 var (
@@ -95,7 +97,8 @@ func New(at *api.Config, cfg Config) (*Client, error) {
 	if settings.Address = address; !strings.HasPrefix(address, "unix://") {
 		settings.Address = strings.TrimRight(address, "/") // each path begins with one
 	}
-	renewed := settings.HttpClient == nil && connect(&settings)
+	own := settings.HttpClient == nil
+	renewed := own && connect(&settings)
 	client, err := api.NewClient(&settings) // which fills in the settings
 	if err != nil {
 		return nil, fmt.Errorf("registry at %q: %w", at.Address, err)
@@ -119,6 +122,9 @@ func New(at *api.Config, cfg Config) (*Client, error) {
 	}
 	c.zipped = !isNear(c.base.Hostname())
 	c.prober = newProber(dialerTo(c.http, c.base))
+	if own {
+		c.line = lineTo(c.http, c.base)
+	}
 	return c, nil
 }
 

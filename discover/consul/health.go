@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/refusal"
@@ -24,35 +26,47 @@ import (
 // asks for all instances and not only for the passing ones, so that a caller
 // can be told why the others are out.
 func (c *Client) Next(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
-	talk := c.Open()
-	defer talk.Close()
-	return talk.Next(ctx, q, after)
+	once := conversation{consul: c, exchanger: shared{c.http}}
+	return once.Next(ctx, q, after)
 }
 
-// Open returns the registry for one watch, as [discover.Opener] says: of an answer it
-// decodes what the last one did not have.
-func (c *Client) Open() discover.Conversation { return &conversation{consul: c} }
+// Open returns the registry for one watch, as [discover.Opener] says: it has a
+// connection of its own where it can, and of an answer it decodes what the last one
+// did not have.
+func (c *Client) Open() discover.Conversation {
+	all := shared{c.http}
+	if c.line == nil {
+		return &conversation{consul: c, exchanger: all}
+	}
+	return &conversation{consul: c, exchanger: &line{dial: c.line, zipped: c.zipped, other: all}}
+}
 
 // conversation is what one watch asks of a registry, one question after the
-// other.
+// other. While it waits for an answer it has little on its stack: of many watches
+// the stacks are most of what they cost.
 type conversation struct {
-	consul  *Client
+	consul *Client
+	exchanger
 	known   entries
 	warming bool // the last answer was
 	severed bool // a connection broke since
 }
 
+// reply is an answer of the registry.
+type reply struct {
+	discover.Snapshot
+	behind time.Duration // the leader was the server that gave it
+}
+
 // Close implements [discover.Conversation].
-func (r *conversation) Close() error { return nil }
+func (r *conversation) Close() error { return r.close() }
 
 // Next implements [discover.Source] for one caller at a time.
 func (r *conversation) Next(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
 	if err := q.Validate(); err != nil {
 		return discover.Snapshot{}, err
 	}
-	var severed severed
-	s, err := r.health(severed.watch(ctx), q, after)
-	r.severed = r.severed || severed.is.Load()
+	s, err := r.health(ctx, &q, after)
 	if err != nil {
 		return discover.Snapshot{}, fmt.Errorf("health of service %q: %w", q.Service, err)
 	}
@@ -63,24 +77,31 @@ func (r *conversation) Next(ctx context.Context, q discover.Query, after uint64)
 		s.Err = discover.ErrInterrupted
 	}
 	r.severed = false
-	return s, nil
+	return s.Snapshot, nil
 }
 
 // health answers q from the datacenter that it names, and when none is healthy
 // there from the first of the others that has one.
-func (r *conversation) health(ctx context.Context, q discover.Query, after uint64) (discover.Snapshot, error) {
+func (r *conversation) health(ctx context.Context, q *discover.Query, after uint64) (*reply, error) {
 	s, err := r.healthIn(ctx, q, q.Datacenter, after)
-	if err != nil || len(s.Instances) > 0 {
-		return s, err
+	if err == nil && len(s.Instances) == 0 && q.Failover != "" {
+		err = r.failOver(ctx, q, s)
 	}
+	return s, err
+}
+
+// failOver takes what is healthy in the first of the other datacenters that has
+// one over into an answer without.
+func (r *conversation) failOver(ctx context.Context, q *discover.Query, s *reply) error {
 	var silent []error
 	for _, datacenter := range q.FailoverList() {
 		// One that cannot be asked has nobody to offer; the next one may.
-		elsewhere := conversation{consul: r.consul}
+		elsewhere := conversation{consul: r.consul, exchanger: r.exchanger}
 		other, err := elsewhere.healthIn(ctx, q, datacenter, 0)
+		r.severed = r.severed || elsewhere.severed
 		if err == nil && len(other.Instances) > 0 {
 			s.Instances = other.Instances
-			return s, nil
+			return nil
 		}
 		if err != nil {
 			silent = append(silent, fmt.Errorf("datacenter %q: %w", datacenter, err))
@@ -89,7 +110,7 @@ func (r *conversation) health(ctx context.Context, q discover.Query, after uint6
 	if len(silent) > 0 && s.Err == nil {
 		s.Err = fmt.Errorf("%w: %w", discover.ErrElsewhere, errors.Join(silent...))
 	}
-	return s, ctx.Err()
+	return ctx.Err()
 }
 
 const (
@@ -103,7 +124,7 @@ const (
 )
 
 // healthIn answers q from one datacenter.
-func (r *conversation) healthIn(ctx context.Context, q discover.Query, datacenter string, after uint64) (discover.Snapshot, error) {
+func (r *conversation) healthIn(ctx context.Context, q *discover.Query, datacenter string, after uint64) (*reply, error) {
 	wait := r.consul.wait
 	if q.Failover != "" {
 		wait = min(wait, failoverWait)
@@ -111,51 +132,54 @@ func (r *conversation) healthIn(ctx context.Context, q discover.Query, datacente
 	if r.warming {
 		wait = min(wait, warmingWait)
 	}
-	s, behind, err := r.ask(ctx, q, datacenter, q.Consistency, after, wait)
-	if err == nil && q.Consistency == discover.Stale && behind > r.consul.maxStale {
-		s, _, err = r.ask(ctx, q, datacenter, discover.Leader, 0, 0)
+	s, err := r.ask(ctx, &question{q, datacenter, q.Consistency, after, wait})
+	if err == nil && q.Consistency == discover.Stale && s.behind > r.consul.maxStale {
+		s, err = r.ask(ctx, &question{q, datacenter, discover.Leader, 0, 0})
 	}
 	return s, err
 }
 
-// ask makes one request, and returns how far behind the leader the server was
-// that answered it.
-func (r *conversation) ask(ctx context.Context, q discover.Query, datacenter string, how discover.Consistency, after uint64, wait time.Duration) (s discover.Snapshot, behind time.Duration, err error) {
-	c := r.consul
-	token, err := c.currentToken()
-	if err != nil {
-		return s, 0, err
+// question is one request.
+type question struct {
+	*discover.Query
+	datacenter  string // which is asked
+	consistency discover.Consistency
+	after       uint64
+	wait        time.Duration // how long it may be held back, if after is not 0
+}
+
+// ask makes one request.
+func (r *conversation) ask(ctx context.Context, q *question) (s *reply, err error) {
+	if q.after == 0 {
+		q.wait = 0 // it is answered at once
 	}
-	if after == 0 {
-		wait = 0 // it is answered at once
-	}
-	err = within(ctx, patienceFor(wait), func(ctx context.Context) error {
-		request, err := c.request(ctx, q, datacenter, how, after, wait, token)
+	err = within(ctx, patienceFor(q.wait), func(ctx context.Context) error {
+		response, severed, err := r.do(ctx, func(ctx context.Context) (*http.Request, error) { return r.consul.request(ctx, q) })
+		r.severed = r.severed || severed
 		if err != nil {
 			return err
 		}
-		response, err := c.http.Do(request)
-		if err != nil {
-			return err
-		}
-		// All of it is read, so that the connection is kept.
-		defer response.Body.Close()
-		s, behind, err = r.read(q, response)
+		s, err = r.read(q.Query, response)
+		_ = response.Body.Close() // it was read, so that the connection is kept
 		return err
 	})
-	return s, behind, err
+	return s, err
 }
 
 // request returns a question as Consul's API has it.
 // https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-a-service
-func (c *Client) request(ctx context.Context, q discover.Query, datacenter string, how discover.Consistency, after uint64, wait time.Duration, token string) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, q *question) (*http.Request, error) {
+	token, err := c.currentToken()
+	if err != nil {
+		return nil, err
+	}
 	params := url.Values{}
 	set := func(name, value string) {
 		if value != "" {
 			params.Set(name, value)
 		}
 	}
-	set("dc", cmp.Or(datacenter, c.settings.Datacenter))
+	set("dc", cmp.Or(q.datacenter, c.settings.Datacenter))
 	set("ns", c.settings.Namespace)
 	set("partition", c.settings.Partition)
 	set("near", q.Near)
@@ -163,15 +187,15 @@ func (c *Client) request(ctx context.Context, q discover.Query, datacenter strin
 	for _, tag := range q.TagList() {
 		params.Add("tag", tag)
 	}
-	switch how {
+	switch q.consistency {
 	case discover.Stale:
 		params.Set("stale", "")
 	case discover.Consistent:
 		params.Set("consistent", "")
 	}
-	if after > 0 {
-		params.Set("index", strconv.FormatUint(after, 10))
-		params.Set("wait", fmt.Sprintf("%dms", max(wait.Milliseconds(), 1)))
+	if q.after > 0 {
+		params.Set("index", strconv.FormatUint(q.after, 10))
+		params.Set("wait", fmt.Sprintf("%dms", max(q.wait.Milliseconds(), 1)))
 	}
 	address := c.base
 	address.Path += "/v1/health/service/" + q.Service
@@ -180,7 +204,10 @@ func (c *Client) request(ctx context.Context, q discover.Query, datacenter strin
 	if err != nil {
 		return nil, err
 	}
-	if token = cmp.Or(token, c.settings.Token); token != "" {
+	if token = cmp.Or(token, c.settings.Token); strings.ContainsFunc(token, unicode.IsControl) {
+		return nil, errors.New("the token has a character that no header may have, such as a new line")
+	}
+	if token != "" {
 		request.Header.Set("X-Consul-Token", token)
 	}
 	if auth := c.settings.HttpAuth; auth != nil {
@@ -195,14 +222,15 @@ func (c *Client) request(ctx context.Context, q discover.Query, datacenter strin
 // buffers are for the texts of answers, which are large and soon read.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// read makes a snapshot of an answer. An answer without a known leader is one:
-// the servers that gave it know the instances, so that header is not looked at.
-func (r *conversation) read(q discover.Query, response *http.Response) (s discover.Snapshot, behind time.Duration, err error) {
+// read makes a reply of an answer. An answer without a known leader is one: the
+// servers that gave it know the instances, so that header is not looked at.
+func (r *conversation) read(q *discover.Query, response *http.Response) (*reply, error) {
 	if response.StatusCode != http.StatusOK {
-		if err = refusal.Of(response); refusal.IsOfQuestion(err) {
+		err := refusal.Of(response)
+		if refusal.IsOfQuestion(err) {
 			err = fmt.Errorf("%w: %w", discover.ErrRefused, err)
 		}
-		return s, 0, err
+		return nil, err
 	}
 	text := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(text)
@@ -211,10 +239,11 @@ func (r *conversation) read(q discover.Query, response *http.Response) (s discov
 		text.Grow(int(length) + bytes.MinRead) // which is what finding the end takes
 	}
 	if _, err := text.ReadFrom(response.Body); err != nil {
-		return s, 0, err
+		return nil, err
 	}
-	if s, err = r.known.snapshot(r.consul.seed, q, text.Bytes()); err != nil {
-		return discover.Snapshot{}, 0, err
+	s, err := r.known.snapshot(r.consul.seed, *q, text.Bytes())
+	if err != nil {
+		return nil, err
 	}
 	// What is no number is none: the answer is of use all the same.
 	index, _ := strconv.ParseUint(response.Header.Get("X-Consul-Index"), 10, 64)
@@ -224,5 +253,5 @@ func (r *conversation) read(q discover.Query, response *http.Response) (s discov
 	if r.warming = warming > 0; r.warming {
 		s.Err = fmt.Errorf("%w: %d checks", discover.ErrUnlooked, warming)
 	}
-	return s, time.Duration(contact) * time.Millisecond, nil
+	return &reply{s, time.Duration(contact) * time.Millisecond}, nil
 }

@@ -61,8 +61,9 @@ func apart(b *testing.B) string {
 }
 
 // BenchmarkChangeSeen is the time from the registry's acknowledgement of a change
-// to the new list in a client that rested before: its median, beside that of a
-// plan of Consul's client.
+// of one instance to the new list in a client that rested before: its median,
+// beside that of a plan of Consul's client, where the service has no other
+// instance, and where it has 99.
 func BenchmarkChangeSeen(b *testing.B) {
 	address := apart(b)
 	settings := &api.Config{Address: address}
@@ -79,7 +80,12 @@ func BenchmarkChangeSeen(b *testing.B) {
 			seen[port] = time.Now()
 		}
 	}
-	measure := func(b *testing.B, service string) {
+	measure := func(b *testing.B, service string, others int) {
+		for n := range others {
+			if err := client.Agent().ServiceRegister(&api.AgentServiceRegistration{ID: fmt.Sprint(service, "-", n), Name: service}); err != nil {
+				b.Fatal(err)
+			}
+		}
 		var delays []time.Duration
 		for port := 1; b.Loop(); port++ {
 			time.Sleep(100 * time.Millisecond) // what the loops' pace allows
@@ -103,39 +109,43 @@ func BenchmarkChangeSeen(b *testing.B) {
 		defer mu.Unlock()
 		clear(seen)
 	}
-	b.Run("muster", func(b *testing.B) {
-		registry, err := consul.New(settings, consul.Config{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer registry.CloseIdleConnections()
-		w := discover.Watch(registry, discover.Query{Service: "ours"}, discover.WatchConfig{})
-		defer w.Close()
-		go func() { // ends with the watch
-			for s := range w.Snapshots(b.Context()) {
-				for _, i := range s.Instances {
-					note(i.Port)
+	for _, others := range []int{0, 99} {
+		b.Run(fmt.Sprint("muster-", others+1), func(b *testing.B) {
+			service := fmt.Sprint("ours-", others)
+			registry, err := consul.New(settings, consul.Config{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer registry.CloseIdleConnections()
+			w := discover.Watch(registry, discover.Query{Service: service}, discover.WatchConfig{})
+			defer w.Close()
+			go func() { // ends with the watch
+				for s := range w.Snapshots(b.Context()) {
+					for _, i := range s.Instances {
+						note(i.Port)
+					}
+				}
+			}()
+			measure(b, service, others)
+		})
+		b.Run(fmt.Sprint("watch-plan-", others+1), func(b *testing.B) {
+			service := fmt.Sprint("theirs-", others)
+			plan, err := watch.Parse(map[string]any{"type": "service", "service": service})
+			if err != nil {
+				b.Fatal(err)
+			}
+			plan.Handler = func(_ uint64, answer any) {
+				for _, entry := range answer.([]*api.ServiceEntry) {
+					note(entry.Service.Port)
 				}
 			}
-		}()
-		measure(b, "ours")
-	})
-	b.Run("watch-plan", func(b *testing.B) {
-		plan, err := watch.Parse(map[string]any{"type": "service", "service": "theirs"})
-		if err != nil {
-			b.Fatal(err)
-		}
-		plan.Handler = func(_ uint64, answer any) {
-			for _, entry := range answer.([]*api.ServiceEntry) {
-				note(entry.Service.Port)
-			}
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- plan.RunWithClientAndHclog(client, nil) }() // awaited below
-		measure(b, "theirs")
-		plan.Stop()
-		<-ended
-	})
+			ended := make(chan error, 1)
+			go func() { ended <- plan.RunWithClientAndHclog(client, nil) }() // awaited below
+			measure(b, service, others)
+			plan.Stop()
+			<-ended
+		})
+	}
 }
 
 // BenchmarkWatchAtRest is what a watch costs that waits: of 1,000 in a process,
@@ -157,14 +167,14 @@ func BenchmarkWatchAtRest(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		held := func() (bytes uint64, goroutines int) {
+		held := func() (heap, stacks uint64, goroutines int) {
 			runtime.GC()
 			runtime.GC() // what pools kept, too
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
-			return m.HeapAlloc + m.StackInuse, runtime.NumGoroutine()
+			return m.HeapAlloc, m.StackInuse, runtime.NumGoroutine()
 		}
-		bytes, goroutines := held()
+		heap, stacks, goroutines := held()
 		var all []*discover.Watcher
 		for n := range size {
 			w := discover.Watch(registry, discover.Query{Service: fmt.Sprint("web-", n)}, discover.WatchConfig{})
@@ -174,8 +184,9 @@ func BenchmarkWatchAtRest(b *testing.B) {
 			all = append(all, w)
 		}
 		time.Sleep(time.Second) // until all wait
-		after, running := held()
-		b.ReportMetric(float64(after-bytes)/1024/size, "KiB/watch")
+		heapAfter, stacksAfter, running := held()
+		b.ReportMetric((float64(heapAfter)-float64(heap))/1024/size, "heap-KiB/watch")
+		b.ReportMetric((float64(stacksAfter)-float64(stacks))/1024/size, "stacks-KiB/watch")
 		b.ReportMetric(float64(running-goroutines)/size, "goroutines/watch")
 		for _, w := range all {
 			w.Close()

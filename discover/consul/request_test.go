@@ -223,13 +223,14 @@ func TestRetryAfter(t *testing.T) {
 // told apart until it says that it has looked again.
 func TestWarmingRegistry(t *testing.T) {
 	var asked []string
-	warming := "2"
+	looked := make(chan struct{}) // at the first answer
 	c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.Query().Get("wait"))
-		if warming != "" {
-			w.Header().Set("X-Muster-Warming", warming)
+		if len(asked) == 1 {
+			w.Header().Set("X-Muster-Warming", "2")
+		} else {
+			<-looked
 		}
-		warming = ""
 		w.Header().Set("X-Consul-Index", "7")
 		_, _ = io.WriteString(w, twoInstances)
 	})
@@ -239,6 +240,7 @@ func TestWarmingRegistry(t *testing.T) {
 	if err != nil || s.State() != discover.Warming || discovertest.IDs(s.Instances) != "a" {
 		t.Errorf("got %+v, %s, error %v", s, s.State(), err)
 	}
+	close(looked)
 	for s.State() == discover.Warming {
 		s, _ = w.Snapshot()
 		time.Sleep(time.Millisecond)

@@ -15,10 +15,20 @@ import (
 	"github.com/realjf/muster/discover/consul"
 )
 
-// TestAnAbsenceWithoutAnError: when a connection breaks on which a watch waits,
-// net/http asks again by itself, so that a registry that was killed and started
+// TestAnAbsenceWithoutAnError: when a connection breaks on which a watch waits, it
+// is asked again without a word, so that a registry that was killed and started
 // again without its data was never away.
 func TestAnAbsenceWithoutAnError(t *testing.T) {
+	t.Run("shared", func(t *testing.T) { absentWithoutAnError(t, func(*api.Config) {}) })
+	t.Run("line", func(t *testing.T) { absentWithoutAnError(t, lined) })
+}
+
+// lined lets a registry in memory be asked over lines.
+func lined(settings *api.Config) {
+	settings.Transport, settings.HttpClient = settings.HttpClient.Transport.(*http.Transport), nil
+}
+
+func absentWithoutAnError(t *testing.T, adjust func(*api.Config)) {
 	synctest.Test(t, func(t *testing.T) {
 		over := make(chan struct{})
 		var waits atomic.Bool
@@ -36,7 +46,9 @@ func TestAnAbsenceWithoutAnError(t *testing.T) {
 		if err := registry.Client().Agent().ServiceRegister(&api.AgentServiceRegistration{Name: "web"}); err != nil {
 			t.Fatal(err)
 		}
-		source, err := consul.New(registry.ConfigFor("watch"), consul.Config{})
+		settings := registry.ConfigFor("watch")
+		adjust(settings)
+		source, err := consul.New(settings, consul.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,9 +2,27 @@ package consul
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
 )
+
+// shared asks over connections that are anybody's, as net/http has them.
+type shared struct{ client *http.Client }
+
+// do implements [exchanger].
+func (s shared) do(ctx context.Context, make requester) (*http.Response, bool, error) {
+	var severed severed
+	request, err := make(severed.watch(ctx))
+	if err != nil {
+		return nil, false, err
+	}
+	response, err := s.client.Do(request)
+	return response, severed.is.Load(), err
+}
+
+// close implements [exchanger].
+func (shared) close() error { return nil }
 
 // severed notices that a connection broke on which an answer was waited for:
 // net/http then asks again on another one, without a word, and a registry that
