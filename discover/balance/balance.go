@@ -134,3 +134,11 @@ func earlier(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// mustHave panics when a policy is nil: here it is found, and not in the goroutine
+// of a balancer, where nobody could recover.
+func mustHave(who string, policy Policy) {
+	if policy == nil {
+		panic("balance: " + who + " needs a policy, and it is nil")
+	}
+}

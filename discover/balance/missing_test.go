@@ -27,6 +27,9 @@ func TestProgrammersMistakes(t *testing.T) {
 		"caller 0 of -3":           func() { Subset(SubsetConfig{Callers: -3}, Random()) },
 		"size of -1":               func() { Subset(SubsetConfig{Size: -1}, Random()) },
 		"Subset needs a policy":    func() { Subset(SubsetConfig{}, nil) },
+		"SlowStart needs a policy": func() { SlowStart(1, nil) },
+		"Zone needs a policy":      func() { Zone("eu-1", nil) },
+		"Outlier needs a policy":   func() { Outlier(OutlierConfig{}, nil) },
 	} {
 		func() {
 			defer func() {

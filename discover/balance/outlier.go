@@ -36,6 +36,7 @@ type OutlierConfig struct {
 // connections again ([Target.Reached]), and is out for longer the next time.
 // It follows Envoy's outlier detection and gRPC's A50.
 func Outlier(cfg OutlierConfig, policy Policy) Policy {
+	mustHave("Outlier", policy)
 	return outlier{OutlierConfig{
 		InARow:     cmp.Or(cfg.InARow, 5),
 		Deviations: cmp.Or(cfg.Deviations, 1.9),

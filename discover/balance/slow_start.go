@@ -6,7 +6,11 @@ import "time"
 // a tenth on, so that one with cold caches and pools is not overrun. New is
 // what came while others were there: those of the first answer, or after there
 // were none, have nobody to take their share. Otherwise policy chooses.
-func SlowStart(window time.Duration, policy Policy) Policy { return slowStart{window, policy} }
+// It panics when policy is nil.
+func SlowStart(window time.Duration, policy Policy) Policy {
+	mustHave("SlowStart", policy)
+	return slowStart{window, policy}
+}
 
 type slowStart struct {
 	window time.Duration

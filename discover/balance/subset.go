@@ -31,9 +31,7 @@ type SubsetConfig struct {
 //
 // It panics when policy is nil, or Caller is not the number of one of the Callers.
 func Subset(cfg SubsetConfig, policy Policy) Policy {
-	if policy == nil {
-		panic("balance: Subset needs a policy, and it is nil")
-	}
+	mustHave("Subset", policy)
 	cfg.Size = cmp.Or(cfg.Size, 20)
 	cfg.Callers = cmp.Or(cfg.Callers, 1)
 	if cfg.Size < 0 || cfg.Caller < 0 || cfg.Caller >= cfg.Callers {

@@ -15,13 +15,14 @@ import (
 // of no zone are nobody's own. A request that was sent to all of the own zone goes
 // elsewhere. Within a zone, and among the others, policy chooses.
 //
-// The zone of an instance is [discover.Instance.Zone].
+// The zone of an instance is [discover.Instance.Zone]. It panics when policy is nil.
 func Zone(own string, policy Policy) Policy { return ZoneOfCallers(own, nil, policy) }
 
 // ZoneOfCallers is [Zone] where callers are not spread evenly: callers returns
 // how many there are in each zone, such as the sum of the weights of the
 // caller's own service. It is called at every plan, and does not block.
 func ZoneOfCallers(own string, callers func() map[string]float64, policy Policy) Policy {
+	mustHave("Zone", policy)
 	return zone{own, callers, policy}
 }
 

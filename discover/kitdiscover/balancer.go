@@ -61,7 +61,11 @@ var _ lb.Balancer = (*Balancer)(nil)
 // instance is there any more and the calls to it have ended. A call that needs an
 // endpoint that cannot be made goes to another instance; it is tried again a
 // second later, and counts against the instance as [balance.ErrUnreachable].
+// It panics when watch or factory is nil.
 func NewBalancer(watch Watch, factory sd.Factory, cfg BalancerConfig) *Balancer {
+	if watch == nil || factory == nil {
+		panic("kitdiscover: NewBalancer needs a watch and a factory, and one of them is nil")
+	}
 	if cfg.Policy == nil {
 		cfg.Policy = balance.Outlier(balance.OutlierConfig{}, balance.LeastRequest())
 	}

@@ -35,8 +35,12 @@ type Registrar struct {
 
 var _ sd.Registrar = (*Registrar)(nil)
 
-// NewRegistrar returns a registrar that announces and withdraws with r.
+// NewRegistrar returns a registrar that announces and withdraws with r. It panics
+// when r is nil.
 func NewRegistrar(r *announce.Registrar, cfg RegistrarConfig) *Registrar {
+	if r == nil {
+		panic("kitdiscover: NewRegistrar needs a registrar, and it is nil")
+	}
 	return &Registrar{
 		Registrar: r,
 		timeout:   cmp.Or(cfg.Timeout, 10*time.Second),

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/discovertest"
 	"github.com/realjf/muster/discover/kitdiscover"
 )
 
@@ -150,5 +151,26 @@ func TestRegistrarSaysAtOnceWhatIsFinal(t *testing.T) {
 				t.Errorf("%v: Register took %s and %d calls, log %q; want one call and the error", final, took, b.asked, log)
 			}
 		})
+	}
+}
+
+func TestWhatIsMissingIsMissedAtOnce(t *testing.T) {
+	for want, begin := range map[string]func(){
+		"NewRegistrar needs a registrar":         func() { kitdiscover.NewRegistrar(nil, kitdiscover.RegistrarConfig{}) },
+		"NewBalancer needs a watch and a factor": func() { kitdiscover.NewBalancer(nil, newPlant().make, kitdiscover.BalancerConfig{}) },
+		"and a factory, and one of them is nil": func() {
+			w := watch(discovertest.NewHand())
+			defer w.Close()
+			kitdiscover.NewBalancer(w, nil, kitdiscover.BalancerConfig{})
+		},
+	} {
+		func() {
+			defer func() {
+				if said := fmt.Sprint(recover()); !strings.Contains(said, want) {
+					t.Errorf("got a panic with %q, want one that says %q", said, want)
+				}
+			}()
+			begin()
+		}()
 	}
 }

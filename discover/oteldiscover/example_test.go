@@ -67,5 +67,5 @@ func Example() {
 	// GET muster.instance.id hello-1
 	// GET muster.attempt.cause first
 	// GET http.response.status_code 404
-	// 7 instruments
+	// 9 instruments
 }

@@ -3,6 +3,7 @@ package oteldiscover
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -28,8 +29,11 @@ type view struct {
 
 // Follow tells what cache knows and, summed up, how registrars fare, whenever
 // somebody collects, until stop is called. A cache that is nil is none. The error is that
-// of an instrument that could not be made.
+// of an instrument that could not be made. It panics when a registrar is nil.
 func (t *Telemetry) Follow(cache *discover.Cache, registrars ...*announce.Registrar) (stop func() error, err error) {
+	if slices.Contains(registrars, nil) {
+		panic("oteldiscover: Follow needs registrars, and one of them is nil")
+	}
 	v := &view{cache: cache, registrars: registrars}
 	var errs [5]error
 	v.instances, errs[0] = t.meter.Int64ObservableUpDownCounter("muster.discovery.instances", metric.WithUnit("{instance}"),

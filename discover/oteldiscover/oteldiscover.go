@@ -25,6 +25,7 @@
 //	muster.client.attempt.duration   service.peer.name, muster.attempt.cause, muster.attempt.outcome: seconds
 //	http.client.request.duration     as the semantic conventions say: seconds
 //	muster.client.ejections          service.peer.name: how often an instance was put out for its failures
+//	muster.client.ejected            service.peer.name: instances that are out now
 //
 // A cause is first, unsent (nothing reached the instance before), failed (which
 // makes it a retry), or slow (a hedge). An outcome is ok, failed (by the
@@ -43,6 +44,8 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/semconv/v1.43.0/httpconv"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/realjf/muster/discover/balance"
 )
 
 // scope is the name of what this package tells.
@@ -74,7 +77,9 @@ type Telemetry struct {
 
 	attempts  metric.Float64Histogram
 	requests  httpconv.ClientRequestDuration
-	ejections metric.Int64Counter
+	ejections metric.Int64ObservableCounter
+	ejected   metric.Int64ObservableUpDownCounter
+	outliers  balance.Ejections
 }
 
 // New returns a Telemetry. The error is that of an instrument that could not be
@@ -95,13 +100,16 @@ func New(cfg Config) (*Telemetry, error) {
 		tracer:     tracers.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL)),
 		propagator: propagator,
 	}
-	var errs [3]error
+	var errs [5]error
 	t.attempts, errs[0] = t.meter.Float64Histogram("muster.client.attempt.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of attempts at calls, until the response begins, or the end where nobody tells."),
 		metric.WithExplicitBucketBoundaries(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
 	t.requests, errs[1] = httpconv.NewClientRequestDuration(t.meter)
-	t.ejections, errs[2] = t.meter.Int64Counter("muster.client.ejections", metric.WithUnit("{ejection}"),
+	t.ejections, errs[2] = t.meter.Int64ObservableCounter("muster.client.ejections", metric.WithUnit("{ejection}"),
 		metric.WithDescription("How often an instance was put out for its failures."))
+	t.ejected, errs[3] = t.meter.Int64ObservableUpDownCounter("muster.client.ejected", metric.WithUnit("{instance}"),
+		metric.WithDescription("Instances that are out for their failures, of all balancers."))
+	_, errs[4] = t.meter.RegisterCallback(t.tellEjections, t.ejections, t.ejected) // for as long as the meters are
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}

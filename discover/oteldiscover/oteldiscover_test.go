@@ -377,7 +377,7 @@ func TestOutlier(t *testing.T) {
 		defer watcher.Close()
 		b := balance.New(watcher, c.Outlier(balance.OutlierConfig{}, balance.RoundRobin()))
 		defer b.Close()
-		for _, want := range [][]string{{"service.peer.name=web 1"}, {"service.peer.name=web 1"}, {"service.peer.name=web 2"}} {
+		for _, want := range []struct{ total, now string }{{"1", "1"}, {"1", "0"}, {"2", "1"}} {
 			for range 20 {
 				target, err := b.Pick(t.Context(), balance.Request{})
 				if err != nil {
@@ -392,7 +392,8 @@ func TestOutlier(t *testing.T) {
 			}
 			time.Sleep(20 * time.Second) // it is out for half a minute
 			synctest.Wait()
-			c.want(t, "muster.client.ejections", want...)
+			c.want(t, "muster.client.ejections", "service.peer.name=web "+want.total)
+			c.want(t, "muster.client.ejected", "service.peer.name=web "+want.now)
 		}
 	})
 }
@@ -425,4 +426,13 @@ func TestObserve(t *testing.T) {
 	if !got.Equals(&want) {
 		t.Errorf("got %v", got.Encoded(attribute.DefaultEncoder()))
 	}
+}
+
+func TestARegistrarIsMissing(t *testing.T) {
+	defer func() {
+		if said := fmt.Sprint(recover()); !strings.Contains(said, "Follow needs registrars") {
+			t.Errorf("panics with %q", said)
+		}
+	}()
+	_, _ = collect(t).Follow(nil, nil)
 }

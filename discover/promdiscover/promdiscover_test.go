@@ -3,6 +3,7 @@ package promdiscover_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/discovertest"
 	"github.com/realjf/muster/discover/promdiscover"
 )
@@ -107,4 +109,58 @@ func TestCollectorWithoutACache(t *testing.T) {
 	if got := testutil.CollectAndCount(promdiscover.NewCollector(nil, registrar), "muster_discover_registrations_healed_total"); got != 1 {
 		t.Errorf("got %d metrics of what was healed, want 1", got)
 	}
+}
+
+// Who is out is told for as long as there is a balancer, and how often for ever.
+func TestCollectorOfEjections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		collector := promdiscover.NewCollector(nil)
+		src := discovertest.NewHand()
+		src.Set("web", discover.Instance{ID: "1", Weights: discover.Weights{Passing: 1}}, discover.Instance{ID: "2", Weights: discover.Weights{Passing: 1}})
+		watcher := discover.Watch(src, discover.Query{Service: "web"}, discover.WatchConfig{})
+		defer watcher.Close()
+		b := balance.New(watcher, collector.Outlier(balance.OutlierConfig{}, balance.RoundRobin()))
+		target, err := b.Pick(t.Context(), balance.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(total, now int) {
+			t.Helper()
+			want := fmt.Sprintf(`
+# HELP muster_client_ejected Instances of a service that are out for their failures, of all balancers of this process.
+# TYPE muster_client_ejected gauge
+muster_client_ejected{service="web"} %d
+# HELP muster_client_ejections_total How often an instance of a service was put out for its failures.
+# TYPE muster_client_ejections_total counter
+muster_client_ejections_total{service="web"} %d
+`, now, total)
+			if err := testutil.CollectAndCompare(collector, strings.NewReader(want), "muster_client_ejected", "muster_client_ejections_total"); err != nil {
+				t.Error(err)
+			}
+		}
+		check(0, 0)
+		target.Start().Done(balance.ErrUnreachable)
+		time.Sleep(time.Second)
+		check(1, 1)
+		if problems, err := testutil.CollectAndLint(collector); err != nil || len(problems) > 0 {
+			t.Errorf("lint: %v %v", problems, err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		if got := testutil.CollectAndCount(collector, "muster_client_ejected"); got != 1 {
+			t.Errorf("got %d services, want the one that had an ejection", got)
+		}
+		check(1, 0)
+	})
+}
+
+func TestARegistrarIsMissing(t *testing.T) {
+	defer func() {
+		if said := fmt.Sprint(recover()); !strings.Contains(said, "NewCollector needs registrars") {
+			t.Errorf("panics with %q", said)
+		}
+	}()
+	promdiscover.NewCollector(nil, nil)
 }
