@@ -28,20 +28,20 @@ func BenchmarkRegistered(b *testing.B) {
 	}
 }
 
-// TestManyAtOnce bounds what a registry holds, so that 500 of them take no more
-// than 100 MB. A client's connection is not among it: both of its sides take
-// some 60 KB while it is kept.
+// TestManyAtOnce: 500 registries that live at once in one process, as in a large
+// package of tests that run in parallel, hold no more than 100 MB. A client's
+// connection is not among it: both of its sides take some 60 KB while it is kept.
 func TestManyAtOnce(t *testing.T) {
-	const many, bound = 100, 100_000_000 / 500
+	const many, bound = 500, 100_000_000
 	agenttest.Start(t) // what is made once is made by now
 	before := held()
 	for range many {
 		agenttest.Start(t)
 	}
-	each := (held() - before) / many
-	t.Logf("%d bytes of heap and stacks for each registry", each)
-	if each > bound {
-		t.Errorf("a registry holds %d bytes of heap and stacks, want at most %d", each, bound)
+	all := held() - before
+	t.Logf("%d registries hold %d bytes of heap and stacks, %d each", many, all, all/many)
+	if all > bound {
+		t.Errorf("%d registries hold %d bytes of heap and stacks, want at most %d", many, all, bound)
 	}
 }
 
