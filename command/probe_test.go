@@ -71,8 +71,8 @@ func speaking(t *testing.T, greeting string) string {
 			if err != nil {
 				return
 			}
+			_, _ = conn.Read(make([]byte, 4096)) // or the connection is reset by what nobody read, and nobody is greeted
 			fmt.Fprint(conn, greeting)
-			_, _ = conn.Read(make([]byte, 4096)) // or what is unread resets the connection, and nobody is greeted
 			conn.Close()
 		}
 	}()

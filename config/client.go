@@ -50,6 +50,8 @@ func ClientFlags() ([]cli.Flag, func() (*api.Config, error)) {
 		if given.Address == "" {
 			name = api.HTTPAddrEnvName
 		}
-		return client, checkAddress(name, client.Address)
+		var err error
+		client.Address, err = checkAddress(name, client.Address)
+		return client, err
 	}
 }

@@ -120,6 +120,8 @@ func TestRegistryAddress(t *testing.T) {
 		{"a flag over consul's environment", map[string]string{"CONSUL_HTTP_ADDR": "b:1"}, []string{"-consul.host", "c"}, "c:8500", "c:8500", true, false},
 		{"muster's environment over consul's", map[string]string{"CONSUL_HTTP_ADDR": "b:1", "MUSTER_CONSUL_HOST": "a"}, nil, "a:8500", "a:8500", true, false},
 		{"a URL", map[string]string{"CONSUL_HTTP_ADDR": "https://b:8501/prefix"}, nil, "https://b:8501/prefix", "b:8501", true, true},
+		{"a URL that ends with a slash", map[string]string{"CONSUL_HTTP_ADDR": "http://b:8500/"}, nil, "http://b:8500", "b:8500", true, false},
+		{"an address that ends with a slash", map[string]string{"CONSUL_HTTP_ADDR": "b:8500/"}, nil, "b:8500", "b:8500", true, false},
 		{"a URL without a port", map[string]string{"CONSUL_HTTP_ADDR": "https://[::1]"}, nil, "https://[::1]", "[::1]:443", true, true},
 		{"a host without a port", map[string]string{"CONSUL_HTTP_ADDR": "b"}, nil, "b", "b:80", true, false},
 		{"a socket", map[string]string{"CONSUL_HTTP_ADDR": "unix:///run/consul.sock"}, nil, "unix:///run/consul.sock", "", true, false},
@@ -184,8 +186,8 @@ func TestWrongSettingsAreExplained(t *testing.T) {
 		{"embedded with TLS", map[string]string{"CONSUL_HTTP_SSL": "1"}, []string{"-registry", "embedded"}, []string{"embedded", "plain HTTP"}},
 		{"embedded on a socket", map[string]string{"CONSUL_HTTP_ADDR": "unix:///x"}, []string{"-registry", "embedded"}, []string{"embedded", "CONSUL_HTTP_ADDR"}},
 		{"consul's SSL", map[string]string{"CONSUL_HTTP_SSL": "maybe"}, nil, []string{"CONSUL_HTTP_SSL", "true or false"}},
-		{"consul's address", map[string]string{"CONSUL_HTTP_ADDR": "ftp://x"}, nil, []string{"CONSUL_HTTP_ADDR", "unix://"}},
-		{"consul's address, no host", map[string]string{"CONSUL_HTTP_ADDR": "http://"}, nil, []string{"CONSUL_HTTP_ADDR", "no host"}},
+		{"consul's address", map[string]string{"CONSUL_HTTP_ADDR": "ftp://x"}, nil, []string{"CONSUL_HTTP_ADDR", "unix"}},
+		{"consul's address, no host", map[string]string{"CONSUL_HTTP_ADDR": "http://"}, nil, []string{"CONSUL_HTTP_ADDR", "host is missing"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

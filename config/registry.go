@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/realjf/muster/discover/consul"
 )
 
 // Where a registry is looked for when nobody says otherwise.
@@ -116,7 +118,8 @@ func (r *Registry) read(given raw, set func(flag string) bool) (err error) {
 	if r.Mode == Embedded {
 		return r.checkEmbedded()
 	}
-	return checkAddress(api.HTTPAddrEnvName, r.Address)
+	r.Address, err = checkAddress(api.HTTPAddrEnvName, r.Address)
+	return err
 }
 
 // checkEmbedded refuses what the embedded registry cannot do.
@@ -128,20 +131,14 @@ func (r *Registry) checkEmbedded() error {
 	return nil
 }
 
-// checkAddress refuses an address, which has this name, that Consul's client
-// cannot use.
-func checkAddress(name, address string) error {
-	scheme, rest, found := strings.Cut(address, "://")
-	if !found {
-		scheme, rest = "http", address
+// checkAddress returns an address, which has this name, as Consul's client is to
+// have it, and refuses one that it cannot use.
+func checkAddress(name, address string) (string, error) {
+	tidy, err := consul.Address(address)
+	if err != nil {
+		err = fmt.Errorf("%w: %s: %w", ErrUsage, name, err)
 	}
-	switch {
-	case scheme != "http" && scheme != "https" && scheme != "unix":
-		return fmt.Errorf("%w: %s=%q: want host:port, http://, https:// or unix://", ErrUsage, name, address)
-	case rest == "" || strings.ContainsAny(rest, " \t\r\n"):
-		return fmt.Errorf("%w: %s=%q: it names no host", ErrUsage, name, address)
-	}
-	return nil
+	return tidy, err
 }
 
 // parseHost returns host without the brackets that an IPv6 address may have.

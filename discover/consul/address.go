@@ -10,6 +10,20 @@ import (
 	"github.com/realjf/muster/discover"
 )
 
+// Address returns the address of a registry as Consul's client is to have it, which
+// begins each path with a slash: without one at its end. What it takes, [New]
+// says; the error wraps ErrInvalid, says what is wrong, and shows no password.
+func Address(given string) (string, error) {
+	scheme, rest, hasScheme := strings.Cut(given, "://")
+	switch {
+	case !hasScheme:
+		given = strings.TrimRight(given, "/")
+	case scheme != "unix":
+		given = scheme + "://" + strings.TrimRight(rest, "/")
+	}
+	return given, checkAddress(given)
+}
+
 // checkAddress returns an error that wraps [discover.ErrInvalid] if address is none of a
 // registry, in the form that Consul's client takes: it says what is wrong, and
 // shows no password.

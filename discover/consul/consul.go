@@ -86,17 +86,15 @@ func New(at *api.Config, cfg Config) (*Client, error) {
 	if at == nil {
 		at = api.DefaultConfig()
 	}
-	address := cmp.Or(at.Address, api.DefaultConfig().Address)
-	if err := checkAddress(address); err != nil {
+	address, err := Address(cmp.Or(at.Address, api.DefaultConfig().Address))
+	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
 	if at.Scheme != "" && at.Scheme != "http" && at.Scheme != "https" {
 		return nil, fmt.Errorf("registry: %w scheme %q: want http or https", discover.ErrInvalid, at.Scheme)
 	}
 	settings := *at
-	if settings.Address = address; !strings.HasPrefix(address, "unix://") {
-		settings.Address = strings.TrimRight(address, "/") // each path begins with one
-	}
+	settings.Address = address
 	own := settings.HttpClient == nil
 	renewed := own && connect(&settings)
 	client, err := api.NewClient(&settings) // which fills in the settings
