@@ -72,10 +72,18 @@ func (on *sending) choose(ctx context.Context) (*balance.Target, error) {
 }
 
 // doubts reports whether an instance is in doubt, because of its connections or of
-// its silence.
+// its silence. When it is time, whether it still is silent is found out by a copy of
+// this request, if there may be one, or else by the request itself.
 func (on *sending) doubts(target *balance.Target) bool {
-	p := on.poolOf(target)
-	return p.doubt.raised() || p.silence.suspicious(time.Now(), on.patience())
+	p, now := on.poolOf(target), time.Now()
+	if p.doubt.raised() || p.silence.suspicious(now, on.patience()) {
+		return true
+	}
+	if on.copies && p.silence.due(now) && on.budget.Retry() {
+		on.silent = target
+		return true
+	}
+	return false
 }
 
 // poolOf returns the connections to an instance, for this request.

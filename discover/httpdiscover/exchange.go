@@ -75,8 +75,8 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 	a.Took = ended.Sub(began)
 	if a.Lost = in.hasLost(); a.Lost && err != nil {
 		got.outcome = final
-		if late || in.silent(ctx) {
-			got.failure = errSilent
+		if late || in.unanswered(ctx) {
+			got.failure = errUnanswered
 		}
 	} else {
 		got.outcome, got.failure = t.judge(r, body, response, err)
@@ -85,7 +85,7 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 	switch {
 	case response != nil:
 		x.pool.silence.answered(ended)
-	case late || got.failure == errSilent:
+	case late || got.failure == errUnanswered:
 		x.pool.silence.unanswered(ended)
 	default:
 		x.pool.silence.dropped()
@@ -142,7 +142,7 @@ func (x *exchange) prepare(ctx context.Context, r *http.Request, body *requestBo
 	switch {
 	case body != nil:
 		x.request.Body = body
-	case number > 1 && hasBody(r):
+	case number != 1 && hasBody(r):
 		again, err := r.GetBody()
 		if err != nil {
 			x.unprepare(bound)

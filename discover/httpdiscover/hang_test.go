@@ -24,26 +24,39 @@ func (h *hanging) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // load sends requests at a steady rate, however long answers take, each with a
-// context that ends with it, and waits for all. All must be answered.
-func (f *fixture) load(t *testing.T, n int, each time.Duration) {
+// context that ends with it, waits for all, and returns how many failed.
+func (f *fixture) load(t *testing.T, n int, each time.Duration, method string) (failed int) {
 	var all sync.WaitGroup
+	var lost atomic.Int64
 	for range n {
 		all.Go(func() { // ends with the request; awaited below
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			f.do(t, request(t, ctx, "GET", "http://web", nil))
+			response, err := f.client.Do(request(t, ctx, method, "http://web", nil))
+			if err != nil {
+				lost.Add(1)
+				return
+			}
+			_ = response.Body.Close() // it is empty
 		})
 		time.Sleep(each)
 	}
 	all.Wait()
+	return int(lost.Load())
 }
 
 // An instance that hangs costs few attempts, is ejected as it goes on, and is back
 // when it answers.
 func TestHang(t *testing.T) {
-	for name, cfg := range map[string]httpdiscover.Config{
-		"attempts that take too long": {Retry: httpdiscover.Retry{Timeout: time.Second}},
-		"hedges":                      {Hedge: httpdiscover.Hedge{Percentile: 0.95}},
+	timeout := httpdiscover.Config{Retry: httpdiscover.Retry{Timeout: time.Second}}
+	for name, test := range map[string]struct {
+		method string
+		cfg    httpdiscover.Config
+		most   int // lost attempts in two minutes
+	}{
+		"attempts that take too long": {"PUT", timeout, 3},
+		"hedges":                      {"PUT", httpdiscover.Config{Hedge: httpdiscover.Hedge{Percentile: 0.95}}, 3},
+		"not to be sent twice":        {"POST", timeout, 12},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -53,32 +66,45 @@ func TestHang(t *testing.T) {
 				for n := 2; n <= 5; n++ {
 					network.serve(t, instance(n), new(hanging).ServeHTTP)
 				}
+				cfg := test.cfg
 				cfg.Base = network.base()
-				cfg.Retry.Budget = balance.BudgetConfig{Share: 0.01}
 				f := newFixture(t, cfg)
 				f.Set("web", instance(1), instance(2), instance(3), instance(4), instance(5))
-				f.load(t, 500, 10*time.Millisecond)
+				f.load(t, 500, 10*time.Millisecond, test.method)
 				f.seen()
 
 				one.hangs.Store(true)
-				f.load(t, 12_000, 10*time.Millisecond) // for two minutes
-				time.Sleep(2 * time.Second)            // for those that lost
+				failed := f.load(t, 12_000, 10*time.Millisecond, test.method) // for two minutes
+				time.Sleep(2 * time.Second)                                   // for those that lost
 				synctest.Wait()
-				lost := 0
+				lost, copies := 0, 0
 				for _, a := range f.seen() {
-					if a.Status == 0 {
-						if lost++; a.Target.ID != "web-1" || !a.Failed {
-							t.Errorf("attempt %+v", a)
-						}
+					if a.Number == 0 {
+						copies++
+					} else if a.Status == 0 {
+						lost++
+					}
+					if a.Status == 0 && (a.Target.ID != "web-1" || !a.Failed) {
+						t.Errorf("attempt %+v", a)
 					}
 				}
-				t.Logf("%d attempts of 12,000 were lost", lost)
-				if lost == 0 || lost > 12 {
-					t.Errorf("%d attempts were lost, want a few", lost)
+				t.Logf("of 12,000 requests %d attempts and %d copies were lost", lost, copies)
+				if lost == 0 || lost > test.most || copies > 12 {
+					t.Errorf("%d attempts were lost, and %d copies, want a few", lost, copies)
+				}
+				switch test.method {
+				case "PUT":
+					if failed != 0 || copies == 0 {
+						t.Errorf("%d requests failed, and %d copies were sent", failed, copies)
+					}
+				case "POST":
+					if failed != lost || copies != 0 {
+						t.Errorf("%d requests failed of %d attempts that were lost, and %d copies were sent", failed, lost, copies)
+					}
 				}
 				one.hangs.Store(false)
 				time.Sleep(5 * time.Minute)
-				if f.load(t, 100, 10*time.Millisecond); f.to("web-1") == 0 {
+				if f.load(t, 100, 10*time.Millisecond, test.method); f.to("web-1") < 10 {
 					t.Error("it is not asked any more")
 				}
 			})
@@ -139,7 +165,7 @@ func TestHedgeOneGoesOn(t *testing.T) {
 		network.serve(t, instance(2), takes(time.Millisecond, 200, &gone))
 		f := newFixture(t, httpdiscover.Config{Base: network.base(), Policy: first{"web-1"}, Hedge: httpdiscover.Hedge{Delay: 10 * time.Millisecond}})
 		f.Set("web", instance(1), instance(2))
-		f.load(t, 5, 0)
+		f.load(t, 5, 0, "GET")
 		synctest.Wait()
 		if n := len(gone.what); n != 4 {
 			t.Errorf("%d were cancelled at once, want four of five", n)
@@ -183,7 +209,7 @@ func TestCancelSaysNothing(t *testing.T) {
 			if n%2 == 1 { // this one goes before its time is up
 				time.AfterFunc(10*time.Millisecond, cancel)
 			}
-			if _, err := f.client.Do(request(t, ctx, "GET", "http://web", nil)); err == nil {
+			if _, err := f.client.Do(request(t, ctx, "POST", "http://web", nil)); err == nil {
 				t.Fatalf("request %d was answered", n)
 			}
 			cancel()

@@ -14,6 +14,10 @@ import (
 // no response yet.
 var ErrSlow = errors.New("no response yet")
 
+// ErrSilent is the Cause of a copy of a request, which finds out whether an
+// instance still answers nobody. Nobody waits for its response.
+var ErrSilent = errors.New("answered nobody lately")
+
 // Hedge says when a request is sent to a second instance while the first one
 // has not answered: the response that comes first is the caller's, the other
 // attempt is cancelled (Dean and Barroso, The Tail at Scale, 2013). The zero value
@@ -77,8 +81,8 @@ func (t *Transport) delay(s *service) time.Duration {
 var (
 	// errLost is why the context of an attempt ended that another one came before.
 	errLost = errors.New("another attempt was answered before")
-	// errSilent is why that of one did that was never answered, and its failure.
-	errSilent = errors.New("another attempt was answered long before")
+	// errUnanswered is why that of one did that was never answered, and its failure.
+	errUnanswered = errors.New("another attempt was answered long before")
 )
 
 // racer is one of the attempts of a race. The methods of a nil *racer say that it
@@ -95,9 +99,9 @@ type racer struct {
 // hasLost reports whether another attempt was answered before.
 func (one *racer) hasLost() bool { return one != nil && one.lost.Load() }
 
-// silent reports whether its context ended because it was never answered.
-func (one *racer) silent(ctx context.Context) bool {
-	return one != nil && context.Cause(ctx) == errSilent
+// unanswered reports whether its context ended because it was never answered.
+func (one *racer) unanswered(ctx context.Context) bool {
+	return one != nil && context.Cause(ctx) == errUnanswered
 }
 
 // end ends its context.
@@ -114,7 +118,7 @@ type outliving struct {
 func (o outliving) Deadline() (time.Time, bool) { return o.callers.Deadline() }
 
 // start makes an attempt aside.
-func (t *Transport) start(on *sending, target *balance.Target) *racer {
+func (t *Transport) start(on *sending, target *balance.Target, number int, cause error) *racer {
 	// One that lost may go on after the caller's context has ended, and look at its
 	// request after the caller has it back.
 	callers := on.request.Context()
@@ -122,7 +126,7 @@ func (t *Transport) start(on *sending, target *balance.Target) *racer {
 	r := on.request.Clone(callers)
 	one := &racer{pool: on.poolOf(target), began: time.Now(), cancel: cancel, ended: make(chan result, 1)}
 	one.free = context.AfterFunc(callers, func() { cancel(context.Cause(callers)) })
-	s, body, number, cause := on.service, on.body, on.made, on.cause
+	s, body := on.service, on.body
 	go func() { // ends soon after its context, which the race ends; see lose for who waits
 		one.ended <- t.try(ctx, s, r, body, target, number, cause, one)
 	}()
@@ -133,7 +137,7 @@ func (t *Transport) start(on *sending, target *balance.Target) *racer {
 // instance. It returns the first response to be content with, or else the last
 // result, whose context lives until it ends.
 func (t *Transport) race(on *sending, target *balance.Target) result {
-	first := t.start(on, target)
+	first := t.start(on, target, on.made, on.cause)
 	timer := time.NewTimer(t.delay(on.service))
 	defer timer.Stop()
 	select {
@@ -148,7 +152,7 @@ func (t *Transport) race(on *sending, target *balance.Target) result {
 	on.made++
 	on.cause = ErrSlow
 	on.wish.Tried = append(on.wish.Tried, other)
-	second := t.start(on, other)
+	second := t.start(on, other, on.made, on.cause)
 	var got result
 	winner, loser := first, second
 	select {
@@ -215,6 +219,13 @@ func (s *service) lose(one *racer, silence time.Duration) {
 	}
 }
 
+// sound sends a copy of the request to an instance that was silent: an attempt that
+// has lost from the beginning.
+func (t *Transport) sound(on *sending) {
+	on.lose(t.start(on, on.silent, 0, ErrSilent), t.silence(on.service))
+	on.silent = nil
+}
+
 // linger waits for an attempt that lost, and ends it when its instance has been
 // silent for so long.
 func (s *service) linger(one *racer, silence time.Duration) {
@@ -228,7 +239,7 @@ func (s *service) linger(one *racer, silence time.Duration) {
 		return
 	case <-timer.C:
 		if !one.pool.silence.broken(one.began) {
-			one.cancel(errSilent)
+			one.cancel(errUnanswered)
 		}
 	case <-s.ctx.Done():
 	}

@@ -19,9 +19,10 @@
 // connections are made by its Dial or DialContext, and no proxy.
 //
 // An instance that hangs loses no connection. It is passed over while it has
-// answered nobody for three times as long as nearly all attempts take (20 ms at least),
+// answered nobody for three times as long as nearly all attempts take (10 ms at least),
 // and when an attempt has waited in vain, for as long again as it was silent by
-// then; one request at a time finds out whether it still is. Attempts that waited in vain
+// then. Later a copy of a request that may be sent twice, within the Budget, or
+// else a request itself, finds out whether it still is. Attempts that waited in vain
 // count as failures, so that it is ejected as they go on. It takes a bound on the time: [Retry]'s
 // Timeout, a [Hedge], or the deadlines of callers.
 //
@@ -102,7 +103,7 @@ type Attempt struct {
 	Context context.Context // the attempt's own: it ends when the attempt lost
 	Service string          // the service's name
 	Target  *balance.Target // where it was sent
-	Number  int             // 1 for the first of the request
+	Number  int             // 1 for the first of the request; 0 for a copy of it, whose Cause is ErrSilent
 	Cause   error           // why there is another one: how the one before failed, or ErrSlow; nil for the first
 	Took    time.Duration   // until the headers came, or it failed
 	Status  int             // of the response; 0 without one
@@ -211,13 +212,15 @@ type sending struct {
 	request *http.Request
 	body    *requestBody
 	wish    balance.Request
-	made    int   // attempts
-	cause   error // why the next one is made
+	made    int             // attempts
+	cause   error           // why the next one is made
+	copies  bool            // it may be sent to a second instance beside the first
+	silent  *balance.Target // that a copy goes to
 }
 
 // send tries until an attempt is one to return.
 func (t *Transport) send(s *service, r *http.Request) result {
-	on := sending{service: s, request: r, body: newRequestBody(r)}
+	on := sending{service: s, request: r, body: newRequestBody(r), copies: t.cfg.Retry.Attempts > 1 && ambiguous.again(r)}
 	defer on.body.finish()
 	ctx := r.Context()
 	if t.cfg.Key != nil {
@@ -262,6 +265,9 @@ func (t *Transport) send(s *service, r *http.Request) result {
 // takes long and is wanted.
 func (t *Transport) attempt(on *sending, target *balance.Target) result {
 	on.made++
+	if on.silent != nil && on.silent != target {
+		t.sound(on)
+	}
 	var got result
 	if t.hedges(on) {
 		got = t.race(on, target)

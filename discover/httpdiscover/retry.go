@@ -22,6 +22,8 @@ import (
 // response nothing is sent again.
 type Retry struct {
 	// Attempts is how often a request is sent at most; 0 means 3, 1 never again.
+	// A copy that finds out about a silent instance is not among them, and there is
+	// none where this is 1.
 	Attempts int
 	// Timeout bounds the time until the headers of a response come, for each
 	// attempt; an attempt that exceeds it is the instance's failure. 0 means no

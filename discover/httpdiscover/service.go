@@ -45,7 +45,7 @@ const (
 	// costs little, as the others are there: it is enough not to take each
 	// collection of garbage for a hang.
 	usualTimes    = 3
-	leastPatience = 20 * time.Millisecond
+	leastPatience = 10 * time.Millisecond
 	// leastSilence is after how long one that was never answered counts against
 	// its instance, at least, where [Retry.Timeout] does not say it.
 	leastSilence = time.Second

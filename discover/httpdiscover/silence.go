@@ -67,10 +67,16 @@ func (s *silence) broken(then time.Time) bool {
 }
 
 // suspicious reports whether the instance has owed an answer for longer than
-// patience, or was found silent. One attempt finds out whether it still is: while
-// that waits the silence goes on.
+// patience, or was found silent a while ago.
 func (s *silence) suspicious(now time.Time, patience time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.waiting > 0 && now.Sub(s.since) > patience || now.Before(s.until)
+}
+
+// due reports whether somebody should find out if it still is.
+func (s *silence) due(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting == 0 && !s.until.IsZero() && !now.Before(s.until)
 }

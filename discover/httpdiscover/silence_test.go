@@ -16,6 +16,7 @@ func TestSilence(t *testing.T) {
 		events []event
 		at     time.Duration
 		want   bool
+		due    bool
 	}{
 		"never asked":                    {at: time.Hour},
 		"asked a moment ago":             {events: []event{{0, "asked"}}, at: patience},
@@ -25,12 +26,12 @@ func TestSilence(t *testing.T) {
 		"another was, and that long ago": {events: []event{{0, "asked"}, {1, "asked"}, {patience, "answered"}}, at: 2*patience + 1, want: true},
 		"asked after a pause":            {events: []event{{0, "asked"}, {1, "answered"}, {time.Hour, "asked"}}, at: time.Hour + patience},
 		"given up":                       {events: []event{{0, "asked"}, {1000, "unanswered"}}, at: 1999, want: true},
-		"as long again":                  {events: []event{{0, "asked"}, {1000, "unanswered"}}, at: 2000},
+		"as long again":                  {events: []event{{0, "asked"}, {1000, "unanswered"}}, at: 2000, due: true},
 		"one finds out":                  {events: []event{{0, "asked"}, {patience, "unanswered"}, {3 * patience, "asked"}}, at: 3 * patience, want: true},
 		"and is given up": {events: []event{{0, "asked"}, {patience, "unanswered"}, {3 * patience, "asked"}, {4 * patience, "unanswered"}},
 			at: 8*patience - 1, want: true},
 		"and is answered":         {events: []event{{0, "asked"}, {patience, "unanswered"}, {3 * patience, "asked"}, {4 * patience, "answered"}}, at: 4 * patience},
-		"not for too long":        {events: []event{{0, "asked"}, {time.Hour, "unanswered"}}, at: time.Hour + longestSilence},
+		"not for too long":        {events: []event{{0, "asked"}, {time.Hour, "unanswered"}}, at: time.Hour + longestSilence, due: true},
 		"the caller went":         {events: []event{{0, "asked"}, {time.Hour, "dropped"}, {time.Hour, "asked"}}, at: time.Hour + patience},
 		"one of two callers went": {events: []event{{0, "asked"}, {1, "asked"}, {2, "dropped"}}, at: patience + 1, want: true},
 	} {
@@ -50,8 +51,8 @@ func TestSilence(t *testing.T) {
 					s.dropped()
 				}
 			}
-			if got := s.suspicious(zero.Add(test.at), patience); got != test.want {
-				t.Errorf("got %t, want %t", got, test.want)
+			if got, due := s.suspicious(zero.Add(test.at), patience), s.due(zero.Add(test.at)); got != test.want || due != test.due {
+				t.Errorf("got %t, due %t; want %t and %t", got, due, test.want, test.due)
 			}
 		})
 	}

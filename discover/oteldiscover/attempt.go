@@ -18,6 +18,7 @@ import (
 const (
 	first  = "first"
 	unsent = "unsent"
+	silent = "silent"
 	failed = "failed"
 	slow   = "slow"
 )
@@ -37,6 +38,8 @@ func causeOf(cause error) string {
 		return first
 	case errors.Is(cause, httpdiscover.ErrSlow):
 		return slow
+	case errors.Is(cause, httpdiscover.ErrSilent):
+		return silent
 	case errors.Is(cause, balance.ErrUnreachable):
 		return unsent
 	}

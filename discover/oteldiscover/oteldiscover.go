@@ -28,7 +28,8 @@
 //	muster.client.ejected            service.peer.name: instances that are out now
 //
 // A cause is first, unsent (nothing reached the instance before), failed (which
-// makes it a retry), or slow (a hedge). An outcome is ok, failed (by the
+// makes it a retry), slow (a hedge), or silent (a copy, for whose response nobody
+// waits, to an instance that was silent). An outcome is ok, failed (by the
 // instance), lost (another attempt was answered before), or ended (by the caller).
 // The names that begin with muster are this package's own. It depends on
 // OpenTelemetry's API and on no SDK, and sends nothing itself.

@@ -59,10 +59,9 @@ var faults = []fault{
 	}},
 }
 
-// unanswered is how many requests it may take to know that an instance hangs, and
-// in five seconds that it still does: the first finds it out within a second, the
-// next a second later.
-const unanswered = 3
+// unanswered is how many requests it may take to know that an instance hangs: one,
+// or two that are sent before the first has waited for longer than is usual.
+const unanswered = 2
 
 // always is a fault of the registry that everybody sees.
 func always(f agenttest.Fault) func(*scene) func() {
