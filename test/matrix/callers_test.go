@@ -33,38 +33,47 @@ const (
 
 // caller is a client of the service.
 type caller interface {
-	// call sends a GET, and again when that fails. It reports whether the first
-	// attempt succeeded, and whether any did.
-	call(ctx context.Context) (first, last bool)
+	// call sends a GET, and again when that fails.
+	call(ctx context.Context) fate
 	close()
+}
+
+// fate is what became of a request.
+type fate struct {
+	first bool // the first attempt succeeded
+	last  bool // any did
+	// inFlight says that the first attempt was on its way to an instance when that
+	// ended, so that nobody could save it. It is known of the library alone.
+	inFlight bool
 }
 
 // newCaller is a column of the matrix.
 type newCaller struct {
 	name  string
+	often int // how many requests it sends while another one sends one
 	begin func(s *scene, name string) caller
 }
 
 // callers are the columns. Each comes to the registry by an address of its own.
 var callers = []newCaller{
-	{"muster", beginMuster(discover.Guard{Hold: hold})},
-	{"muster, no guard", beginMuster(discover.Guard{})},
-	{"go-kit", beginKit},
-	{"gRPC's way", beginPolling},
-	{"watch", beginWatch},
+	{"muster", 6, beginMuster(discover.Guard{Hold: hold})},
+	{"muster, no guard", 1, beginMuster(discover.Guard{})},
+	{"go-kit", 1, beginKit},
+	{"gRPC's way", 1, beginPolling},
+	{"watch", 1, beginWatch},
 }
 
 // control is a caller whom no registry misleads: the script tells it who lives,
 // before it is so. If one of its requests fails the machine is to blame, and what
 // became of those of the others says nothing.
-var control = newCaller{"control", func(s *scene, _ string) caller { return &informed{turns{transport: transport(s)}, s} }}
+var control = newCaller{"control", 1, func(s *scene, _ string) caller { return &informed{turns{transport: transport(s)}, s} }}
 
 type informed struct {
 	turns
 	scene *scene
 }
 
-func (i *informed) call(ctx context.Context) (first, last bool) {
+func (i *informed) call(ctx context.Context) fate {
 	var all []string
 	for _, one := range i.scene.fleet {
 		if !one.ending.Load() {
@@ -90,8 +99,8 @@ type muster struct {
 	transport *httpdiscover.Transport
 }
 
-// firstKey is the key of where a request notes that its first attempt succeeded.
-type firstKey struct{}
+// fateKey is the key of where a request notes what became of its first attempt.
+type fateKey struct{}
 
 // hold is what a list that is lost all at once is kept for.
 const hold = 10 * time.Second
@@ -112,16 +121,23 @@ func newMuster(s *scene, name string, guard discover.Guard) caller {
 		Base:  transport(s),
 		Retry: httpdiscover.Retry{Timeout: attemptTime, Attempts: attempts},
 		Observe: func(a httpdiscover.Attempt) {
-			if first, ok := a.Request.Context().Value(firstKey{}).(*bool); ok && a.Number == 1 {
-				*first = a.Status == http.StatusOK
+			became, ok := a.Request.Context().Value(fateKey{}).(*fate)
+			if !ok || a.Number != 1 {
+				return
+			}
+			if became.first = a.Status == http.StatusOK; !became.first {
+				became.inFlight = s.inFlight(a.Target.HostPort(), time.Now().Add(-a.Took))
+				s.Logf("%s: the first attempt at %s failed after %s, in flight: %t: %v", name, a.Target.ID, a.Took, became.inFlight, a.Err)
 			}
 		},
 	})}
 }
 
-func (m *muster) call(ctx context.Context) (first, last bool) {
-	err := get(context.WithValue(ctx, firstKey{}, &first), m.transport, "web")
-	return first, err == nil
+func (m *muster) call(ctx context.Context) fate {
+	var became fate
+	err := get(context.WithValue(ctx, fateKey{}, &became), m.transport, "web")
+	became.last = err == nil
+	return became
 }
 
 func (m *muster) close() {
@@ -151,7 +167,7 @@ func get(ctx context.Context, by http.RoundTripper, host string) error {
 
 // try sends a request by what pick gives, and again when that fails: what safe
 // retries can do for a client that chooses by turns.
-func try(ctx context.Context, pick func() (func(context.Context) error, error)) (first, last bool) {
+func try(ctx context.Context, pick func() (func(context.Context) error, error)) fate {
 	for n := range attempts {
 		send, err := pick()
 		if err == nil {
@@ -160,10 +176,10 @@ func try(ctx context.Context, pick func() (func(context.Context) error, error)) 
 			cancel()
 		}
 		if err == nil {
-			return n == 0, true
+			return fate{first: n == 0, last: true}
 		}
 	}
-	return false, false
+	return fate{}
 }
 
 // kit is go-kit's instancer, endpointer and balancer.
@@ -185,7 +201,7 @@ func beginKit(s *scene, name string) caller {
 	return k
 }
 
-func (k *kit) call(ctx context.Context) (first, last bool) {
+func (k *kit) call(ctx context.Context) fate {
 	return try(ctx, func() (func(context.Context) error, error) {
 		e, err := k.balancer.Endpoint()
 		return func(ctx context.Context) error { _, err := e(ctx, nil); return err }, err
@@ -227,7 +243,7 @@ func (t *turns) pick() (func(context.Context) error, error) {
 	return func(ctx context.Context) error { return get(ctx, t.transport, address) }, nil
 }
 
-func (t *turns) call(ctx context.Context) (first, last bool) { return try(ctx, t.pick) }
+func (t *turns) call(ctx context.Context) fate { return try(ctx, t.pick) }
 
 // polling does what resolvers for gRPC do that ask Consul: one blocking query
 // after the other for what passes, and whatever comes replaces the list; after

@@ -40,6 +40,7 @@ type instance struct {
 	all       sync.WaitGroup // the server, and a leave
 
 	mu    sync.Mutex
+	ended time.Time     // zero while it serves
 	stuck chan struct{} // closed when it goes on; nil while it does
 }
 
@@ -108,7 +109,29 @@ func (i *instance) goOn() {
 // die ends it as kill -9 does: nobody is told.
 func (i *instance) die() {
 	i.scene.registry.Fail(agenttest.Down, i.name)
+	i.ends()
 	_ = i.server.Close() // it is dead
+}
+
+// ends notes that it is about to end.
+func (i *instance) ends() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.ended = time.Now()
+}
+
+// inFlight reports whether what was sent to an address then was sent before the
+// instance there began to end.
+func (s *scene) inFlight(address string, then time.Time) bool {
+	for _, i := range s.fleet {
+		i.mu.Lock()
+		ended := i.ended
+		i.mu.Unlock()
+		if i.address == address && !ended.IsZero() {
+			return then.Before(ended)
+		}
+	}
+	return false
 }
 
 // leave ends it as a program ends that is told to: it withdraws, serves on for
@@ -119,6 +142,7 @@ func (i *instance) leave() {
 		defer cancel()
 		_ = i.registrar.Withdraw(ctx) // the registry may be away
 		<-ctx.Done()
+		i.ends()
 		_ = i.server.Shutdown(context.Background()) // its requests are bounded
 	})
 }

@@ -10,25 +10,34 @@ import (
 	"time"
 )
 
-// report is the table.
+// report is the table. The first client is the library, of which it says more.
 func report(all map[string][]tally) string {
 	var b strings.Builder
 	b.WriteString("| fault |")
-	for _, c := range callers {
-		fmt.Fprintf(&b, " %s: first | in the end |", c.name)
+	for n, c := range callers {
+		fmt.Fprintf(&b, " %s: first |", c.name)
+		if n == 0 {
+			b.WriteString(" failed, of these in flight |")
+		}
+		b.WriteString(" in the end |")
 	}
-	b.WriteString("\n| --- |" + strings.Repeat(" ---: | ---: |", len(callers)) + "\n")
-	sent := 0
+	b.WriteString("\n| --- |" + strings.Repeat(" ---: |", 2*len(callers)+1) + "\n")
+	var sent []int
 	for _, f := range faults {
 		fmt.Fprintf(&b, "| %s |", f.name)
-		for _, one := range all[f.name] {
-			fmt.Fprintf(&b, " %s | %s |", percent(one.first, one.sent), percent(one.last, one.sent))
-			sent = one.sent
+		sent = nil
+		for n, one := range all[f.name] {
+			fmt.Fprintf(&b, " %s |", percent(one.first, one.sent))
+			if n == 0 {
+				fmt.Fprintf(&b, " %d, %d |", one.sent-one.first, one.inFlight)
+			}
+			fmt.Fprintf(&b, " %s |", percent(one.last, one.sent))
+			sent = append(sent, one.sent)
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "\nTaken by `make matrix` on %s: %d requests of each client in each row, %d a second; %s, %d processors.\n",
-		time.Now().UTC().Format(time.DateOnly), sent, *rate, runtime.Version(), runtime.NumCPU())
+	fmt.Fprintf(&b, "\nTaken by `make matrix` on %s: in each row %d requests of muster, %d a second, and %d of each other client, %d a second; %s, %d processors.\n",
+		time.Now().UTC().Format(time.DateOnly), sent[0], callers[0].often**rate, sent[1], callers[1].often**rate, runtime.Version(), runtime.NumCPU())
 	for _, f := range faults {
 		fmt.Fprintf(&b, "- *%s*: %s\n", f.name, f.how)
 	}
