@@ -60,6 +60,9 @@ func runAgent(ctx context.Context, cfg config.Agent, read func() (config.Agent, 
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w: a registry may be running there already; choose another %s", err, otherDoor(err))
 	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return fmt.Errorf("%w: this machine has no such address; choose another with -client or addresses", err)
+	}
 	if damaged := (*journal.Damaged)(nil); errors.As(err, &damaged) {
 		if damaged.Cut {
 			return fmt.Errorf("%w; to go on with what was written before the damage: muster agent -data-dir %s -cut-damaged, with the other options as before",

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -43,6 +44,9 @@ const (
 // returns the exit code. It blocks until the command has ended, which one that
 // runs for ever does when ctx ends.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 2 && slices.Contains([]string{"-v", "-version", "--version"}, args[1]) {
+		args = []string{args[0], "version"} // as people ask a program that they do not know
+	}
 	err := root(stdout, stderr).Run(ctx, args)
 	if err == nil {
 		return exitOK

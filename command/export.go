@@ -26,7 +26,7 @@ func exportCommand() *cli.Command {
 			}
 			contents, err := move.Collect(ctx, client, m.choice)
 			if err != nil {
-				return fmt.Errorf("export: %w", err)
+				return fmt.Errorf("export: %w", asked(m.address, err))
 			}
 			file, told := cmd.Args().First(), cmd.Root().Writer
 			if file == "-" {

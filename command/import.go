@@ -46,7 +46,7 @@ func importCommand() *cli.Command {
 				return err
 			}
 			if err := m.run(ctx, client, contents, cmd.Root().Writer, cmd.Root().ErrWriter); err != nil {
-				return fmt.Errorf("import: %w", err)
+				return fmt.Errorf("import: %w", asked(m.address, err))
 			}
 			return nil
 		},

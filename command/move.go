@@ -18,9 +18,10 @@ import (
 // moving is what export and import share: how to reach the registry, and what
 // of it is meant.
 type moving struct {
-	choice move.Choice
-	only   string
-	client func() (*api.Config, error)
+	choice  move.Choice
+	only    string
+	client  func() (*api.Config, error)
+	address string // of the registry, once connect has read the options
 }
 
 // flags returns the options of both.
@@ -57,6 +58,7 @@ func (m *moving) connect() (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.address = settings.Address
 	return api.NewClient(settings)
 }
 

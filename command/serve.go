@@ -40,7 +40,11 @@ func serveCommand() *cli.Command {
 // after a clean leave.
 func serve(ctx context.Context, cfg config.Serve, stdout io.Writer, logger *slog.Logger) error {
 	i, err := start(ctx, cfg, logger)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		logger.Info("told to end before it served", "error", err)
+		return nil
+	case err != nil:
 		return err
 	}
 	return i.run(ctx, stdout)

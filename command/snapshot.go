@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -51,7 +52,7 @@ func snapshotOf(name, usage string, do func(ctx context.Context, client *api.Cli
 			if err != nil {
 				return err
 			}
-			return do(ctx, client, cmd.Args().First(), cmd.Root().Writer)
+			return asked(settings.Address, do(ctx, client, cmd.Args().First(), cmd.Root().Writer))
 		},
 	}
 }
@@ -136,8 +137,14 @@ func readSnapshot(file string) (*state.Saved, archive.Meta, error) {
 // inspectSnapshot prints what is in a file.
 func inspectSnapshot(file string, stdout io.Writer) error {
 	saved, meta, err := readSnapshot(file)
-	if err != nil {
+	unread := (*fs.PathError)(nil)
+	switch {
+	case errors.As(err, &unread):
+		return err // which names the file
+	case errors.Is(err, archive.ErrConsul):
 		return fmt.Errorf("%s: %w", file, err)
+	case err != nil:
+		return fmt.Errorf("%s: it is no snapshot, or not whole: %w", file, err)
 	}
 	out := tabwriter.NewWriter(stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(out, "ID\t%s\nSaved\t%s\nBy\tmuster %s\nIndex\t%d\nSize\t%d\n\n", meta.ID, meta.Saved.Format(time.RFC3339), meta.Muster, meta.Index, meta.Size)

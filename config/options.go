@@ -138,10 +138,23 @@ func (g *given) flags() []cli.Flag {
 		}
 		f := g.flag(o.name, kind, o.usage, func(value *keyfile.Node) { *into = keyfile.Merge(*into, nest(o.key, value)) })
 		f.Hidden = o.usage == ""
-		flags = append(flags, f)
+		if kind == flag {
+			flags = append(flags, onOff{f})
+		} else {
+			flags = append(flags, f)
+		}
 	}
 	return flags
 }
+
+// onOff is a flag that needs no value: its help promises none.
+type onOff struct{ *cli.GenericFlag }
+
+// TakesValue implements cli.DocGenerationFlag.
+func (onOff) TakesValue() bool { return false }
+
+// String implements cli.Flag.
+func (o onOff) String() string { return cli.FlagStringer(o) }
 
 func (g *given) addPath(value *keyfile.Node) { g.paths = append(g.paths, value.Value.(string)) }
 

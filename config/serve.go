@@ -68,9 +68,9 @@ func ServeFlags() ([]cli.Flag, func(cmd *cli.Command) (Serve, error)) {
 			Usage: "`TIME` after which an instance that stays critical is removed, 0 for never; Consul raises it to 1m", Sources: env("CHECK_DEREGISTER_AFTER"), Category: "check"},
 
 		&cli.StringFlag{Name: "registry", Value: string(Auto), Destination: &r.mode,
-			Usage: "which `REGISTRY` to use: embedded (in this process), consul (a running one), or auto: a running one, and if none was named and none is there, embedded", Sources: env("REGISTRY"), Category: "registry"},
+			Usage: "which `REGISTRY` to use: embedded (in this process), consul (a running one, waited for if it is not there yet), or auto: the same where one was named or runs at the default address, and else embedded", Sources: env("REGISTRY"), Category: "registry"},
 		&cli.StringFlag{Name: "consul.host", Destination: &r.host, DefaultText: defaultRegistryHost,
-			Usage: "`HOST` of the registry: a name, an IPv4 or an IPv6 address", Sources: env("CONSUL_HOST"), Category: "registry"},
+			Usage: "`HOST` of the registry: a name, an IPv4 or an IPv6 address; by default what CONSUL_HTTP_ADDR says, as with Consul's other variables", Sources: env("CONSUL_HOST"), Category: "registry"},
 		&cli.IntFlag{Name: "consul.port", Value: defaultRegistryPort, Destination: &r.port,
 			Usage: "`PORT` of the registry's HTTP API", Sources: env("CONSUL_PORT"), Category: "registry"},
 		&cli.StringFlag{Name: "consul.token", Destination: &s.Registry.Token, HideDefault: true,
