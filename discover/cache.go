@@ -27,8 +27,9 @@ type CacheConfig struct {
 	Guard func(Query) Guard
 	// Folder keeps the last lists, as in [WatchConfig].
 	Folder string
-	// Logger is told when a watch starts and ends and when its source stops
-	// and resumes answering. Nil means silence.
+	// Logger is told when a watch starts and ends, when the source stops and
+	// resumes answering (once for all watches, and at the level of debugging for
+	// each), and when it refuses one. Nil means silence.
 	Logger *slog.Logger
 }
 
@@ -41,6 +42,8 @@ type Cache struct {
 	guard  func(Query) Guard
 	folder string
 	logger *slog.Logger
+
+	silence silence // of src, over all watches
 
 	stop   context.CancelFunc
 	ending sync.WaitGroup // the sweeper and the watches being closed
@@ -200,7 +203,7 @@ func (c *Cache) watch(q Query, followers int) (*watch, error) {
 			return nil, err
 		}
 		c.logger.Debug("watch starts", "service", q.Service)
-		w = &watch{Watcher: Watch(c.source, q, WatchConfig{Logger: c.logger, Guard: c.guard(q), Folder: c.folder})}
+		w = &watch{Watcher: watchBeside(c.source, q, WatchConfig{Logger: c.logger, Guard: c.guard(q), Folder: c.folder}, &c.silence)}
 		c.watches[q] = w
 	}
 	w.used.Store(now)

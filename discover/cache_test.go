@@ -12,6 +12,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/discovertest"
+	"github.com/realjf/muster/internal/logbook"
 )
 
 // cached runs test in a bubble with a cache of what a hand-driven source
@@ -324,4 +325,28 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// TestCacheTellsOfAnOutageOnce, however many it watches.
+func TestCacheTellsOfAnOutageOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := discovertest.NewHand()
+		var log logbook.Book
+		c := discover.NewCache(src, discover.CacheConfig{Logger: log.Logger()})
+		defer c.Close()
+		ask := func(n int) {
+			_, _ = c.Get(t.Context(), discover.Query{Service: fmt.Sprint("web-", n)}) // whether there is an answer
+		}
+		for n := range 10 {
+			ask(n)
+		}
+		for range 2 {
+			src.Fail(errDown)
+			time.Sleep(time.Minute)
+			ask(10) // which begins while there is no answer
+			src.Fail(nil)
+			time.Sleep(time.Minute)
+		}
+		log.Expect(t, "does not answer", "watches=11", "does not answer", "watches=11")
+	})
 }

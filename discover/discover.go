@@ -32,13 +32,13 @@ import (
 
 // Errors that a caller can decide on, for use with [errors.Is].
 var (
-	// ErrUnavailable reports that the registry has not yet given any answer.
-	// The error that wraps it says why.
+	// ErrUnavailable reports that the registry has not yet given any answer, or
+	// none to a request. The error that wraps it says why.
 	ErrUnavailable = errors.New("registry unavailable")
-	// ErrRefused reports that the registry has a question for wrong: it knows
-	// no such datacenter, or does not understand the filter. It is asked again
-	// all the same, for that may change. There being no answer, it wraps
-	// ErrUnavailable.
+	// ErrRefused reports that the registry will not answer: it knows no such
+	// datacenter, does not understand the filter, the token may not ask, or
+	// there is no registry at that path. A watch asks again all the same, for that
+	// may change. There being no answer, it wraps ErrUnavailable.
 	ErrRefused error = refused{}
 	// ErrClosed reports a call on a Watcher or Cache after its Close.
 	ErrClosed = errors.New("discovery is closed")

@@ -46,6 +46,9 @@ type Watcher struct {
 	folder folder
 	logger *slog.Logger
 
+	silence *silence // shared with the watches that a cache has beside this one
+	silent  bool     // this one is part of it; the loop's alone
+
 	stop context.CancelFunc
 	done chan struct{} // closed when the loop has ended
 
@@ -69,12 +72,19 @@ type Watcher struct {
 // at once. It panics when src is nil.
 func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 	mustHave("Watch", src)
+	return watchBeside(src, q, cfg, new(silence))
+}
+
+// watchBeside is Watch beside others of the same source, with which it shares the
+// registry's silence.
+func watchBeside(src Source, q Query, cfg WatchConfig, shared *silence) *Watcher {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &Watcher{
 		source:   src,
 		query:    q,
 		folder:   folder(cfg.Folder),
 		logger:   quiet.Logger(cfg.Logger).With("service", q.Service),
+		silence:  shared,
 		stop:     stop,
 		done:     make(chan struct{}),
 		tried:    make(chan struct{}),
@@ -180,6 +190,7 @@ func (w *Watcher) Close() error {
 // run asks for one answer after the other until ctx ends.
 func (w *Watcher) run(ctx context.Context, guard Guard) {
 	defer close(w.done)
+	defer w.endSilence() // which nobody is told of
 	var (
 		after   = uint64(0)
 		retry   pace.Turn
@@ -263,6 +274,15 @@ func (w *Watcher) pause(ctx context.Context, turn time.Duration, asked time.Time
 
 // tell logs what became of the trust in the registry's answers.
 func (w *Watcher) tell(last, now Snapshot) {
+	if last.down() {
+		level, watches := slog.LevelInfo, 1
+		if w.silent {
+			if watches = w.endSilence(); watches == 0 {
+				level = slog.LevelDebug // others get none yet
+			}
+		}
+		w.logger.Log(context.Background(), level, "registry answers again", "instances", len(now.Instances), "watches", watches)
+	}
 	if errors.Is(now.Err, ErrElsewhere) && !errors.Is(last.Err, ErrElsewhere) {
 		w.logger.Warn("nobody is healthy, and it cannot be asked everywhere", "error", now.Err)
 	}
@@ -270,9 +290,7 @@ func (w *Watcher) tell(last, now Snapshot) {
 	case state == last.State():
 	case state == Held || state == Panicking:
 		w.logger.Warn("the registry's list is not taken as it is", "error", now.Err, "instances", len(now.Instances))
-	case now.Err != nil || last.Err == nil:
-	case last.down() || last.State() == Warming:
-		w.logger.Info("registry answers again", "instances", len(now.Instances))
+	case now.Err != nil || last.Err == nil || last.down():
 	default:
 		w.logger.Info("the registry's list is taken as it is again", "instances", len(now.Instances))
 	}
@@ -306,17 +324,20 @@ func (w *Watcher) save() {
 func (w *Watcher) failed(err error) {
 	s := *w.latest.Load()
 	if !s.down() || errors.Is(s.Err, ErrRefused) != errors.Is(err, ErrRefused) {
-		what := "registry does not answer"
+		what, level := "registry does not answer", slog.LevelWarn
 		switch {
 		case errors.Is(err, ErrInvalid):
 			what = "nothing to ask a registry"
 		case errors.Is(err, ErrRefused):
 			what = "registry refuses the question"
+			w.endSilence()
+		case !w.beginSilence():
+			level = slog.LevelDebug // another watch was told
 		}
 		if s.Index == 0 {
-			w.logger.Warn(what+", and there is no list yet", "error", err)
+			w.logger.Log(context.Background(), level, what+", and there is no list yet", "error", err)
 		} else {
-			w.logger.Warn(what+", keeping the last list", "error", err, "instances", len(s.Instances), "confirmed", s.Confirmed)
+			w.logger.Log(context.Background(), level, what+", keeping the last list", "error", err, "instances", len(s.Instances), "confirmed", s.Confirmed)
 		}
 	}
 	s.Err = err
@@ -325,6 +346,21 @@ func (w *Watcher) failed(err error) {
 	if errors.Is(err, ErrRefused) {
 		w.closeOnce(w.refused)
 	}
+}
+
+// beginSilence and endSilence say that this watch gets no answer, and that it has
+// one, or that none is wanted any more.
+func (w *Watcher) beginSilence() (first bool) {
+	w.silent = true
+	return w.silence.begins()
+}
+
+func (w *Watcher) endSilence() (watches int) {
+	if !w.silent {
+		return 0
+	}
+	w.silent = false
+	return w.silence.ends()
 }
 
 // succeeded takes an answer over and wakes the subscribers if its contents

@@ -46,9 +46,12 @@ func collectKeys(ctx context.Context, from *registry, choice Choice, contents *C
 // keys reads the keys that begin with a prefix. Garbled are those whose names
 // are not told as they are.
 func (r *registry) keys(ctx context.Context, prefix string) (pairs, garbled api.KVPairs, err error) {
-	all, _, err := r.KV().List(prefix, reading(ctx))
+	all, meta, err := r.KV().List(prefix, reading(ctx))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read keys: %w", plain(err))
+	}
+	if err := complete("read keys", meta); err != nil {
+		return nil, nil, err
 	}
 	pairs = make(api.KVPairs, 0, len(all))
 	taken := map[string]bool{}

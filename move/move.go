@@ -194,8 +194,18 @@ func (r *registry) name() string {
 
 // list reads a list, or whatever out is, as it is now.
 func (r *registry) list(ctx context.Context, path string, out any) error {
-	if _, err := r.Raw().Query(path, out, reading(ctx)); err != nil {
+	meta, err := r.Raw().Query(path, out, reading(ctx))
+	if err != nil {
 		return fmt.Errorf("GET %s: %w", path, plain(err))
+	}
+	return complete("GET "+path, meta)
+}
+
+// complete refuses an answer of which the registry left out what the token may not
+// read.
+func complete(asked string, meta *api.QueryMeta) error {
+	if meta.ResultsFilteredByACLs {
+		return fmt.Errorf("%s: the token may not read all that there is, and the rest would be missing: use one that may read everything", asked)
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ func TestRunFillsIn(t *testing.T) {
 	registry := registryAt(t, agenttest.Start(t).Addr)
 	check := announce.HealthCheck{HTTP: "/health"}
 	r := announce.NewRegistrar(registry, announce.Registration{ID: "web-1", Service: "web", Check: check}, announce.RegistrarConfig{})
+	well := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for _, on := range []string{"127.0.0.1:0", ":0"} {
 		l, err := net.Listen("tcp", on)
 		if err != nil {
@@ -63,7 +64,7 @@ func TestRunFillsIn(t *testing.T) {
 		}
 		ctx, leave := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- announce.Run(ctx, r, &http.Server{}, l, announce.RunConfig{}) }() // awaited below
+		go func() { ended <- announce.Run(ctx, r, &http.Server{Handler: well}, l, announce.RunConfig{}) }() // awaited below
 		watcher := discover.Watch(registry, web, discover.WatchConfig{})
 		awaitStatus(t, watcher, "web-1", discover.Passing)
 		s, _ := watcher.Snapshot()

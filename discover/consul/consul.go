@@ -23,6 +23,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
+	"github.com/realjf/muster/internal/refusal"
 )
 
 // Config holds what a Client can do without; the zero value works.
@@ -173,8 +174,22 @@ func (c *Client) ask(ctx context.Context, how api.QueryOptions, request func(*ap
 		return err
 	}
 	how.Token = token
-	return within(ctx, patienceFor(how.WaitTime), func(ctx context.Context) error { return request(how.WithContext(ctx)) })
+	err = within(ctx, patienceFor(how.WaitTime), func(ctx context.Context) error { return request(how.WithContext(ctx)) })
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case refusal.IsOfQuestion(err):
+		return kinded{err, discover.ErrRefused}
+	}
+	return kinded{err, discover.ErrUnavailable}
 }
+
+// kinded is an error of a request, which says enough, with what a caller decides
+// on.
+type kinded struct{ error, kind error }
+
+func (k kinded) Error() string   { return k.error.Error() }
+func (k kinded) Unwrap() []error { return []error{k.error, k.kind} }
 
 // currentToken returns the token for the next request; empty leaves the
 // client's own.

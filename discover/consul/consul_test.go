@@ -214,6 +214,59 @@ func TestConsulFailover(t *testing.T) {
 	}
 }
 
+// TestConsulFailoverHangs: a datacenter that does not answer is passed over.
+func TestConsulFailoverHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consulAt(t, "http://registry", datacenters{
+			"":    says{200, "42", `[]`},
+			"dc2": silence{},
+			"dc3": says{200, "7", `[{"Node":{"Node":"n","Datacenter":"dc3"},"Service":{"ID":"a","Service":"web"},"Checks":[]}]`},
+		}, consul.Config{})
+		began := time.Now()
+		s, err := c.Next(t.Context(), discover.Query{Service: "web", Failover: "dc2,dc3"}, 0)
+		if took := time.Since(began); err != nil || len(s.Instances) != 1 || took > 4*time.Second {
+			t.Errorf("got %+v, error %v after %s; want the instance of dc3 soon", s, err, took)
+		}
+	})
+}
+
+// datacenters answer by their names.
+type datacenters map[string]http.RoundTripper
+
+func (d datacenters) RoundTrip(r *http.Request) (*http.Response, error) {
+	return d[r.URL.Query().Get("dc")].RoundTrip(r)
+}
+
+// TestConsulHidesAll: what a token may not see is not told as nobody. A list that
+// it may see a part of is one.
+func TestConsulHidesAll(t *testing.T) {
+	for body, want := range map[string]error{`[]`: discover.ErrRefused, `[{"Node":{"Node":"n"},"Service":{"ID":"a","Service":"web"},"Checks":[]}]`: nil} {
+		c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Consul-Results-Filtered-By-Acls", "true")
+			answer(200, "7", body)(w, r)
+		})
+		if _, err := c.Next(t.Context(), web, 0); !errors.Is(err, want) || want != nil && !strings.Contains(err.Error(), "node:read") {
+			t.Errorf("%s: got error %v, want %v", body, err, want)
+		}
+	}
+}
+
+// TestRequestsHaveKinds: what a caller decides on is told of a request that is no
+// question too.
+func TestRequestsHaveKinds(t *testing.T) {
+	for status, want := range map[int]error{403: discover.ErrRefused, 404: discover.ErrRefused, 400: discover.ErrRefused, 500: discover.ErrUnavailable, 429: discover.ErrUnavailable} {
+		c := clientOf(t, answer(status, "1", "no"))
+		err := c.Register(t.Context(), announce.Registration{ID: "web-1", Service: "web"})
+		if !errors.Is(err, want) || !errors.Is(err, discover.ErrUnavailable) || want == discover.ErrUnavailable && errors.Is(err, discover.ErrRefused) {
+			t.Errorf("%d: got error %v, want %v", status, err, want)
+		}
+	}
+	gone := consulAt(t, "http://127.0.0.1:1", nil, consul.Config{})
+	if err := gone.Register(t.Context(), announce.Registration{ID: "web-1", Service: "web"}); !errors.Is(err, discover.ErrUnavailable) || errors.Is(err, discover.ErrRefused) {
+		t.Errorf("nobody listens: got error %v, want ErrUnavailable", err)
+	}
+}
+
 // TestConsulToken: each request carries the token that there is by then.
 func TestConsulToken(t *testing.T) {
 	var got []string
@@ -546,7 +599,8 @@ func TestConsulRefusesAQuestion(t *testing.T) {
 		`Failed to create boolean expression evaluator: Selector "Nope" is not valid`: {500, true},
 		"Bad request: no such thing":   {400, true},
 		"rpc error: No cluster leader": {500, false},
-		"Permission denied":            {403, false},
+		"Permission denied":            {403, true},
+		"404 page not found":           {404, true},
 	} {
 		c := clientOf(t, answer(test.status, "1", text))
 		w := discover.Watch(c, web, discover.WatchConfig{})

@@ -97,7 +97,11 @@ func (r *conversation) failOver(ctx context.Context, q *discover.Query, s *reply
 	for _, datacenter := range q.FailoverList() {
 		// One that cannot be asked has nobody to offer; the next one may.
 		elsewhere := conversation{consul: r.consul, exchanger: r.exchanger}
-		other, err := elsewhere.healthIn(ctx, q, datacenter, 0)
+		var other *reply
+		err := within(ctx, failoverPatience, func(ctx context.Context) (err error) {
+			other, err = elsewhere.healthIn(ctx, q, datacenter, 0)
+			return err
+		})
 		r.severed = r.severed || elsewhere.severed
 		if err == nil && len(other.Instances) > 0 {
 			s.Instances = other.Instances
@@ -117,6 +121,9 @@ const (
 	// failoverWait is how long a question with fail-over is held back at most:
 	// only a new question sees what changes in the other datacenters.
 	failoverWait = 5 * time.Second
+
+	// failoverPatience is how long one of the other datacenters may take to answer.
+	failoverPatience = 3 * time.Second
 
 	// warmingWait is the same while the registry warms up: it wakes nobody when
 	// that is over.
@@ -244,6 +251,9 @@ func (r *conversation) read(q *discover.Query, response *http.Response) (*reply,
 	s, err := r.known.snapshot(r.consul.seed, *q, text.Bytes())
 	if err != nil {
 		return nil, err
+	}
+	if s.Known() == 0 && response.Header.Get("X-Consul-Results-Filtered-By-Acls") == "true" {
+		return nil, fmt.Errorf("%w: there are instances, and the token may see none; it needs service:read and node:read", discover.ErrRefused)
 	}
 	// What is no number is none: the answer is of use all the same.
 	index, _ := strconv.ParseUint(response.Header.Get("X-Consul-Index"), 10, 64)

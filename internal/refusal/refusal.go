@@ -91,12 +91,13 @@ func IsRefused(err error) bool {
 		(status.Code == http.StatusBadRequest || status.Code == http.StatusUnauthorized || status.Code == http.StatusForbidden)
 }
 
-// IsOfQuestion reports whether a registry has a question for wrong. Of one in a
+// IsOfQuestion reports whether a registry has a question for wrong, or for none
+// that this token may ask, or is no registry at that place. Of one in a
 // datacenter that it does not know, or with a filter that it does not understand,
 // Consul tells that with a status of 500.
 func IsOfQuestion(err error) bool {
 	var status api.StatusError
-	return errors.As(err, &status) && (status.Code == http.StatusBadRequest ||
+	return errors.As(err, &status) && (IsRefused(err) || IsNotFound(err) ||
 		status.Code == http.StatusInternalServerError &&
 			(strings.Contains(status.Body, "No path to datacenter") || strings.Contains(status.Body, "Failed to create boolean expression evaluator")))
 }
