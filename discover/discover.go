@@ -67,8 +67,8 @@ const (
 )
 
 // Weights says how much traffic an instance asks for, relative to the other
-// instances of its service, by its status. Both are at least 0; Consul's
-// default is 1 and 1.
+// instances of its service, by its status. Consul's default is 1 and 1; who
+// registers asks for 1 at least while passing, and for 0 at least while warning.
 type Weights struct {
 	Passing int
 	Warning int

@@ -80,9 +80,17 @@ var (
 // in at's HttpAuth.
 //
 // Where at has an HttpClient, that makes the connections. Otherwise they are
-// the Consul's own, after the pattern of at's Transport: with small buffers, as
+// the Client's own, after the pattern of at's Transport: with small buffers, as
 // many kept as a [discover.Cache] watches, and with certificates that are read anew from
 // the files of at's TLSConfig when they change, as long as they can be used.
+//
+// An answer that the registry does not hold back may take 15 seconds, for a Consul
+// without a leader looks for one for ten; one that it does hold back may take that
+// long more. A context ends a request sooner.
+//
+// An error of a request wraps [discover.ErrRefused] where the registry will not
+// answer it, and [discover.ErrUnavailable] where there was no answer; the status
+// and the text of an answer are in it as an [api.StatusError].
 func New(at *api.Config, cfg Config) (*Client, error) {
 	if at == nil {
 		at = api.DefaultConfig()
@@ -128,7 +136,7 @@ func New(at *api.Config, cfg Config) (*Client, error) {
 }
 
 // CloseIdleConnections closes the connections that no request uses. Who makes a
-// Consul for a while calls it at the end, when its watches are closed.
+// Client for a while calls it at the end, when its watches are closed.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 // Reach waits until the registry can be connected to, as [discover.Reacher] says. All
