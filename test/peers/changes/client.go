@@ -25,6 +25,7 @@ const asClient = "client"
 type order struct {
 	Keep  []string // services to follow, so that they can be read
 	Tell  string   // a service to follow, and to note when the probe changes
+	Each  []string // services to follow, and to note of each when its probe changes
 	Clean bool     // collect garbage before the account is made
 }
 
@@ -35,6 +36,7 @@ type account struct {
 	Resident   uint64        // bytes
 	Processor  time.Duration // since it began
 	Seen       []sight       // of the probe, since it began
+	Latest     []sight       // of the probe of each that it was to note, in order
 }
 
 // sight is when a client knew of the probe's port first.
@@ -58,6 +60,7 @@ func serve(name, address string, orders io.Reader, answers io.Writer) error {
 		return fmt.Errorf("no such client")
 	}
 	var seen sights
+	var each []*sights
 	in, out := json.NewDecoder(orders), json.NewEncoder(answers)
 	for {
 		var o order
@@ -76,6 +79,11 @@ func serve(name, address string, orders io.Reader, answers io.Writer) error {
 		for _, service := range o.Keep {
 			all.Go(func() error { return w.keep(service) })
 		}
+		for _, service := range o.Each {
+			its := &sights{}
+			each = append(each, its)
+			all.Go(func() error { return w.tell(service, its.note) })
+		}
 		if err := all.Wait(); err != nil {
 			return err
 		}
@@ -84,6 +92,9 @@ func serve(name, address string, orders io.Reader, answers io.Writer) error {
 			return err
 		}
 		a.Seen = seen.list()
+		for _, its := range each {
+			a.Latest = append(a.Latest, its.latest())
+		}
 		if err := out.Encode(a); err != nil {
 			return err
 		}
@@ -143,6 +154,16 @@ func (s *sights) list() []sight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]sight(nil), s.all...)
+}
+
+// latest is zero where nothing was seen.
+func (s *sights) latest() sight {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.all) == 0 {
+		return sight{}
+	}
+	return s.all[len(s.all)-1]
 }
 
 // client is a running client, as its parent sees it. It is used by one

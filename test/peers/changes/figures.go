@@ -18,6 +18,7 @@ import (
 // plan is what is measured.
 type plan struct {
 	registries []*registry.Registry
+	kept       []*registry.Registry // on disk, each beside the one in memory; not started
 	rounds     int
 	changes    int // in a round
 	rest       time.Duration
@@ -44,10 +45,11 @@ type taken struct {
 	delay, processor, back    values
 	goroutines, memory        values // of one of few
 	ms, mib, conns, perMinute values // of many
+	most, mostTenth, last     values // of a crowd
 }
 
 func (p plan) take(ctx context.Context) (t taken, err error) {
-	for _, v := range []*values{&t.delay, &t.processor, &t.back, &t.goroutines, &t.memory, &t.ms, &t.mib, &t.conns, &t.perMinute} {
+	for _, v := range []*values{&t.delay, &t.processor, &t.back, &t.goroutines, &t.memory, &t.ms, &t.mib, &t.conns, &t.perMinute, &t.most, &t.mostTenth, &t.last} {
 		*v = values{}
 	}
 	for _, r := range p.registries {
@@ -74,6 +76,13 @@ func (p plan) take(ctx context.Context) (t taken, err error) {
 	for _, r := range p.registries { // with both there would be more sockets than some machines allow
 		if err := at([]*registry.Registry{r}, func(r *registry.Registry, at place) (func(), error) { return atRest(ctx, r, at, p.rest, t) }); err != nil {
 			return t, fmt.Errorf("at rest: %w", err)
+		}
+	}
+	for n, r := range p.kept {
+		for _, w := range watchers { // one after the other: a crowd wants the machine for itself
+			if err := comeBackTogether(ctx, r, place{p.registries[n].Name, w.name}, t); err != nil {
+				return t, fmt.Errorf("%d of %s come back to %s: %w", crowd, w.name, r.Name, err)
+			}
 		}
 	}
 	return t, nil

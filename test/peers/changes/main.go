@@ -2,7 +2,7 @@
 // registry, and how soon it knows of a change: with this library, with go-kit's
 // Instancer, and with a plan of Consul's own client, on muster's registry and on
 // a real Consul, and writes the table into docs/benchmarks.md. Run it as "make
-// bench-discovery" (Linux, about seven minutes).
+// bench-discovery" (Linux, about ten minutes).
 //
 // Each client is a process of its own, this program again, so that what it uses
 // can be told. Where one is to be cut off, or its requests counted, it asks
@@ -80,6 +80,15 @@ func run(ctx context.Context) (err error) {
 		defer func() { err = errors.Join(err, r.End()) }()
 		p.registries = append(p.registries, r)
 	}
+	kept, err := registry.New(registry.Durable(muster, filepath.Join(folder, "kept")))
+	if err != nil {
+		return err
+	}
+	servers, err := registry.Cluster(*consul, folder, 1)
+	if err != nil {
+		return err
+	}
+	p.kept = []*registry.Registry{kept, servers[0]}
 	began := time.Now()
 	taken, err := p.take(ctx)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
+	"time"
 )
 
 // relay stands between a client and a registry: it counts connections and
@@ -13,11 +15,11 @@ type relay struct {
 	registry string
 	address  string
 
-	mu       sync.Mutex
-	door     net.Listener // nil while it is away
-	conns    map[net.Conn]struct{}
-	requests int
-	failed   error // to let in
+	mu     sync.Mutex
+	door   net.Listener // nil while it is away
+	conns  map[net.Conn]struct{}
+	asked  []time.Time // when which request came, in order
+	failed error       // to let in
 
 	all sync.WaitGroup // who serves
 }
@@ -81,7 +83,23 @@ func (r *relay) shut(err error) {
 func (r *relay) counts() (open, requests int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.conns) / 2, r.requests
+	return len(r.conns) / 2, len(r.asked)
+}
+
+// most returns how many requests came within any time so long, from since on.
+func (r *relay) most(since time.Time, within time.Duration) (most int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := 0
+	for n, at := range r.asked {
+		for r.asked[first].Before(since) && first < n || at.Sub(r.asked[first]) >= within {
+			first++
+		}
+		if !at.Before(since) {
+			most = max(most, n-first+1)
+		}
+	}
+	return most
 }
 
 // enter notes a pair of connections, unless the door was shut meanwhile.
@@ -141,8 +159,9 @@ func (r *relay) ask(client, registry net.Conn) {
 				met, ended = 0, ended+1
 			}
 		}
+		now := time.Now()
 		r.mu.Lock()
-		r.requests += ended
+		r.asked = append(r.asked, slices.Repeat([]time.Time{now}, ended)...)
 		r.mu.Unlock()
 		if _, failed := registry.Write(buffer[:n]); failed != nil || err != nil {
 			return

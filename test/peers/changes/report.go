@@ -42,6 +42,9 @@ func report(t taken, p plan) (string, error) {
 		{"1,000 services: requests a minute at rest", t.perMinute, middle, ""},
 		{"back after 10 s, to what changed meanwhile, ms", t.back, middle, "200"},
 		{"the same, the longest, ms", t.back, func(v []float64) float64 { return table.Quantile(v, 1) }, ""},
+		{"1,000 come back at once: requests in a second, at most", t.most, middle, "2,000"},
+		{"the same, in a tenth of a second", t.mostTenth, middle, ""},
+		{"the same, until the last is current, ms", t.last, middle, ""},
 	} {
 		fmt.Fprintf(&b, "| %s |", row.name)
 		for _, r := range p.registries {
@@ -61,7 +64,10 @@ Taken by `+"`make bench-discovery`"+` on %s, with %s on %s: medians of %d altern
   latest list: a Watcher; an Instancer with an Endpointer; a plan that keeps what it is told.
 - *1,000 services*: of one instance each, over %s; memory is the whole process's. All clients at once, each through a relay that counts.
 - *back after %s*: the relay to the registry refuses and cuts connections, an instance changes after half of it; from when the relay lets in until it is shown. All clients at once.
-`, time.Now().UTC().Format(time.DateOnly), runtime.Version(), machine, p.rounds, busySize, changeEvery, p.changes, few, p.rest, away)
+- *1,000 come back*: %d processes that follow %d services each; the registry is killed, nobody is let in for %s, it is started again (both keep their data on disk), and all services
+  change their ports. Once, one client after the other; from when all are let in, and until 2s after the last of them showed its service's new port.
+  Each asks twice, for what there is and then for what comes.
+`, time.Now().UTC().Format(time.DateOnly), runtime.Version(), machine, p.rounds, busySize, changeEvery, p.changes, few, p.rest, away, programs, each, away)
 	return b.String(), nil
 }
 
