@@ -44,13 +44,15 @@ func contenders() (all []contender, end func(), err error) {
 		{fewerCalls, "least request", "", balance.LeastRequest(), false, nothing},
 		{fewerCalls, "least request, weighted", "", balance.LeastRequest(), true, nothing},
 		{sooner, "Peak EWMA", "30 ns", balance.PeakEWMA(), false, nothing},
-		{others, "consistent hash", "60 ns", balance.ConsistentHash(balance.HashConfig{}), false, nothing},
+		{byKey, "consistent hash", "60 ns", balance.ConsistentHash(balance.HashConfig{}), false, nothing},
+		{byKey, "consistent hash, of a text", "", balance.ConsistentHash(balance.HashConfig{}), false, keyed},
 		{others, "zone, with spill-over, of round robin", "30 ns", balance.Zone("zone-0", balance.RoundRobin()), false, nothing},
 		{others, "outlier, slow start and zone of least request", "", balance.Outlier(balance.OutlierConfig{}, balance.SlowStart(1, balance.Zone("zone-0", balance.LeastRequest()))), false, nothing},
 		{inTurn, "round robin, with `Start` and `Done`", "", balance.RoundRobin(), false, ends},
 		{fewerCalls, "least request, with `Start` and `Done`", "", balance.LeastRequest(), false, ends},
 		{sooner, "Peak EWMA, with `Start` and `Done`", "30 ns", balance.PeakEWMA(), false, ends},
 		{sooner, "Peak EWMA, with `StartAt` and `DoneAt`", "30 ns", balance.PeakEWMA(), false, times},
+		{sooner, "Peak EWMA, the same, so rarely that each is timed", "", balance.PeakEWMA(), false, rareTimes},
 	} {
 		watcher := discover.Watch(discover.Fixed(instances(ours.weights)...), discover.Query{Service: "web"}, discover.WatchConfig{})
 		balancer := balance.New(watcher, ours.policy)
@@ -65,6 +67,13 @@ func contenders() (all []contender, end func(), err error) {
 			}
 		}
 		switch ours.told {
+		case keyed:
+			keys := texts()
+			pick = func(key uint64) {
+				if _, err := balancer.Pick(ctx, balance.Request{Key: balance.Key(keys[key%uint64(len(keys))])}); err != nil {
+					panic(err)
+				}
+			}
 		case ends:
 			pick = func(key uint64) {
 				target, err := balancer.Pick(ctx, balance.Request{Key: key})
@@ -83,7 +92,20 @@ func contenders() (all []contender, end func(), err error) {
 				target.StartAt(began).DoneAt(ended[key%uint64(len(ended))], nil)
 			}
 		}
-		all = append(all, contender{kind: ours.kind, name: "**" + ours.name + "**", goal: ours.goal, pick: pick})
+		row := contender{kind: ours.kind, name: "**" + ours.name + "**", goal: ours.goal, pick: pick}
+		if ours.told == rareTimes {
+			now := time.Now()
+			row.solo = true // one clock
+			row.pick = func(key uint64) {
+				target, err := balancer.Pick(ctx, balance.Request{Key: key})
+				if err != nil {
+					panic(err)
+				}
+				now = now.Add(2 * time.Millisecond)
+				target.StartAt(now).DoneAt(now.Add(50+time.Duration(key%32)), nil)
+			}
+		}
+		all = append(all, row)
 	}
 	for _, theirs := range []struct {
 		kind                 kind
@@ -93,6 +115,8 @@ func contenders() (all []contender, end func(), err error) {
 		{inTurn, "gRPC, round_robin", "round_robin", "", false},
 		{inTurnByWeight, "gRPC, weighted_round_robin, with its done", "weighted_round_robin", `{"blackoutPeriod":"0s","weightUpdatePeriod":"0.1s","weightExpirationPeriod":"3600s"}`, true},
 		{fewerCalls, "gRPC, least_request, with its done", "least_request_experimental", `{"choiceCount":2}`, false},
+		{sooner, "go-zero, p2c_ewma, with its done", "p2c_ewma", "", false},
+		{byKey, "gRPC, ring_hash, of a text in a header", "ring_hash_experimental", `{"requestHashHeader":"x-user"}`, false},
 	} {
 		row, closer, err := remote(theirs.name, theirs.policy, theirs.config, theirs.loads)
 		if err != nil {
@@ -102,6 +126,7 @@ func contenders() (all []contender, end func(), err error) {
 		all = append(all, row)
 		closers = append(closers, closer)
 	}
+	all = append(all, zeroHash())
 	all = append(all, kit()...)
 	all = append(all,
 		kratos(inTurnByWeight, "Kratos 2, wrr", wrr.New()), kratos(byChance, "Kratos 2, random", kratosrandom.New()), kratos(sooner, "Kratos 2, p2c (EWMA), with its done", p2c.New()))
@@ -140,6 +165,7 @@ const (
 	byChance
 	fewerCalls
 	sooner
+	byKey
 	others
 )
 
@@ -147,9 +173,11 @@ const (
 type told int
 
 const (
-	nothing told = iota
-	ends         // that they began and ended
-	times        // when, which it knows
+	nothing   told = iota
+	keyed          // nothing, and its key is a text
+	ends           // that they began and ended
+	times          // when, which it knows
+	rareTimes      // when, and that much time is between them
 )
 
 // laps returns times some 50 ns from now, unlike each other.

@@ -11,10 +11,12 @@ import (
 	orca "github.com/cncf/xds/go/xds/data/orca/v3"
 	"google.golang.org/grpc/balancer"
 	_ "google.golang.org/grpc/balancer/leastrequest" // registers itself
+	_ "google.golang.org/grpc/balancer/ringhash"
 	_ "google.golang.org/grpc/balancer/roundrobin"
 	_ "google.golang.org/grpc/balancer/weightedroundrobin"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/experimental/stats"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/resolver"
 )
 
@@ -30,7 +32,9 @@ func remote(name, policy, config string, loads bool) (contender, func() error, e
 	b := builder.Build(conn, balancer.BuildOptions{})
 	state := balancer.ClientConnState{}
 	for _, instance := range instances(false) {
-		state.ResolverState.Endpoints = append(state.ResolverState.Endpoints, resolver.Endpoint{Addresses: []resolver.Address{{Addr: instance.HostPort()}}})
+		address := resolver.Address{Addr: instance.HostPort()}
+		state.ResolverState.Endpoints = append(state.ResolverState.Endpoints, resolver.Endpoint{Addresses: []resolver.Address{address}})
+		state.ResolverState.Addresses = append(state.ResolverState.Addresses, address) // for those that know no endpoints
 	}
 	if parser, is := builder.(balancer.ConfigParser); is {
 		parsed, err := parser.ParseConfig(json.RawMessage(config))
@@ -42,10 +46,14 @@ func remote(name, policy, config string, loads bool) (contender, func() error, e
 	if err := b.UpdateClientConnState(state); err != nil {
 		return contender{}, nil, err
 	}
-	if err := conn.settle(); err != nil {
+	info := balancer.PickInfo{Ctx: context.Background()}
+	infos := []balancer.PickInfo{info}
+	for _, key := range texts() {
+		infos = append(infos, balancer.PickInfo{Ctx: metadata.AppendToOutgoingContext(info.Ctx, "x-user", key)})
+	}
+	if err := conn.settle(infos); err != nil {
 		return contender{}, nil, fmt.Errorf("%s: %w", policy, err)
 	}
-	info := balancer.PickInfo{Ctx: context.Background()}
 	if loads {
 		for n := range 10 * size {
 			result, err := conn.latest().Pick(info)
@@ -57,8 +65,8 @@ func remote(name, policy, config string, loads bool) (contender, func() error, e
 		time.Sleep(300 * time.Millisecond) // weights are taken over every 100 ms
 	}
 	picker := conn.latest()
-	return contender{name: name, pick: func(uint64) {
-		result, err := picker.Pick(info)
+	return contender{name: name, pick: func(key uint64) {
+		result, err := picker.Pick(infos[key%uint64(len(infos))])
 		if err != nil {
 			panic(err) // all are ready
 		}
@@ -102,19 +110,33 @@ func (c *remoteConn) later(tell func()) {
 	c.due = append(c.due, tell)
 }
 
-// settle tells what is due until nothing is, and all connections are ready.
-func (c *remoteConn) settle() error {
+// settle lets all connections become ready. A balancer that connects only to
+// what is called is asked for all of infos meanwhile.
+func (c *remoteConn) settle(infos []balancer.PickInfo) error {
+	for range 1000 {
+		c.tell()
+		if c.ready == size {
+			return nil
+		}
+		for _, info := range infos {
+			if _, err := c.latest().Pick(info); err != nil && err != balancer.ErrNoSubConnAvailable {
+				return err
+			}
+		}
+		time.Sleep(time.Millisecond) // some connect in a goroutine
+	}
+	return fmt.Errorf("it is %s with %d connections", c.state.ConnectivityState, c.ready)
+}
+
+// tell tells what is due until nothing is.
+func (c *remoteConn) tell() {
 	for {
 		c.mu.Lock()
 		due := c.due
 		c.due = nil
-		state := c.state.ConnectivityState
 		c.mu.Unlock()
 		if len(due) == 0 {
-			if state != connectivity.Ready || c.ready != size {
-				return fmt.Errorf("it is %s with %d connections", state, c.ready)
-			}
-			return nil
+			return
 		}
 		for _, tell := range due {
 			tell()

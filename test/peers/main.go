@@ -1,6 +1,6 @@
 // Command peers measures how long it takes to choose one of 100 instances, with
-// the policies of discover/balance, with those of go-kit, gRPC and Kratos, and at
-// the least that is possible, in alternating rounds, and writes the table of medians
+// the policies of discover/balance, with those of go-kit, gRPC, go-zero and Kratos,
+// and at the least that is possible, in alternating rounds, and writes the table of medians
 // into docs/benchmarks.md. Run it as "make bench-peers" (Unix, a minute).
 //
 // What is given is processor time, not time by the clock: it means something
