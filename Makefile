@@ -3,10 +3,10 @@ TOOL := go tool -modfile .ci/tools.mod
 KILLS := 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz vuln kills restarts rolling matrix overload soak consul conformance bench bench-discovery bench-peers ci
+.PHONY: help build test race lint fuzz vuln kills restarts rolling matrix overload soak consul conformance bench bench-discovery bench-library bench-peers ci
 
 help: ## list what make can do
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
 
 build: ## build muster into .bin
 	go build -trimpath -o .bin/muster .
@@ -62,6 +62,8 @@ bench-discovery: consul ## measure following services beside other libraries, wr
 
 bench-peers: ## measure choosing an instance against other libraries, write docs/benchmarks.md
 	go -C test/peers run . -document ../../docs/benchmarks.md
+
+bench-library: bench-peers bench-discovery rolling matrix ## all figures of the library, in half an hour
 
 rolling: ## restart 20 instances one after the other under 2,000 requests a second
 	go test -count=1 -timeout 10m -v -run 'TestBusyMuster/all_.*_restarted' ./test -rolling-instances 20 -rolling-rate 2000
