@@ -56,8 +56,8 @@ type newCaller struct {
 
 // callers are the columns. Each comes to the registry by an address of its own.
 var callers = []newCaller{
-	{"muster", 6, beginMuster(discover.Guard{Hold: hold})},
-	{"muster, no guard", 1, beginMuster(discover.Guard{})},
+	{"muster", 6, beginMuster(discover.Guard{})},
+	{"muster, no guard", 1, beginMuster(discover.Guard{Hold: -1})},
 	{"go-kit", 1, beginKit},
 	{"gRPC's way", 1, beginPolling},
 	{"watch", 1, beginWatch},
@@ -93,7 +93,7 @@ func transport(s *scene) *http.Transport {
 }
 
 // muster is the library, with what it does unless it is told otherwise, but for
-// the time of an attempt, and for how long it holds what is lost many at once.
+// the time of an attempt.
 type muster struct {
 	cache     *discover.Cache
 	transport *httpdiscover.Transport
@@ -101,9 +101,6 @@ type muster struct {
 
 // fateKey is the key of where a request notes what became of its first attempt.
 type fateKey struct{}
-
-// hold is what a list that is lost all at once is kept for.
-const hold = 10 * time.Second
 
 func beginMuster(guard discover.Guard) func(*scene, string) caller {
 	return func(s *scene, name string) caller { return newMuster(s, name, guard) }

@@ -17,7 +17,7 @@ type fault struct {
 	// can know it before. That an instance is killed can be known: it loses its
 	// connections.
 	unknown int
-	// guarded says that the library needs a Guard that holds: else it believes
+	// guarded says that the library needs its Guard: without one it believes
 	// what the registry says.
 	guarded bool
 	begin   func(s *scene) (heal func())
