@@ -3,6 +3,10 @@ package command
 import (
 	"context"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +70,38 @@ func TestASignalWhileItWaits(t *testing.T) {
 	signal()
 	if err := i.run(ctx, io.Discard); err != nil {
 		t.Errorf("got %v, want a clean end", err)
+	}
+}
+
+// TestASignalHurriesWhatFailed: a service that ends by itself tries to withdraw for ten
+// seconds; told to end meanwhile, it has one more.
+func TestASignalHurriesWhatFailed(t *testing.T) {
+	registry := agenttest.Start(t)
+	ctx, signal := context.WithCancel(t.Context())
+	defer signal()
+	pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: registry.Addr})
+	sick := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/agent/service/deregister/") {
+			http.Error(w, "No cluster leader", http.StatusInternalServerError)
+			signal()
+			return
+		}
+		pass.ServeHTTP(w, r)
+	}))
+	defer sick.Close()
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections() // the proxy's
+	i, err := start(ctx, settings(sick.Listener.Addr().String()), silence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-i.announcing.done
+	i.server.http.Close()
+	began := time.Now()
+	if err := i.run(ctx, io.Discard); err == nil || !strings.Contains(err.Error(), "HTTP server") {
+		t.Errorf("got %v, want it to name the HTTP server", err)
+	}
+	if took := time.Since(began); took > 8*time.Second {
+		t.Errorf("it took %v, want about a second", took)
 	}
 }
 
