@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	consul "github.com/hashicorp/consul/api"
+
 	"github.com/realjf/muster/agent"
 	"github.com/realjf/muster/agent/agenttest"
 	kept "github.com/realjf/muster/agent/journal"
@@ -233,13 +235,19 @@ func TestAFolderThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "k")
 		var log logbook.Book
-		agenttest.Start(t, agenttest.InMemory, func(c *agent.Config) { c.DataDir, c.Logger = dir, log.Logger() })
-		time.Sleep(2 * kept.LookEvery)
+		a := agenttest.Start(t, agenttest.InMemory, func(c *agent.Config) { c.DataDir, c.Logger = dir, log.Logger() })
+		time.Sleep(kept.LookEvery - 2*time.Second)
+		if _, err := a.Client().KV().Put(&consul.KVPair{Key: "k"}, nil); err != nil { // the folder is seen
+			t.Fatal(err)
+		}
 		if err := os.Rename(dir, dir+"2"); err != nil {
 			t.Skip("this system does not move what is open:", err)
 		}
-		time.Sleep(2 * kept.LookEvery)
+		time.Sleep(kept.LookEvery)
 		synctest.Wait()
+		if got := len(log.Lines()); got != 2 {
+			t.Errorf("%s after the folder went: got %d lines, want that it was told", kept.LookEvery, got)
+		}
 		if err := os.Rename(dir+"2", dir); err != nil {
 			t.Fatal(err)
 		}

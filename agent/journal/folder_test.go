@@ -143,6 +143,30 @@ func TestNobodyWrites(t *testing.T) {
 	})
 }
 
+// TestWorseAndWorse: what happens to a folder while something is wrong with it
+// already is told as well.
+func TestWorseAndWorse(t *testing.T) {
+	inodes(t)
+	synctest.Test(t, func(t *testing.T) {
+		var log logbook.Book
+		dir := filepath.Join(t.TempDir(), "k")
+		j, saved, err := Open(dir, Config{Logger: log.Logger()})
+		check(t, err)
+		l := &run{t, j, state.Resume(saved, j)}
+		l.mustSet("a", "1")
+		removeLock(t, dir)
+		for range 2 {
+			time.Sleep(LookEvery)
+			if l.store.Ready() == nil {
+				t.Error("it is ready without its folder")
+			}
+			check(t, os.RemoveAll(dir))
+		}
+		log.Expect(t, "it is made anew", "snapshot save")
+		l.close()
+	})
+}
+
 // TestTheOtherFolderStaysAsItIs: an agent that begins in a new folder at the
 // place of one that was moved is left alone by the one before it.
 func TestTheOtherFolderStaysAsItIs(t *testing.T) {

@@ -78,9 +78,12 @@ const mostRoom = 1 << 20
 // each try writes the whole state.
 const retryAfter = time.Second
 
-// LookEvery is how long a folder goes unseen to which nothing is written, where
-// the store is asked as often whether it can keep something.
-const LookEvery = 5 * time.Second
+// LookEvery is how often a store to which nothing is written is to be asked whether it
+// can keep something: the folder is looked at then, unless it was seen a moment ago.
+const (
+	LookEvery = 5 * time.Second
+	seenFor   = time.Second
+)
 
 // Open takes the folder, which it makes if there is none, and returns what is
 // kept there; a [state.Store] is to go on from it with the journal as its
@@ -193,7 +196,7 @@ func (j *Journal) Ready(now *state.Snapshot) error {
 // look makes sure that the next agent will find the log, by its name. Whoever
 // writes does so anyhow.
 func (j *Journal) look() error {
-	if time.Since(j.seen) < LookEvery {
+	if time.Since(j.seen) < seenFor {
 		return nil
 	}
 	if err := j.log.found(); err != nil {
@@ -236,7 +239,7 @@ func (j *Journal) keep(before *state.Snapshot, commit []byte) error {
 
 // failed notes that nothing can be kept for now.
 func (j *Journal) failed(err error) error {
-	if j.failure == nil {
+	if j.failure == nil || remedy(err) != remedy(j.failure) {
 		j.config.Logger.Error("the data directory cannot be written: writes are refused until it can", "error", err, "do", remedy(err))
 	}
 	j.failure, j.retry = err, time.Now().Add(retryAfter)
