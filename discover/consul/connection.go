@@ -11,7 +11,8 @@ import (
 	"github.com/hashicorp/consul/api"
 )
 
-// Connections to a registry are many and idle: each watch holds one.
+// Connections of net/http's to a registry may be many and idle: where watches have
+// no line, and no HTTP/2, each holds one.
 const (
 	// connBuffer is the size of the buffers of a connection, in bytes. What is
 	// read of a body goes past them.

@@ -59,7 +59,7 @@ type Client struct {
 	zipped   bool         // whether to ask for compressed answers
 	seed     maphash.Seed // of the prints of entries
 	prober   *prober
-	line     func(context.Context) (net.Conn, error) // connects a watch; nil where net/http must
+	line     func(context.Context) (net.Conn, error) // connects a watch; nil where only net/http can
 }
 
 var (
@@ -82,7 +82,8 @@ var (
 // Where at has an HttpClient, that makes the connections. Otherwise they are
 // the Client's own, after the pattern of at's Transport: with small buffers, as
 // many kept as a [discover.Cache] watches, and with certificates that are read anew from
-// the files of at's TLSConfig when they change, as long as they can be used.
+// the files of at's TLSConfig when they change, as long as they can be used. A
+// watch over plain HTTP, without a proxy, then has one for itself.
 //
 // An answer that the registry does not hold back may take 15 seconds, for a Consul
 // without a leader looks for one for ten; one that it does hold back may take that

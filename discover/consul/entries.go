@@ -43,14 +43,21 @@ func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (di
 	all := make([]discover.Instance, 0, len(e.order))
 	next := 0 // of the last answer's
 	// An entry is an object, whose text is not the beginning of another one's.
+	var mark print // of the element that was known again, whose text need not be looked at twice
 	again := func(rest []byte) int {
-		if next == len(e.order) || len(rest) < e.order[next].size || printOf(seed, rest[:e.order[next].size]) != e.order[next] {
+		mark = print{}
+		if next == len(e.order) || len(rest) < e.order[next].size {
 			return 0
 		}
-		return e.order[next].size
+		if found := printOf(seed, rest[:e.order[next].size]); found == e.order[next] {
+			mark = found
+		}
+		return mark.size
 	}
 	err := split(text, again, func(element []byte) error {
-		mark := printOf(seed, element)
+		if mark.size != len(element) {
+			mark = printOf(seed, element)
+		}
 		before, is := e.known[mark]
 		i := before.instance
 		if is {
