@@ -71,6 +71,12 @@ func (d *doubt) next(ctx context.Context, src Source, q Query, after uint64) (Sn
 	if d.until.IsZero() {
 		return src.Next(ctx, q, after)
 	}
+	return d.nextBefore(ctx, src, q, after)
+}
+
+// nextBefore is next while instances are kept. It stands by itself so that a watch
+// that waits without doubt does so on a small stack.
+func (d *doubt) nextBefore(ctx context.Context, src Source, q Query, after uint64) (Snapshot, error) {
 	bounded, cancel := context.WithDeadline(ctx, d.until)
 	defer cancel()
 	answer, err := src.Next(bounded, q, after)
