@@ -105,6 +105,17 @@ func (q Query) Detail() string {
 	return strings.Join(parts, "&")
 }
 
+// Words returns q as an error names it, such as
+//
+//	service "web" with tags=v2&datacenter=eu
+func (q Query) Words() string {
+	words := fmt.Sprintf("service %q", q.Service)
+	if detail := q.Detail(); detail != "" {
+		words += " with " + detail
+	}
+	return words
+}
+
 // Asks reports whether q asks for i, as far as q can tell without a registry:
 // by service, tags and datacenter.
 func (q Query) Asks(i Instance) bool {

@@ -65,3 +65,14 @@ func FuzzQueryValidate(f *testing.F) {
 		}
 	})
 }
+
+func TestQueryWords(t *testing.T) {
+	for want, q := range map[string]discover.Query{
+		`service "web"`: {Service: "web"},
+		`service "web" with tags=v2&datacenter=eu&warning=true`: {Service: "web", Tags: "v2", Datacenter: "eu", Warning: true},
+	} {
+		if got := q.Words(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -97,9 +97,10 @@ func (b *Balancer) isClosed() bool {
 }
 
 // WhyNone returns the error of there being nothing to choose in s, which wraps
-// [ErrNoInstance].
+// [ErrNoInstance]. What was asked for is the caller's to say, with
+// [discover.Query.Words].
 func WhyNone(s discover.Snapshot) error {
-	why := "the registry knows none"
+	why := "the registry knows none such"
 	if len(s.Unhealthy) > 0 {
 		why = fmt.Sprintf("all %d known are out, the first because of %s", len(s.Unhealthy), s.Unhealthy[0].Reason)
 	}

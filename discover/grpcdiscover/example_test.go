@@ -99,5 +99,5 @@ func ExampleWithKey() {
 	defer conn.Close()
 	_, err = healthpb.NewHealthClient(conn).Check(grpcdiscover.WithKey(context.Background(), "user 7"), &healthpb.HealthCheckRequest{})
 	fmt.Println(err)
-	// Output: rpc error: code = Unavailable desc = service "web": no instance to choose: the registry knows none
+	// Output: rpc error: code = Unavailable desc = service "web": no instance to choose: the registry knows none such
 }

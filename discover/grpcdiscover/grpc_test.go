@@ -186,7 +186,9 @@ func TestOtherResolvers(t *testing.T) {
 func TestInstanceIsToldToBalancers(t *testing.T) {
 	w := newWorld(t)
 	i := discover.Instance{ID: "a", Address: "::1", Port: 80, Meta: map[string]string{"zone": "eu-1"}, Weights: discover.Weights{Passing: 7}}
-	w.Set("web", i)
+	portless := i
+	portless.ID, portless.Port = "b", 0
+	w.Set("web", portless, i)
 	seen := make(chan resolver.State, 1)
 	u, err := targetOf("muster:///web")
 	if err != nil {
@@ -198,6 +200,9 @@ func TestInstanceIsToldToBalancers(t *testing.T) {
 	}
 	defer r.Close()
 	state := <-seen
+	if len(state.Endpoints) != 1 || len(state.Addresses) != 1 {
+		t.Fatalf("got %d endpoints and %d addresses, want the one instance with a port", len(state.Endpoints), len(state.Addresses))
+	}
 	got, ok := grpcdiscover.InstanceOf(state.Endpoints[0])
 	if !ok || got.ID != "a" || got.Zone() != "eu-1" || got.Weights.Passing != 7 || got.Status != discover.Passing {
 		t.Errorf("got %+v, %v", got, ok)

@@ -11,7 +11,8 @@
 //
 // What the registry says and what gRPC sees are kept apart: a registry that is
 // away takes no instance away, and an instance that cannot be reached is not
-// chosen however healthy the registry has it. An instance that leaves gets no
+// chosen however healthy the registry has it; nor is one that was registered without
+// a port connected to. An instance that leaves gets no
 // further calls, and those under way finish. One that comes is connected to at
 // once.
 //

@@ -173,7 +173,20 @@ func TestAllOut(t *testing.T) {
 	}
 
 	w.Set("web")
-	wantStatus(t, awaitFailure(t, conn), codes.Unavailable, "the registry knows none")
+	wantStatus(t, awaitFailure(t, conn), codes.Unavailable, "the registry knows none such")
+}
+
+// TestNobodyAskedFor: the error says what was asked for, and that nobody has a port.
+func TestNobodyAskedFor(t *testing.T) {
+	w := newWorld(t)
+	a := serve(t, "a")
+	portless := a.instance(1)
+	portless.ID, portless.Port = "portless", 0
+	w.Set("web", a.instance(1))
+	wantStatus(t, awaitFailure(t, w.dial(t, "muster:///web?tag=nope", grpcdiscover.Config{})), codes.Unavailable, `service "web" with tags=nope: no instance to choose: the registry knows none such`)
+
+	w.Set("web", portless)
+	wantStatus(t, awaitFailure(t, w.dial(t, "muster:///web", grpcdiscover.Config{})), codes.Unavailable, "its having no port")
 }
 
 func TestRegistryIsDownAtTheStart(t *testing.T) {

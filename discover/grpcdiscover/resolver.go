@@ -103,6 +103,7 @@ func (w *watch) run(ctx context.Context) {
 		timer := time.NewTimer(askAgain)
 		if err == nil {
 			timer.Stop()
+			s = balance.Dialable(s)
 			if len(s.Instances) == 0 || !reflect.DeepEqual(s.Instances, last.Instances) {
 				w.publish(s)
 			}
@@ -130,7 +131,7 @@ func (w *watch) publish(s discover.Snapshot) {
 		_ = w.cc.UpdateState(w.state(s.Instances, nil))
 		return
 	}
-	why := fmt.Errorf("service %q: %w", w.query.Service, balance.WhyNone(s))
+	why := fmt.Errorf("%s: %w", w.query.Words(), balance.WhyNone(s))
 	_ = w.cc.UpdateState(w.state(nil, why))
 	w.cc.ReportError(why)
 }

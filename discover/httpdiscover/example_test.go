@@ -78,7 +78,7 @@ func ExampleConfig() {
 
 	_, err := transport.RoundTrip(httptest.NewRequest("GET", "http://sessions/7", nil).WithContext(context.Background()))
 	fmt.Println(err)
-	// Output: call service "sessions": no instance to choose: the registry knows none
+	// Output: call service "sessions": no instance to choose: the registry knows none such
 }
 
 // One instance hangs. Whoever is sent to it has the answer of the other one.

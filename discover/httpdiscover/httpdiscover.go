@@ -6,7 +6,7 @@
 // A [Transport] is an http.RoundTripper that takes the host of a URL for a
 // service. It chooses one of its healthy instances with [balance], tells the
 // balancer how that fared, and sends the request to another one where that is
-// safe. Each instance has connections of its own, which are closed when it
+// safe. An instance that was registered without a port is left out. Each instance has connections of its own, which are closed when it
 // leaves, while requests under way finish. [Transport.ReverseProxy] makes a
 // gateway of it.
 //
@@ -189,7 +189,7 @@ func baseOf(cfg Config) *http.Transport {
 // The error wraps [balance.ErrNoInstance] when the service has no instance to
 // call, [discover.ErrUnavailable] when the registry has not answered yet,
 // [discover.ErrInvalid] when the host is no service's name, [discover.ErrClosed]
-// after Close, or else is net/http's, of the last attempt.
+// after Close, or else net/http's, of the last attempt, whose instance it names.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	s, err := t.serviceOf(r)
 	if err != nil {
@@ -232,7 +232,7 @@ func (t *Transport) send(s *service, r *http.Request) result {
 	target, err := on.choose(ctx)
 	if err != nil {
 		closeBody(r)
-		return result{err: fmt.Errorf("call service %q: %w", s.query.Service, err)}
+		return result{err: fmt.Errorf("call %s: %w", s.query.Words(), err)}
 	}
 	for {
 		got := t.attempt(&on, target)

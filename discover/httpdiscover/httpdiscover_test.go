@@ -83,6 +83,33 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// An error of there being nobody says what was asked for, and an instance without
+// a port is nobody: the registry says the port, and no other is dialled.
+func TestNobodyToCall(t *testing.T) {
+	web := serve(t, "web-1", ok)
+	portless := nobody("web-0", 0)
+	f := newFixture(t, httpdiscover.Config{})
+	f.Set("web", portless, web.instance)
+	f.Set("pipes", portless)
+	for url, want := range map[string]string{
+		"http://web.service.eu.consul/": `service "web" with datacenter=eu: no instance to choose: the registry knows none such`,
+		"http://pipes/":                 `service "pipes": no instance to choose: all 1 known are out, the first because of its having no port`,
+	} {
+		_, err := f.transport.RoundTrip(request(t, t.Context(), "GET", url, nil))
+		if !errors.Is(err, balance.ErrNoInstance) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, want one that says %s", url, err, want)
+		}
+	}
+	for range 10 {
+		if _, by, _ := f.do(t, request(t, t.Context(), "GET", "http://web/", nil)); by != "web-1" {
+			t.Errorf("got an answer by %q, want the one that has a port", by)
+		}
+	}
+	if attempts := f.seen(); len(attempts) != 10 {
+		t.Errorf("got %d attempts, want 10: one was sent to nowhere", len(attempts))
+	}
+}
+
 // body is one that cannot be had anew.
 type body struct {
 	io.Reader

@@ -66,11 +66,21 @@ func (s *service) observe(took time.Duration) {
 
 // impatient is what a balancer follows so that a request waits for the registry's
 // first answer no longer than for the first attempt to have one: a registry that
-// is down is said at once, whether the request has a deadline or not.
+// is down is said at once, whether the request has a deadline or not. It knows
+// those that can be dialled.
 type impatient struct{ *discover.Follower }
 
 // First implements [balance.Feed].
-func (f impatient) First(ctx context.Context) (discover.Snapshot, error) { return f.Tried(ctx) }
+func (f impatient) First(ctx context.Context) (discover.Snapshot, error) {
+	s, err := f.Tried(ctx)
+	return balance.Dialable(s), err
+}
+
+// Snapshot implements [balance.Feed].
+func (f impatient) Snapshot() (discover.Snapshot, bool) {
+	s, answered := f.Follower.Snapshot()
+	return balance.Dialable(s), answered
+}
 
 // endpoint is where requests are sent, and as what it must prove itself.
 type endpoint struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -74,7 +75,7 @@ func NewBalancer(watch Watch, factory sd.Factory, cfg BalancerConfig) *Balancer 
 	}
 	b := &Balancer{
 		watch:    watch,
-		balancer: balance.New(watch, cfg.Policy),
+		balancer: balance.New(dialable{watch}, cfg.Policy),
 		lines:    newLines(watch, factory, quiet.Logger(cfg.Logger)),
 		cfg:      cfg,
 	}
@@ -94,7 +95,7 @@ func (b *Balancer) Endpoint() (endpoint.Endpoint, error) {
 	if b.closed.Load() {
 		return nil, fmt.Errorf("choose an endpoint: %w", discover.ErrClosed)
 	}
-	if s, answered := b.watch.Snapshot(); len(s.Instances) == 0 && (answered || s.Err != nil) {
+	if s, answered := b.watch.Snapshot(); (answered || s.Err != nil) && !slices.ContainsFunc(s.Instances, hasPort) {
 		if _, err := b.pick(context.Background(), balance.Request{}); err != nil { // at once, for there was an attempt
 			return nil, err
 		}

@@ -230,6 +230,41 @@ func TestFactoryThatFails(t *testing.T) {
 	})
 }
 
+// TestFactoryThatGivesNothing: neither an endpoint nor an error is an error.
+func TestFactoryThatGivesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hand := discovertest.NewHand()
+		hand.Set("web", at("10.0.0.1"))
+		b := kitdiscover.NewBalancer(watch(hand), func(string) (endpoint.Endpoint, io.Closer, error) { return nil, nil, nil }, kitdiscover.BalancerConfig{})
+		defer b.Close()
+		if _, err := ask(t.Context(), b, whoami); !errors.Is(err, balance.ErrUnreachable) || !strings.Contains(err.Error(), "10.0.0.1:80") || !strings.Contains(err.Error(), "nil endpoint") {
+			t.Errorf("got error %v, want one that names the instance and what the factory returned", err)
+		}
+	})
+}
+
+// TestPortless: who has no port is not called.
+func TestPortless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hand, p := discovertest.NewHand(), newPlant()
+		portless := at("10.0.0.9")
+		portless.Port = 0
+		hand.Set("web", portless, at("10.0.0.1"))
+		b := kitdiscover.NewBalancer(watch(hand), p.make, kitdiscover.BalancerConfig{Policy: balance.RoundRobin()})
+		defer b.Close()
+		for range 4 {
+			if by, err := ask(t.Context(), b, whoami); by != "10.0.0.1:80" {
+				t.Errorf("got %v, error %v; want the one that has a port", by, err)
+			}
+		}
+		hand.Set("web", portless)
+		settle()
+		if _, err := b.Endpoint(); !errors.Is(err, lb.ErrNoEndpoints) || !strings.Contains(err.Error(), "no port") {
+			t.Errorf("none has a port: got error %v, want ErrNoEndpoints and why", err)
+		}
+	})
+}
+
 // TestFactoryThatFailsCounts leaves an instance alone for which no endpoint can
 // be made, as one that cannot be reached.
 func TestFactoryThatFailsCounts(t *testing.T) {

@@ -108,12 +108,14 @@ func sameEvent(a, b sd.Event) bool {
 	return slices.Equal(a.Instances, b.Instances) && (a.Err == nil) == (b.Err == nil)
 }
 
-// addresses returns where the instances are, each address once: go-kit makes one
+// addresses returns where the instances with a port are, each address once: go-kit makes one
 // endpoint for each, and would lose one of two that are alike.
 func addresses(instances []discover.Instance) []string {
-	list := make([]string, len(instances))
+	list := make([]string, 0, len(instances))
 	for n := range instances {
-		list[n] = instances[n].HostPort()
+		if hasPort(instances[n]) {
+			list = append(list, instances[n].HostPort())
+		}
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -184,7 +184,9 @@ func TestRegistryThatHangs(t *testing.T) {
 func TestEndpointer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hand := discovertest.NewHand()
-		hand.Set("web", at("10.0.0.1"), at("10.0.0.2"))
+		portless := at("10.0.0.3")
+		portless.Port = 0
+		hand.Set("web", at("10.0.0.1"), at("10.0.0.2"), portless)
 		cache := discover.NewCache(hand, discover.CacheConfig{})
 		defer cache.Close()
 		follower, err := cache.Follow(web)

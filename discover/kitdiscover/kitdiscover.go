@@ -14,7 +14,7 @@
 //
 // The package refuses to list instances that are not healthy, as sd/consul
 // does with passingOnly false; with [discover.Query.Warning] those that are
-// warning count as healthy. It makes no requests itself: what an endpoint is,
+// warning count as healthy. It leaves out those that have no port. It makes no requests itself: what an endpoint is,
 // the program's sd.Factory says.
 package kitdiscover
 
@@ -35,6 +35,23 @@ type Watch interface {
 	// Close says that the watch is not needed any more.
 	Close() error
 }
+
+// dialable is a watch of the instances that have a port.
+type dialable struct{ Watch }
+
+// First implements [balance.Feed].
+func (d dialable) First(ctx context.Context) (discover.Snapshot, error) {
+	s, err := d.Watch.First(ctx)
+	return balance.Dialable(s), err
+}
+
+// Snapshot implements [balance.Feed].
+func (d dialable) Snapshot() (discover.Snapshot, bool) {
+	s, answered := d.Watch.Snapshot()
+	return balance.Dialable(s), answered
+}
+
+func hasPort(i discover.Instance) bool { return i.Port > 0 }
 
 var (
 	_ Watch = (*discover.Watcher)(nil)

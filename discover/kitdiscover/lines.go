@@ -2,6 +2,7 @@ package kitdiscover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -172,11 +173,17 @@ func (one *line) again() bool {
 	}
 }
 
+// errNoEndpoint is what a factory did that gave neither an endpoint nor an error.
+var errNoEndpoint = errors.New("the factory returned a nil endpoint without an error")
+
 // make asks the factory for the endpoint of an address that it failed to make
 // before, or did not.
 func (l *lines) make(one *line, address string, failing bool) {
 	defer l.release(one)
 	one.endpoint, one.closer, one.err = l.factory(address)
+	if one.endpoint == nil && one.err == nil {
+		one.err = errNoEndpoint
+	}
 	if one.err != nil {
 		one.err = fmt.Errorf("%w: %w", balance.ErrUnreachable, one.err)
 		one.failed = time.Now()
