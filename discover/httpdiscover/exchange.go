@@ -105,6 +105,9 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 		t.cfg.Observe(a)
 	}
 	if response == nil {
+		if body.failure() == nil && !unfit(err) { // else it is the request's own
+			got.err = failedAt(s.query.Service, target, err)
+		}
 		x.end(nil)
 		return got
 	}
