@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,12 +32,15 @@ func Example() {
 	cache := discover.NewCache(registry, discover.CacheConfig{})
 	defer cache.Close()
 
-	options := grpcdiscover.DialOptions(cache, grpcdiscover.Config{
+	target, cfg := "muster:///web?tag=v2&zone=eu-1", grpcdiscover.Config{
 		// Retries go to another instance each.
 		ServiceConfig: `{"methodConfig": [{"name": [{}], "timeout": "2s", "retryPolicy": {"maxAttempts": 3,
 			"initialBackoff": "0.01s", "maxBackoff": "0.1s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}}]}`,
-	})
-	conn, err := grpc.NewClient("muster:///web?tag=v2&zone=eu-1", append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	}
+	if err := grpcdiscover.Validate(target, cfg); err != nil { // gRPC would say so with the calls
+		log.Fatal(err)
+	}
+	conn, err := grpc.NewClient(target, append(grpcdiscover.DialOptions(cache, cfg), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -47,43 +53,27 @@ func Example() {
 }
 
 // A server announces itself when it listens, with the health service as the
-// check, and leaves so that no call fails: it withdraws, goes on serving until readers
-// of the registry know, and then lets calls under way finish.
+// check, and leaves on a signal so that no call fails: it withdraws, goes on serving
+// until readers of the registry know, and then lets calls under way finish.
 func Example_server() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	registry, err := consul.New(nil, consul.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "10.0.0.7:9000")
+	listener, err := net.Listen("tcp", ":0")
 	if err != nil {
 		log.Fatal(err)
 	}
 	server := grpc.NewServer()
 	healthpb.RegisterHealthServer(server, health.NewServer())
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }() // ends with GracefulStop, awaited below
-
 	registrar := announce.NewRegistrar(registry, announce.Registration{
-		ID: "web-1", Service: "web", Address: "10.0.0.7", Port: 9000,
-		Check: announce.HealthCheck{GRPC: "10.0.0.7:9000", Interval: 5 * time.Second, DeregisterAfter: time.Minute},
+		ID: "web-1", Service: "web", // Run knows where others reach the listener
+		Check: announce.HealthCheck{GRPC: ":", Interval: 5 * time.Second, DeregisterAfter: time.Minute},
 	}, announce.RegistrarConfig{})
-	if err := registrar.Announce(context.Background()); err != nil {
+	if err := announce.Run(ctx, registrar, announce.Graceful(server), listener, announce.RunConfig{}); err != nil {
 		log.Fatal(err)
-	}
-
-	// ... until a signal comes:
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := registrar.Withdraw(ctx); err != nil {
-		log.Print(err)
-	}
-	if err := announce.AwaitAbsence(ctx, registry, discover.Query{Service: "web"}, "web-1"); err != nil {
-		log.Print(err)
-	}
-	time.Sleep(time.Second) // for the other readers
-	server.GracefulStop()
-	if err := <-served; err != nil {
-		log.Print(err)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/status"
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
@@ -60,12 +61,45 @@ func TestBalancersOfGRPC(t *testing.T) {
 	}
 }
 
-// TestBadTarget: gRPC tells errors of a target with the calls.
+// TestBadTarget: gRPC tells errors of a target with the calls, which do not wait
+// and are not taken for an outage.
 func TestBadTarget(t *testing.T) {
 	w := newWorld(t)
-	wantStatus(t, failure(t, w.dial(t, "muster:///web?tags=a", grpcdiscover.Config{})), codes.Unavailable, `parameter "tags"`, "there are", "failover")
-	wantStatus(t, failure(t, w.dial(t, "muster:///web?policy=best", grpcdiscover.Config{})), codes.Unavailable, `"best"`, "least_request")
-	wantStatus(t, failure(t, w.dial(t, "muster:///web", grpcdiscover.Config{ServiceConfig: `{"loadBalancingConfig": [{"muster": {"policy": "best"}}]}`})), codes.Unavailable, `"best"`)
+	wantStatus(t, failure(t, w.dial(t, "muster:///web?tags=a", grpcdiscover.Config{})), codes.Internal, `parameter "tags"`, "there are", "failover")
+	wantStatus(t, failure(t, w.dial(t, "muster:///web?policy=best", grpcdiscover.Config{})), codes.Internal, `"best"`, "least_request")
+	wantStatus(t, failure(t, w.dial(t, "muster:///web", grpcdiscover.Config{ServiceConfig: `{"loadBalancingConfig": [{"muster": {"policy": "best"}}]}`})), codes.Internal, `"best"`)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := call(ctx, w.dial(t, "muster:///", grpcdiscover.Config{}), grpc.WaitForReady(true)); status.Code(err) != codes.Internal {
+		t.Errorf("who waits for ready got error %v, want INTERNAL", err)
+	}
+}
+
+// TestValidate: what calls would fail with is known before.
+func TestValidate(t *testing.T) {
+	for _, bad := range []struct{ target, serviceConfig, want string }{
+		{"muster:///web?foo=bar", "", `parameter "foo": there are`},
+		{"muster:///web?policy=bogus", "", "least_request"},
+		{"muster:///", "", "service name: it is empty"},
+		{"web", "", "want muster:///SERVICE"},
+		{"dns:///web", "", "want muster:///SERVICE"},
+		{"muster:///web\n", "", "control character"},
+		{"muster:///web", "{", "service config"},
+		{"muster:///web", `{"loadBalancingConfig": [{"muster": {"policy": "best"}}]}`, `"best"`},
+		{"muster:///web", `{"methodConfig": [{"name": [{}], "timeout": "soon"}]}`, "soon"},
+	} {
+		if err := grpcdiscover.Validate(bad.target, grpcdiscover.Config{ServiceConfig: bad.serviceConfig}); !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("%q with %q: got error %v, want an invalid one that says %s", bad.target, bad.serviceConfig, err, bad.want)
+		}
+	}
+	for _, good := range []struct{ target, serviceConfig string }{
+		{"muster:///web?tag=v2&zone=eu-1", ""},
+		{"muster:web", `{"methodConfig": [{"name": [{}], "timeout": "2s"}]}`},
+	} {
+		if err := grpcdiscover.Validate(good.target, grpcdiscover.Config{ServiceConfig: good.serviceConfig}); err != nil {
+			t.Errorf("%q: got error %v", good.target, err)
+		}
+	}
 }
 
 // TestTargetSaysWhich: tags, zone and policy of a target are obeyed.

@@ -17,7 +17,8 @@
 // once.
 //
 // The package sends nothing by itself. It refuses to guess: a word in a target
-// that it does not know is an error, and calls to a service without instances
+// that it does not know is an error. grpc.NewClient does not look at it, so that
+// [Validate] says so before, or else every call, with INTERNAL. Calls to a service without instances
 // fail with the reason.
 package grpcdiscover
 

@@ -6,8 +6,10 @@ import (
 	"reflect"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/serviceconfig"
+	"google.golang.org/grpc/status"
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
@@ -27,20 +29,20 @@ func (b *builder) Scheme() string { return Scheme }
 func (b *builder) OverrideAuthority(t resolver.Target) string { return serviceOf(t.URL) }
 
 // Build implements resolver.Builder. It does not wait for the registry. gRPC
-// says its errors in those of the calls.
+// says its errors in those of the calls, see [unusable].
 func (b *builder) Build(to resolver.Target, cc resolver.ClientConn, _ resolver.BuildOptions) (resolver.Resolver, error) {
 	t, err := parseTarget(to.URL)
 	if err != nil {
-		return nil, err
+		return nil, unusable{err}
 	}
 	text, err := b.cfg.serviceConfig(t)
 	if err != nil {
-		return nil, err
+		return nil, unusable{err}
 	}
 	var parsed *serviceconfig.ParseResult
 	if text != "" {
 		if parsed = cc.ParseServiceConfig(text); parsed.Err != nil {
-			return nil, fmt.Errorf("service config %s: %w", text, parsed.Err)
+			return nil, unusable{fmt.Errorf("service config %s: %w", text, parsed.Err)}
 		}
 	}
 	follower, err := b.cache.Follow(t.query)
@@ -60,6 +62,18 @@ func (b *builder) Build(to resolver.Target, cc resolver.ClientConn, _ resolver.B
 	go w.run(ctx) // Close stops it and waits
 	return w, nil
 }
+
+// unusable is what is wrong with a connection's target or service config. It stays
+// so for as long as the connection lives. Calls end with INTERNAL, which nobody
+// takes for an outage and tries again, as UNAVAILABLE is; INVALID_ARGUMENT is kept
+// for servers to say (https://github.com/grpc/proposal/blob/master/A54-restrict-control-plane-status-codes.md).
+type unusable struct{ error }
+
+// Unwrap is for [errors.Is].
+func (u unusable) Unwrap() error { return u.error }
+
+// GRPCStatus is for status.FromError, by which gRPC knows what ends a call.
+func (u unusable) GRPCStatus() *status.Status { return status.New(codes.Internal, u.Error()) }
 
 // watch is the resolver of one connection: it passes on what a shared watch
 // knows.
