@@ -64,6 +64,12 @@ type Collector struct {
 
 // NewCollector returns a collector over cache and, summed up, registrars. A cache
 // that is nil is none. It panics when a registrar is nil.
+//
+// A registry takes one, and a second one for another cache only where a label
+// tells them apart, which each of them needs:
+//
+//	prometheus.WrapRegistererWith(prometheus.Labels{"cache": "eu"}, registry).MustRegister(promdiscover.NewCollector(eu))
+//	prometheus.WrapRegistererWith(prometheus.Labels{"cache": "us"}, registry).MustRegister(promdiscover.NewCollector(us))
 func NewCollector(cache *discover.Cache, registrars ...*announce.Registrar) *Collector {
 	if slices.Contains(registrars, nil) {
 		panic("promdiscover: NewCollector needs registrars, and one of them is nil")

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
@@ -101,6 +102,24 @@ func (f *forgetful) Await(ctx context.Context, id, hash string) (string, error) 
 	}
 	<-ctx.Done()
 	return "", errors.New("cancelled")
+}
+
+// Two caches are told apart by a label.
+func TestTwoCollectors(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	for _, name := range []string{"eu", "us"} {
+		cache := discover.NewCache(discover.Fixed(discover.Instance{ID: "1", Service: "web", Port: 80}), discover.CacheConfig{})
+		defer cache.Close()
+		if _, err := cache.Get(t.Context(), discover.Query{Service: "web"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := prometheus.WrapRegistererWith(prometheus.Labels{"cache": name}, registry).Register(promdiscover.NewCollector(cache)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := testutil.GatherAndCount(registry, "muster_discover_list_age_seconds"); err != nil || got != 2 {
+		t.Errorf("got %d lists, error %v; want the one of each cache", got, err)
+	}
 }
 
 // Who only announces has no cache.
