@@ -1,6 +1,8 @@
 // Package httpdiscover calls services by their names through net/http:
 //
-//	client := httpdiscover.NewClient(cache, httpdiscover.Config{})
+//	transport := httpdiscover.New(cache, httpdiscover.Config{})
+//	defer transport.Close()
+//	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
 //	response, err := client.Get("http://web/orders/7")
 //
 // A [Transport] is an http.RoundTripper that takes the host of a URL for a
@@ -155,11 +157,18 @@ func New(cache *discover.Cache, cfg Config) *Transport {
 	return t
 }
 
-// NewClient returns a client with a new Transport, which
-// client.Transport.(*Transport).Close ends. Contexts with a deadline cost less
-// than the client's Timeout, for which net/http starts goroutines.
-func NewClient(cache *discover.Cache, cfg Config) *http.Client {
-	return &http.Client{Transport: New(cache, cfg)}
+// NewClient returns a client with a new Transport, and what closes that:
+//
+//	client, closeTransport := httpdiscover.NewClient(cache, httpdiscover.Config{})
+//	defer closeTransport()
+//
+// It has no Timeout, which is the caller's to set: without one, [Retry.Timeout] or a
+// context that ends, an instance that hangs keeps a caller for ever. Contexts with
+// a deadline cost less than the client's Timeout, for which net/http starts
+// goroutines.
+func NewClient(cache *discover.Cache, cfg Config) (client *http.Client, closeTransport func() error) {
+	t := New(cache, cfg)
+	return &http.Client{Transport: t}, t.Close
 }
 
 // baseOf returns what the transport of each instance is a copy of.

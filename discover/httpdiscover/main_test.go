@@ -45,10 +45,11 @@ func newFixture(t *testing.T, cfg httpdiscover.Config) *fixture {
 			observe(a)
 		}
 	}
-	f.client = httpdiscover.NewClient(f.cache, cfg)
+	var closeTransport func() error
+	f.client, closeTransport = httpdiscover.NewClient(f.cache, cfg)
 	f.transport = f.client.Transport.(*httpdiscover.Transport)
 	t.Cleanup(func() {
-		if err := f.transport.Close(); err != nil {
+		if err := closeTransport(); err != nil {
 			t.Error(err)
 		}
 		if err := f.cache.Close(); err != nil {

@@ -30,7 +30,14 @@ import (
 // http.MaxBytesReader allows; and 502 otherwise. The reason is told to logger
 // rather than to strangers; nil means silence. The result may be changed before
 // it is used.
+//
+// It panics when target is no URL that the transport calls, such as http://web:80: every
+// request would be answered 500. [Transport.Validate] knows of one that comes from
+// a setting.
 func (t *Transport) ReverseProxy(target *url.URL, logger *slog.Logger) *httputil.ReverseProxy {
+	if err := t.Validate(target); err != nil {
+		panic("httpdiscover: ReverseProxy needs the URL of a service: " + err.Error())
+	}
 	logger = quiet.Logger(logger)
 	return &httputil.ReverseProxy{
 		Transport: t,

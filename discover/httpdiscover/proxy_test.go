@@ -18,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/httpdiscover"
 )
 
@@ -27,6 +28,36 @@ func gateway(t *testing.T, f *fixture, logger *slog.Logger) *httptest.Server {
 	server := httptest.NewServer(f.transport.ReverseProxy(&url.URL{Scheme: "http", Host: "web", Path: "/base"}, logger))
 	t.Cleanup(server.Close)
 	return server
+}
+
+// What every request would be answered 500 for is said where it is written.
+func TestReverseProxyToNoService(t *testing.T) {
+	f := newFixture(t, httpdiscover.Config{})
+	for target, want := range map[string]string{
+		"http://web:80":    "leave the port out",
+		"http://10.0.0.1/": "an address",
+		"web":              "http://web/path",
+		"http://":          "service name",
+	} {
+		u, err := url.Parse(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.transport.Validate(u); !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, want an invalid one that says %s", target, err, want)
+		}
+		func() {
+			defer func() {
+				if said := fmt.Sprint(recover()); !strings.Contains(said, want) {
+					t.Errorf("%s: panics with %q, want it to say %s", target, said, want)
+				}
+			}()
+			f.transport.ReverseProxy(u, nil)
+		}()
+	}
+	if err := f.transport.Validate(&url.URL{Scheme: "https", Host: "canary.web.service.consul"}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestReverseProxy(t *testing.T) {

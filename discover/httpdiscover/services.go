@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/realjf/muster/discover"
@@ -13,10 +14,7 @@ import (
 // serviceOf returns the service that a request is for, as one that it uses
 // until it releases it.
 func (t *Transport) serviceOf(r *http.Request) (*service, error) {
-	if r.URL == nil || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
-		return nil, fmt.Errorf("%w request: want a URL such as http://web/path", discover.ErrInvalid)
-	}
-	q, err := t.cfg.Query(r.URL.Host)
+	q, err := t.queryOf(r.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -30,6 +28,25 @@ func (t *Transport) serviceOf(r *http.Request) (*service, error) {
 		return s, nil
 	}
 	return t.begin(q)
+}
+
+// queryOf returns which service a URL means.
+func (t *Transport) queryOf(u *url.URL) (discover.Query, error) {
+	if u == nil || u.Scheme != "http" && u.Scheme != "https" {
+		return discover.Query{}, fmt.Errorf("%w request: want a URL such as http://web/path", discover.ErrInvalid)
+	}
+	return t.cfg.Query(u.Host)
+}
+
+// Validate returns an error that wraps [discover.ErrInvalid] where no request to
+// target could be sent, whatever the registry knows: the one that [Transport.RoundTrip]
+// would return. It asks nobody.
+func (t *Transport) Validate(target *url.URL) error {
+	q, err := t.queryOf(target)
+	if err != nil {
+		return err
+	}
+	return q.Validate()
 }
 
 // begin returns a service that was not called lately.

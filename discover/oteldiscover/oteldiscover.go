@@ -3,7 +3,7 @@
 //
 //	telemetry, err := oteldiscover.New(oteldiscover.Config{})
 //	stop, err := telemetry.Follow(cache, registrar)
-//	client := httpdiscover.NewClient(cache, telemetry.HTTP(httpdiscover.Config{}))
+//	transport := httpdiscover.New(cache, telemetry.HTTP(httpdiscover.Config{}))
 //	options := grpcdiscover.DialOptions(cache, grpcdiscover.Config{Observe: telemetry.Observe})
 //	balancer := kitdiscover.NewBalancer(watch, factory, kitdiscover.BalancerConfig{Observe: telemetry.Observe})
 //
