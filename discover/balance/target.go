@@ -82,7 +82,8 @@ func (c Call) Drop() {
 // is for the caller to say (a connection that was refused, a time-out, a 503,
 // and not a 404), and nil otherwise; see Drop for what says nothing. An error that
 // wraps [ErrUnreachable] says that the call did not even begin. It is called
-// once. It does not allocate.
+// once, by defer or by hand and not both: a second one would end another's call. It
+// does not allocate.
 func (c Call) Done(err error) {
 	var now time.Duration
 	if c.dated(err) {
