@@ -56,13 +56,13 @@ type Watcher struct {
 
 	tried    chan struct{} // closed after the first attempt, good or not
 	answered chan struct{} // closed after the first good answer
-	refused  chan struct{} // closed when the question was first refused
 
 	// latest has index 0 before the first good answer. The loop alone
 	// stores it, and readers take no lock.
 	latest atomic.Pointer[Snapshot]
 
 	mu      sync.Mutex
+	refused chan struct{} // closed while the question is refused, and replaced after that
 	changed chan struct{} // closed and replaced when the contents change
 	closed  bool
 }
@@ -93,6 +93,7 @@ func watchBeside(src Source, q Query, cfg WatchConfig, shared *silence) *Watcher
 		changed:  make(chan struct{}),
 	}
 	w.latest.Store(&Snapshot{})
+	shared.joins()
 	go w.run(ctx, cfg.Guard) // Close stops it and waits
 	if w.folder != "" {
 		w.readers.Go(w.save) // ends with the watch; Close waits
@@ -144,7 +145,7 @@ func (w *Watcher) await(ctx context.Context, event <-chan struct{}) (Snapshot, e
 	default:
 		select {
 		case <-event:
-		case <-w.refused:
+		case <-w.refusal():
 			err = ErrRefused
 		case <-w.done:
 			err = ErrClosed
@@ -190,7 +191,7 @@ func (w *Watcher) Close() error {
 // run asks for one answer after the other until ctx ends.
 func (w *Watcher) run(ctx context.Context, guard Guard) {
 	defer close(w.done)
-	defer w.endSilence() // which nobody is told of
+	defer w.leaveSilence()
 	var (
 		after   = uint64(0)
 		retry   pace.Turn
@@ -274,14 +275,10 @@ func (w *Watcher) pause(ctx context.Context, turn time.Duration, asked time.Time
 
 // tell logs what became of the trust in the registry's answers.
 func (w *Watcher) tell(last, now Snapshot) {
-	if last.down() {
-		level, watches := slog.LevelInfo, 1
-		if w.silent {
-			if watches = w.endSilence(); watches == 0 {
-				level = slog.LevelDebug // others get none yet
-			}
-		}
-		w.logger.Log(context.Background(), level, "registry answers again", "instances", len(now.Instances), "watches", watches)
+	if w.silent {
+		w.endSilence()
+	} else if last.down() { // it was refused
+		w.tellEnd(1)
 	}
 	if errors.Is(now.Err, ErrElsewhere) && !errors.Is(last.Err, ErrElsewhere) {
 		w.logger.Warn("nobody is healthy, and it cannot be asked everywhere", "error", now.Err)
@@ -343,30 +340,71 @@ func (w *Watcher) failed(err error) {
 	s.Err = err
 	w.latest.Store(&s)
 	w.closeOnce(w.tried)
-	if errors.Is(err, ErrRefused) {
-		w.closeOnce(w.refused)
+	w.setRefused(errors.Is(err, ErrRefused))
+}
+
+// setRefused says whether the question is refused. The loop alone calls it.
+func (w *Watcher) setRefused(now bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.refused:
+		if !now {
+			w.refused = make(chan struct{})
+		}
+	default:
+		if now {
+			close(w.refused)
+		}
 	}
 }
 
+// refusal returns what is closed while the question is refused.
+func (w *Watcher) refusal() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused
+}
+
 // beginSilence and endSilence say that this watch gets no answer, and that it has
-// one, or that none is wanted any more.
+// one.
 func (w *Watcher) beginSilence() (first bool) {
 	w.silent = true
 	return w.silence.begins()
 }
 
-func (w *Watcher) endSilence() (watches int) {
-	if !w.silent {
-		return 0
+func (w *Watcher) endSilence() {
+	if w.silent {
+		w.silent = false
+		w.tellEnd(w.silence.ends())
 	}
-	w.silent = false
-	return w.silence.ends()
+}
+
+// leaveSilence says that no answer is wanted any more. Where this watch was the
+// last one without, the others are told of, if there are any.
+func (w *Watcher) leaveSilence() {
+	if watches := w.silence.leaves(w.silent); watches > 0 {
+		w.tellEnd(watches)
+	}
+}
+
+// tellEnd logs that so many watches got no answer, and that the last of them has
+// one; of 0 that others have none yet.
+func (w *Watcher) tellEnd(watches int) {
+	if watches > 0 {
+		w.logger.Info("registry answers again", "watches", watches)
+	} else {
+		w.logger.Debug("registry answers again, not yet all watches")
+	}
 }
 
 // succeeded takes an answer over and wakes the subscribers if its contents
 // are new.
 func (w *Watcher) succeeded(answer Snapshot) {
 	last := w.latest.Load()
+	if last.Err != nil {
+		w.setRefused(false)
+	}
 	w.tell(*last, answer)
 	if answer.Confirmed.IsZero() {
 		answer.Confirmed = time.Now()

@@ -418,7 +418,7 @@ func TestWatcherSaysThatThereIsNoList(t *testing.T) {
 		time.Sleep(time.Minute)
 		src.Fail(errDown)
 		time.Sleep(time.Minute)
-		log.Expect(t, "registry does not answer, and there is no list yet", "registry refuses the question, and there is no list yet",
+		log.Expect(t, "registry does not answer, and there is no list yet", "answers again", "registry refuses the question, and there is no list yet",
 			"answers again", "registry does not answer, keeping the last list")
 	})
 }

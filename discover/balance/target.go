@@ -161,8 +161,9 @@ func (c *calls) begin() (number uint32) { return uint32(c.word.Add(1<<32+1) >> 3
 // end counts the end of a call.
 func (c *calls) end() { c.word.Add(^uint64(0)) }
 
-// running returns how many calls are under way.
-func (c *calls) running() int64 { return int64(uint32(c.word.Load())) }
+// running returns how many calls are under way. Of a call that was ended twice by
+// mistake not fewer than none.
+func (c *calls) running() int64 { return max(0, int64(int32(c.word.Load()))) }
 
 // crowd is what the loads of a set share.
 type crowd struct {
