@@ -24,6 +24,7 @@ type announcing struct {
 	failed chan struct{} // closed when err is not nil
 	done   chan struct{} // closed when it has ended
 	err    error         // why it cannot be announced; to be read after done or failed
+	came   bool          // it is announced; to be read after done
 }
 
 // begin calls announce, which calls awaits when the registry is not there yet,
@@ -34,6 +35,7 @@ func begin(ctx context.Context, announce func(ctx context.Context, awaits func()
 	go func() { // end ends it and waits
 		defer close(a.done)
 		err := announce(ctx, func() { close(a.awaits) })
+		a.came = err == nil
 		if err != nil && ctx.Err() == nil {
 			a.err = err
 			close(a.failed)

@@ -118,7 +118,7 @@ func (i *instance) run(ctx context.Context, stdout io.Writer) error {
 	case <-i.announcing.awaits:
 		i.greet(stdout, i.address, ", which is not there yet")
 	case <-i.announcing.done:
-		if i.announcing.err == nil && ctx.Err() == nil {
+		if i.announcing.came {
 			i.greet(stdout, i.hostPort(), "")
 		}
 	case <-i.server.done:
