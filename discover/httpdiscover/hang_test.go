@@ -54,8 +54,9 @@ func TestHang(t *testing.T) {
 		cfg    httpdiscover.Config
 		most   int // lost attempts in two minutes
 	}{
-		"attempts that take too long": {"PUT", timeout, 3},
-		"hedges":                      {"PUT", httpdiscover.Config{Hedge: httpdiscover.Hedge{Percentile: 0.95}}, 3},
+		"attempts that take too long": {"GET", timeout, 3},
+		"hedges":                      {"GET", httpdiscover.Config{Hedge: httpdiscover.Hedge{Percentile: 0.95}}, 3},
+		"not to be done late":         {"PUT", timeout, 12},
 		"not to be sent twice":        {"POST", timeout, 12},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,8 +94,12 @@ func TestHang(t *testing.T) {
 					t.Errorf("%d attempts were lost, and %d copies, want a few", lost, copies)
 				}
 				switch test.method {
-				case "PUT":
+				case "GET":
 					if failed != 0 || copies == 0 {
+						t.Errorf("%d requests failed, and %d copies were sent", failed, copies)
+					}
+				case "PUT":
+					if failed != 0 || copies != 0 {
 						t.Errorf("%d requests failed, and %d copies were sent", failed, copies)
 					}
 				case "POST":
@@ -106,6 +111,40 @@ func TestHang(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				if f.load(t, 100, 10*time.Millisecond, test.method); f.to("web-1") < 10 {
 					t.Error("it is not asked any more")
+				}
+			})
+		})
+	}
+}
+
+// No PUT is left with an instance beside the one that the caller waits for: taken up
+// late, it would undo the caller's next one.
+func TestHangUndoesNothing(t *testing.T) {
+	for name, hedge := range map[string]httpdiscover.Hedge{"attempts that take too long": {}, "hedges": {Delay: 10 * time.Millisecond}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var network pipes
+				var one hanging
+				one.hangs.Store(true)
+				network.serve(t, instance(1), one.ServeHTTP)
+				network.serve(t, instance(2), new(hanging).ServeHTTP)
+				f := newFixture(t, httpdiscover.Config{Base: network.base(), Policy: byTurns, Retry: httpdiscover.Retry{Timeout: time.Second}, Hedge: hedge})
+				f.Set("web", instance(1), instance(2))
+				asked := 0
+				for range 60 {
+					f.do(t, request(t, t.Context(), "PUT", "http://web", nil))
+					for _, a := range f.seen() {
+						if a.Number == 0 || a.Cause == httpdiscover.ErrSlow || a.Lost {
+							t.Errorf("attempt %d at %s, for %v", a.Number, a.Target.ID, a.Cause)
+						}
+						if a.Target.ID == "web-1" {
+							asked++
+						}
+					}
+					time.Sleep(time.Second / 10)
+				}
+				if asked < 2 {
+					t.Errorf("%d attempts at the one that hangs: no request finds out about it", asked)
 				}
 			})
 		})

@@ -23,15 +23,16 @@ var ErrSilent = errors.New("answered nobody lately")
 // attempt is cancelled (Dean and Barroso, The Tail at Scale, 2013). The zero value
 // means never.
 //
-// Only what [Retry] would send again after a failure is, for both instances may
-// do what is asked: it is idempotent, and has no body or a GetBody. The
-// second attempt counts among Retry.Attempts, is taken from Retry.Budget,
+// Only a safe request is (RFC 9110, 9.2.1: GET, HEAD, OPTIONS and TRACE), or one with
+// an Idempotency-Key, and it has no body or a GetBody. For both instances may do what
+// is asked, and the one that lost may do so late: a PUT that was given up could undo
+// the next one. The second attempt counts among Retry.Attempts, is taken from Retry.Budget,
 // and is made only where there is another instance. A failure is no answer: then
 // the other attempt is waited for.
 //
 // An attempt that lost is cancelled, and says nothing of its instance but how long it
 // took at least: a policy that looks at time, such as [balance.PeakEWMA], sees who loses.
-// One of them goes on where nothing at all was heard of the instance since it began. If
+// One of them, of a safe request, goes on where nothing at all was heard of the instance since it began. If
 // that stays silent for Retry.Timeout, or else for a second and three times what
 // nearly all attempts take, the attempt is cancelled and a failure of the instance.
 type Hedge struct {
@@ -59,9 +60,10 @@ func (h Hedge) pace() *balance.Percentile {
 	return balance.NewPercentile(h.Percentile, cmp.Or(h.Delay, time.Second))
 }
 
-// hedges reports whether the next attempt may have another beside it.
+// hedges reports whether the next attempt may have another beside it, which may arrive
+// after the request has ended.
 func (t *Transport) hedges(on *sending) bool {
-	return (t.cfg.Hedge.Delay > 0 || on.pace != nil) && on.made < t.cfg.Retry.Attempts && ambiguous.again(on.request)
+	return (t.cfg.Hedge.Delay > 0 || on.pace != nil) && on.made < t.cfg.Retry.Attempts && (safe(on.request) || keyed(on.request)) && ambiguous.again(on.request)
 }
 
 // silence returns for how long an instance may owe an answer before that is a
@@ -89,6 +91,7 @@ var (
 // is none.
 type racer struct {
 	pool   *pool
+	safe   bool // it may be answered late
 	began  time.Time
 	cancel context.CancelCauseFunc
 	free   func() bool // of the caller's context, unless that has ended
@@ -124,7 +127,7 @@ func (t *Transport) start(on *sending, target *balance.Target, number int, cause
 	callers := on.request.Context()
 	ctx, cancel := context.WithCancelCause(outliving{context.WithoutCancel(callers), callers})
 	r := on.request.Clone(callers)
-	one := &racer{pool: on.poolOf(target), began: time.Now(), cancel: cancel, ended: make(chan result, 1)}
+	one := &racer{pool: on.poolOf(target), safe: safe(r), began: time.Now(), cancel: cancel, ended: make(chan result, 1)}
 	one.free = context.AfterFunc(callers, func() { cancel(context.Cause(callers)) })
 	s, body := on.service, on.body
 	go func() { // ends soon after its context, which the race ends; see lose for who waits
@@ -208,7 +211,7 @@ func (s *service) lose(one *racer, silence time.Duration) {
 	end := func() { (<-one.ended).discard() }
 	if one.free() {
 		one.lost.Store(true)
-		if !one.pool.silence.broken(one.began) && one.pool.lingering.CompareAndSwap(false, true) {
+		if one.safe && !one.pool.silence.broken(one.began) && one.pool.lingering.CompareAndSwap(false, true) {
 			end = func() { s.linger(one, silence) }
 		} else {
 			one.cancel(errLost)

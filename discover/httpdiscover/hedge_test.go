@@ -68,12 +68,13 @@ func TestHedge(t *testing.T) {
 			got: 200, took: 110 * time.Millisecond},
 		"the first wins after all": {first: 120 * time.Millisecond, second: time.Minute, want: []try{{"web-1", nil, 200, false}, {"web-2", slow, 0, true}},
 			got: 200, took: 120 * time.Millisecond},
-		"a body that can be had anew": {method: "PUT", body: "!", first: time.Minute, want: []try{{"web-2", slow, 200, false}, {"web-1", nil, 0, true}},
+		"a body that can be had anew": {method: "GET", body: "!", first: time.Minute, want: []try{{"web-2", slow, 200, false}, {"web-1", nil, 0, true}},
 			got: 200, took: 100 * time.Millisecond},
-		"not safe to repeat": {method: "POST", first: time.Second, want: []try{{"web-1", nil, 200, false}}, got: 200, took: time.Second},
-		"no budget":          {first: time.Second, retry: httpdiscover.Retry{Budget: no}, want: []try{{"web-1", nil, 200, false}}, got: 200, took: time.Second},
-		"no more attempts":   {first: time.Second, retry: httpdiscover.Retry{Attempts: 1}, want: []try{{"web-1", nil, 200, false}}, got: 200, took: time.Second},
-		"no other instance":  {first: time.Second, alone: true, want: []try{{"web-1", nil, 200, false}}, got: 200, took: time.Second},
+		"its loser may come late": {method: "PUT", body: "!", first: time.Second, want: []try{{"web-1", nil, 200, false}}, got: 200, took: time.Second},
+		"not safe to repeat":      {method: "POST", first: time.Second, want: []try{{"web-1", nil, 200, false}}, got: 200, took: time.Second},
+		"no budget":               {first: time.Second, retry: httpdiscover.Retry{Budget: no}, want: []try{{"web-1", nil, 200, false}}, got: 200, took: time.Second},
+		"no more attempts":        {first: time.Second, retry: httpdiscover.Retry{Attempts: 1}, want: []try{{"web-1", nil, 200, false}}, got: 200, took: time.Second},
+		"no other instance":       {first: time.Second, alone: true, want: []try{{"web-1", nil, 200, false}}, got: 200, took: time.Second},
 		"the other fails": {first: time.Second, second: time.Millisecond, status: [2]int{200, 503}, want: []try{{"web-2", slow, 503, false}, {"web-1", nil, 200, false}},
 			got: 200, took: time.Second},
 		"both fail": {first: time.Second, second: 2 * time.Second, status: [2]int{503, 502}, retry: httpdiscover.Retry{Attempts: 2},
@@ -300,6 +301,7 @@ func TestHedgeCrowd(t *testing.T) {
 		crowd.Go(func() { // ends by itself; awaited below
 			for n := range 25 {
 				r := request(t, t.Context(), "PUT", "http://web", strings.NewReader("hello"))
+				r.Header.Set("Idempotency-Key", "of the caller") // so it may be hedged
 				response, err := f.client.Do(r)
 				if err != nil {
 					if !errors.Is(err, discover.ErrClosed) {

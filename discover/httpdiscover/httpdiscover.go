@@ -23,7 +23,7 @@
 // An instance that hangs loses no connection. It is passed over while it has
 // answered nobody for three times as long as nearly all attempts take (10 ms at least),
 // and when an attempt has waited in vain, for as long again as it was silent by
-// then. Later a copy of a request that may be sent twice, within the Budget, or
+// then. Later a copy of a safe request (GET, HEAD, OPTIONS or TRACE), within the Budget, or
 // else a request itself, finds out whether it still is. Attempts that waited in vain
 // count as failures, so that it is ejected as they go on. It takes a bound on the time: [Retry]'s
 // Timeout, a [Hedge], or the deadlines of callers.
@@ -223,13 +223,13 @@ type sending struct {
 	wish    balance.Request
 	made    int             // attempts
 	cause   error           // why the next one is made
-	copies  bool            // it may be sent to a second instance beside the first
+	copies  bool            // it may reach an instance at any time, even after its end
 	silent  *balance.Target // that a copy goes to
 }
 
 // send tries until an attempt is one to return.
 func (t *Transport) send(s *service, r *http.Request) result {
-	on := sending{service: s, request: r, body: newRequestBody(r), copies: t.cfg.Retry.Attempts > 1 && ambiguous.again(r)}
+	on := sending{service: s, request: r, body: newRequestBody(r), copies: t.cfg.Retry.Attempts > 1 && safe(r) && ambiguous.again(r)}
 	defer on.body.finish()
 	ctx := r.Context()
 	if t.cfg.Key != nil {

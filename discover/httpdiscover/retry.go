@@ -76,7 +76,24 @@ func idempotent(r *http.Request) bool {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	// As net/http has it, which does so for connections that it finds closed.
+	return keyed(r)
+}
+
+// safe reports whether a request asks for no effect (RFC 9110, 9.2.1). An effect that
+// may happen twice may still not happen late: a PUT that arrives after its caller's
+// next one undoes that.
+func safe(r *http.Request) bool {
+	switch r.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// keyed reports whether the caller says that a request has a key by which a service
+// tells that it had it before, as net/http takes it too, which sends such a one again
+// where it finds a connection closed.
+func keyed(r *http.Request) bool {
 	return r.Header.Get("Idempotency-Key") != "" || r.Header.Get("X-Idempotency-Key") != ""
 }
 
