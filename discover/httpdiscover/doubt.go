@@ -46,10 +46,11 @@ const (
 
 // choose returns the instance that the request goes to next: the one that the
 // balancer picks, unless it is in doubt and there is another. Then somebody else
-// finds out about it. Where all are in doubt the request itself does.
-func (on *sending) choose(ctx context.Context) (*balance.Target, error) {
+// finds out about it. Where all are in doubt the request itself does. It can find out
+// whether one is silent, unless it is in a hurry already.
+func (on *sending) choose(ctx context.Context, can bool) (*balance.Target, error) {
 	target, err := on.balancer.Pick(ctx, on.wish)
-	if err != nil || !on.doubts(target) {
+	if err != nil || !on.doubts(target, can) {
 		return target, err
 	}
 	wish, passed := on.wish, target
@@ -60,7 +61,7 @@ func (on *sending) choose(ctx context.Context) (*balance.Target, error) {
 		if err != nil || contains(wish.Tried, other) {
 			break
 		}
-		if !on.doubts(other) {
+		if !on.doubts(other, can) {
 			if p := on.poolOf(target); p.doubt.raised() {
 				on.check(p, target)
 			}
@@ -74,16 +75,19 @@ func (on *sending) choose(ctx context.Context) (*balance.Target, error) {
 // doubts reports whether an instance is in doubt, because of its connections or of
 // its silence. When it is time, whether it still is silent is found out by a copy of
 // this request, if there may be one, or else by the request itself.
-func (on *sending) doubts(target *balance.Target) bool {
-	p, now := on.poolOf(target), time.Now()
-	if p.doubt.raised() || p.silence.suspicious(now, on.patience()) {
+func (on *sending) doubts(target *balance.Target, can bool) bool {
+	p := on.poolOf(target)
+	if p.doubt.raised() {
 		return true
 	}
-	if on.copies && p.silence.due(now) && on.budget.Retry() {
+	silent, due := p.silence.look(time.Now(), on.patience(), can && on.silent == nil)
+	if due && !on.copies {
+		return false
+	}
+	if due {
 		on.silent = target
-		return true
 	}
-	return false
+	return silent
 }
 
 // poolOf returns the connections to an instance, for this request.

@@ -57,7 +57,7 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 	}
 	began := time.Now()
 	x.call = target.StartAt(began)
-	x.pool.silence.asked(began)
+	era := x.pool.silence.asked(began)
 	response, err := x.pool.transport.RoundTrip(&x.request)
 	ended := time.Now()
 	late := limit.exceeded()
@@ -86,9 +86,9 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 	case response != nil:
 		x.pool.silence.answered(ended)
 	case late || got.failure == errUnanswered:
-		x.pool.silence.unanswered(ended)
+		x.pool.silence.unanswered(ended, era)
 	default:
-		x.pool.silence.dropped()
+		x.pool.silence.dropped(era)
 	}
 	if got.outcome == unsent && x.pool.doubt.raised() {
 		s.check(x.pool, target)

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/httpdiscover"
 )
@@ -151,6 +152,97 @@ func TestHangUndoesNothing(t *testing.T) {
 	}
 }
 
+// Requests of which a few take long do not have the others pile up on one instance.
+func TestSlowOnesAmongQuickOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const requests, fleet, seldom = 10_000, 5, 250
+		var network pipes
+		var all []discover.Instance
+		for n := range fleet {
+			network.serve(t, instance(n+1), func(_ http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/slow" {
+					time.Sleep(30 * time.Second)
+				}
+				time.Sleep(2 * time.Millisecond)
+			})
+			all = append(all, instance(n+1))
+		}
+		f := newFixture(t, httpdiscover.Config{Base: network.base(), Policy: byTurns})
+		f.Set("web", all...)
+		var ended sync.WaitGroup
+		for n := range requests {
+			url := "http://web/"
+			if n%seldom == seldom-1 {
+				url += "slow"
+			}
+			ended.Go(func() { // ends with the request; awaited below
+				response, err := f.client.Get(url)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = response.Body.Close() // it is empty
+			})
+			time.Sleep(time.Millisecond)
+			if n%97 == 0 {
+				time.Sleep(15 * time.Millisecond) // nobody asks for longer than is usual
+			}
+		}
+		quick := map[string]int{}
+		for _, a := range f.seen() {
+			quick[a.Target.ID]++
+		}
+		for id, n := range quick {
+			if n > requests*3/10 {
+				t.Errorf("%s had %d of %d requests, of %v", id, n, requests, quick)
+			}
+		}
+		ended.Wait()
+	})
+}
+
+// However many requests come at once, one of them finds out about who is silent;
+// and where there may be no copy the request itself does.
+func TestOneFindsOut(t *testing.T) {
+	for name, test := range map[string]struct {
+		budget         balance.BudgetConfig
+		copies, others int
+	}{
+		"by a copy": {copies: 1},
+		"by itself": {budget: balance.BudgetConfig{Share: -1, PerSecond: -1}, others: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var network pipes
+				var one hanging
+				network.serve(t, instance(1), one.ServeHTTP)
+				network.serve(t, instance(2), new(hanging).ServeHTTP)
+				f := newFixture(t, httpdiscover.Config{Base: network.base(), Policy: byTurns, Retry: httpdiscover.Retry{Timeout: time.Second, Budget: test.budget}})
+				f.Set("web", instance(1), instance(2))
+				f.load(t, 500, 10*time.Millisecond, "GET")
+				one.hangs.Store(true)
+				f.load(t, 2, 0, "GET") // one of these waits in vain
+				time.Sleep(5 * time.Second)
+				f.seen()
+				f.load(t, 200, 0, "GET")
+				time.Sleep(2 * time.Second)
+				copies, others := 0, 0
+				for _, a := range f.seen() {
+					switch {
+					case a.Number == 0:
+						copies++
+					case a.Target.ID == "web-1":
+						others++
+					}
+				}
+				if copies != test.copies || others != test.others {
+					t.Errorf("%d copies and %d requests went to the one that is silent, want %d and %d", copies, others, test.copies, test.others)
+				}
+			})
+		})
+	}
+}
+
 // to returns how many of the attempts since seen went to an instance.
 func (f *fixture) to(id string) (n int) {
 	for _, a := range f.seen() {
@@ -194,9 +286,9 @@ func TestHedgeSlowIsNoFailure(t *testing.T) {
 	})
 }
 
-// Of those that lose to it at the same time one goes on, and the others end at
+// Of those that lose to it at the same time two go on, and the others end at
 // once.
-func TestHedgeOneGoesOn(t *testing.T) {
+func TestHedgeTwoGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var network pipes
 		var gone order
@@ -206,8 +298,8 @@ func TestHedgeOneGoesOn(t *testing.T) {
 		f.Set("web", instance(1), instance(2))
 		f.load(t, 5, 0, "GET")
 		synctest.Wait()
-		if n := len(gone.what); n != 4 {
-			t.Errorf("%d were cancelled at once, want four of five", n)
+		if n := len(gone.what); n != 3 {
+			t.Errorf("%d were cancelled at once, want three of five", n)
 		}
 		begin := time.Now()
 		if err := f.transport.Close(); err != nil {

@@ -32,9 +32,9 @@ var ErrSilent = errors.New("answered nobody lately")
 //
 // An attempt that lost is cancelled, and says nothing of its instance but how long it
 // took at least: a policy that looks at time, such as [balance.PeakEWMA], sees who loses.
-// One of them, of a safe request, goes on where nothing at all was heard of the instance since it began. If
+// Two of them, of safe requests, go on where nothing at all was heard of the instance since they began. If
 // that stays silent for Retry.Timeout, or else for a second and three times what
-// nearly all attempts take, the attempt is cancelled and a failure of the instance.
+// nearly all attempts take, they are cancelled and failures of the instance.
 type Hedge struct {
 	// Percentile is the share of attempts, below 1 and such as 0.95, whose headers
 	// come before a second one is made. The time is that of the service as it is
@@ -92,6 +92,7 @@ var (
 type racer struct {
 	pool   *pool
 	safe   bool // it may be answered late
+	copied bool // nobody waits for it from the beginning
 	began  time.Time
 	cancel context.CancelCauseFunc
 	free   func() bool // of the caller's context, unless that has ended
@@ -127,7 +128,7 @@ func (t *Transport) start(on *sending, target *balance.Target, number int, cause
 	callers := on.request.Context()
 	ctx, cancel := context.WithCancelCause(outliving{context.WithoutCancel(callers), callers})
 	r := on.request.Clone(callers)
-	one := &racer{pool: on.poolOf(target), safe: safe(r), began: time.Now(), cancel: cancel, ended: make(chan result, 1)}
+	one := &racer{pool: on.poolOf(target), safe: safe(r), copied: number == 0, began: time.Now(), cancel: cancel, ended: make(chan result, 1)}
 	one.free = context.AfterFunc(callers, func() { cancel(context.Cause(callers)) })
 	s, body := on.service, on.body
 	go func() { // ends soon after its context, which the race ends; see lose for who waits
@@ -176,7 +177,7 @@ func (t *Transport) race(on *sending, target *balance.Target) result {
 // allows to send the request there too.
 func (t *Transport) other(on *sending, target *balance.Target) (*balance.Target, bool) {
 	on.wish.Tried = append(on.wish.Tried, target)
-	other, err := on.choose(on.request.Context())
+	other, err := on.choose(on.request.Context(), false)
 	if err != nil || contains(on.wish.Tried, other) {
 		return nil, false
 	}
@@ -204,16 +205,22 @@ func (got result) keep(on *sending, one *racer) result {
 // attempt is over soon, and who closes the service waits for it, unless that has been closed
 // under the request.
 //
-// Whether its instance is slow or hangs cannot be told yet. So one attempt goes on
-// where nothing at all was heard of the instance since it began, until that has
-// been silent for a time that is no slowness any more.
+// Whether its instance is slow or hangs cannot be told yet. So as many go on as
+// it takes to tell, where nothing at all was heard of the instance since they began,
+// until that has been silent for a time that is no slowness any more.
 func (s *service) lose(one *racer, silence time.Duration) {
 	end := func() { (<-one.ended).discard() }
 	if one.free() {
 		one.lost.Store(true)
-		if one.safe && !one.pool.silence.broken(one.began) && one.pool.lingering.CompareAndSwap(false, true) {
+		switch {
+		case one.copied:
 			end = func() { s.linger(one, silence) }
-		} else {
+		case one.safe && !one.pool.silence.broken(one.began) && one.pool.linger():
+			end = func() {
+				defer one.pool.lingering.Add(-1)
+				s.linger(one, silence)
+			}
+		default:
 			one.cancel(errLost)
 		}
 	}
@@ -222,17 +229,22 @@ func (s *service) lose(one *racer, silence time.Duration) {
 	}
 }
 
-// sound sends a copy of the request to an instance that was silent: an attempt that
-// has lost from the beginning.
-func (t *Transport) sound(on *sending) {
-	on.lose(t.start(on, on.silent, 0, ErrSilent), t.silence(on.service))
+// sound finds out whether an instance that was silent still is, and returns where the
+// request goes: to target, and a copy of it to that instance, which is an attempt that
+// has lost from the beginning. Where the budget has no room it goes to that itself.
+func (t *Transport) sound(on *sending, target *balance.Target) *balance.Target {
+	silent := on.silent
 	on.silent = nil
+	if silent == nil || silent == target || !on.budget.Retry() {
+		return cmp.Or(silent, target)
+	}
+	on.lose(t.start(on, silent, 0, ErrSilent), t.silence(on.service))
+	return target
 }
 
 // linger waits for an attempt that lost, and ends it when its instance has been
 // silent for so long.
 func (s *service) linger(one *racer, silence time.Duration) {
-	defer one.pool.lingering.Store(false)
 	timer := time.NewTimer(time.Until(one.began.Add(silence)))
 	defer timer.Stop()
 	select {

@@ -20,11 +20,11 @@
 // eight seconds, and is back as soon as it takes one. This needs a Base whose
 // connections are made by its Dial or DialContext, and no proxy.
 //
-// An instance that hangs loses no connection. It is passed over while it has
-// answered nobody for three times as long as nearly all attempts take (10 ms at least),
-// and when an attempt has waited in vain, for as long again as it was silent by
-// then. Later a copy of a safe request (GET, HEAD, OPTIONS or TRACE), within the Budget, or
-// else a request itself, finds out whether it still is. Attempts that waited in vain
+// An instance that hangs loses no connection. It is passed over when
+// two attempts have waited for three times as long as nearly all take (10 ms at least),
+// or one in vain, and nobody was answered since they began, for as long again as it was
+// silent by then. Later a copy of a safe request (GET, HEAD, OPTIONS or TRACE), within the Budget, or
+// else a request itself, finds out whether it still is: any answer ends it. Attempts that waited in vain
 // count as failures, so that it is ejected as they go on. It takes a bound on the time: [Retry]'s
 // Timeout, a [Hedge], or the deadlines of callers.
 //
@@ -238,7 +238,7 @@ func (t *Transport) send(s *service, r *http.Request) result {
 		}
 	}
 	s.budget.Call()
-	target, err := on.choose(ctx)
+	target, err := on.choose(ctx, true)
 	if err != nil {
 		closeBody(r)
 		return result{err: fmt.Errorf("call %s: %w", s.query.Words(), err)}
@@ -248,7 +248,7 @@ func (t *Transport) send(s *service, r *http.Request) result {
 		if on.made >= t.cfg.Retry.Attempts || !got.outcome.again(r) || ctx.Err() != nil {
 			return got
 		}
-		if target, err = on.choose(ctx); err != nil {
+		if target, err = on.choose(ctx, true); err != nil {
 			return got
 		}
 		wait := time.Duration(0)
@@ -274,9 +274,7 @@ func (t *Transport) send(s *service, r *http.Request) result {
 // takes long and is wanted.
 func (t *Transport) attempt(on *sending, target *balance.Target) result {
 	on.made++
-	if on.silent != nil && on.silent != target {
-		t.sound(on)
-	}
+	target = t.sound(on, target)
 	var got result
 	if t.hedges(on) {
 		got = t.race(on, target)

@@ -18,7 +18,7 @@ type pool struct {
 	tls       bool
 	doubt     doubt
 	silence   silence
-	lingering atomic.Bool // there is an attempt that has lost and goes on
+	lingering atomic.Int32 // attempts that have lost and go on
 	retired   atomic.Bool
 }
 
@@ -87,6 +87,15 @@ func (p *pool) reach(ctx context.Context) error {
 	}
 	_ = conn.Close() // it was taken, and that was asked
 	return nil
+}
+
+// linger reports whether one more attempt that has lost may go on.
+func (p *pool) linger() bool {
+	if p.lingering.Add(1) > enough {
+		p.lingering.Add(-1)
+		return false
+	}
+	return true
 }
 
 // retire closes the idle connections now, and the others when their requests
