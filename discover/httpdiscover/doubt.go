@@ -97,7 +97,7 @@ func (on *sending) poolOf(target *balance.Target) *pool {
 
 // check finds out, aside, whether an instance in doubt takes connections. While
 // it does not, that is a failure of it, and looked at again; when it does, it is
-// in doubt no more. There is one check of an instance at a time, and none without
+// in doubt no more, unless there were signs meanwhile. There is one check of an instance at a time, and none without
 // a sign since the last one.
 func (s *service) check(p *pool, target *balance.Target) {
 	if !p.doubt.checking.CompareAndSwap(false, true) {
@@ -107,14 +107,16 @@ func (s *service) check(p *pool, target *balance.Target) {
 		defer p.doubt.checking.Store(false)
 		for rest := firstRest; ; rest = min(2*rest, mostRest) {
 			err := p.reach(s.ctx)
-			if err == nil {
+			if err == nil && !p.doubt.raised() {
 				target.Reached()
 				return
 			}
 			if s.ctx.Err() != nil || p.retired.Load() {
 				return
 			}
-			target.Start().Done(fmt.Errorf("%w: %w", balance.ErrUnreachable, err))
+			if err != nil {
+				target.Start().Done(fmt.Errorf("%w: %w", balance.ErrUnreachable, err))
+			}
 			if sleep(s.ctx, rest/2+rand.N(rest/2)) != nil {
 				return
 			}

@@ -333,3 +333,41 @@ func TestProxyInBetween(t *testing.T) {
 		}
 	}
 }
+
+// One that takes connections and breaks the handshake is looked at ever more seldom,
+// and not at each request.
+func TestHandshakesThatBreak(t *testing.T) {
+	good := newBackend(t, "web-1", ok)
+	good.StartTLS()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var accepting sync.WaitGroup
+	defer accepting.Wait()
+	defer listener.Close()
+	accepting.Go(func() { // ends with the listener
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1))
+			_ = conn.Close() // in the middle of the handshake
+		}
+	})
+	bad := instanceAt(t, "web-2", listener.Addr().String())
+	count := counting{dial: new(net.Dialer).DialContext}
+	base := count.base()
+	base.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // who it is does not matter here
+	f := newFixture(t, httpdiscover.Config{Base: base, Policy: byTurns})
+	f.Set("web", good.instance, bad)
+	const requests = 200
+	for range requests {
+		f.do(t, request(t, t.Context(), "GET", "https://web", nil))
+		time.Sleep(time.Millisecond) // for a check
+	}
+	if n := count.to(bad.HostPort()); n == 0 || n > requests/5 {
+		t.Errorf("%d connections were made to it by %d requests", n, requests)
+	}
+}

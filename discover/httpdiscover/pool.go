@@ -3,6 +3,7 @@ package httpdiscover
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -71,21 +72,31 @@ func (p *pool) connect(ctx context.Context, network, address string) (net.Conn, 
 	return &connection{Conn: conn, lost: p.doubt.raise}, nil
 }
 
-// reach makes a connection and ends it, which a server of TLS would take for an
-// incident if nothing were said.
+// reach makes a connection and ends it. With TLS the other side must take part in
+// the handshake: one that is overrun, or a load balancer with nobody behind it, takes
+// connections and breaks it. What becomes of this connection is no sign.
 func (p *pool) reach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	conn, err := p.connect(ctx, "tcp", p.host)
+	signs := p.doubt.signs.Load()
+	conn, err := p.dial(ctx, "tcp", p.host)
 	if err != nil {
 		return err
 	}
 	if p.tls {
-		secure := tls.Client(conn, p.transport.TLSClientConfig.Clone())
-		_ = secure.HandshakeContext(ctx) // what a certificate is worth is for requests to find out
-		conn = secure
+		lost := false
+		secure := tls.Client(&connection{Conn: conn, lost: func() { lost = true }}, p.transport.TLSClientConfig.Clone())
+		conn = secure // whose server takes an end without a word for an incident
+		// What a certificate is worth is for requests to find out.
+		if err = secure.HandshakeContext(ctx); !lost && ctx.Err() == nil {
+			err = nil
+		}
 	}
-	_ = conn.Close() // it was taken, and that was asked
+	_ = conn.Close() // it was taken or not, and that was asked
+	if err != nil {
+		return fmt.Errorf("TLS handshake: %w", err)
+	}
+	p.doubt.settle(signs)
 	return nil
 }
 
