@@ -28,8 +28,12 @@ func (d *doubt) raise() { d.signs.Add(1) }
 func (d *doubt) raised() bool { return d.signs.Load() != d.settled.Load() }
 
 // settle says that it took a connection, which was begun when there were so many
-// signs. Those that came later stay.
-func (d *doubt) settle(signs uint64) { d.settled.Store(signs) }
+// signs. Those that came later stay, and those that another one settled are settled.
+func (d *doubt) settle(signs uint64) {
+	for settled := d.settled.Load(); settled < signs && !d.settled.CompareAndSwap(settled, signs); {
+		settled = d.settled.Load()
+	}
+}
 
 const (
 	// looks is how many instances a request looks at for one that is not in doubt:
