@@ -56,6 +56,7 @@ type Client struct {
 	wait     time.Duration
 	maxStale time.Duration
 	token    func() (string, error)
+	longest  int64        // that the health of a service may be, in bytes
 	zipped   bool         // whether to ask for compressed answers
 	seed     maphash.Seed // of the prints of entries
 	prober   *prober
@@ -126,6 +127,7 @@ func New(at *api.Config, cfg Config) (*Client, error) {
 		wait:     cmp.Or(cfg.Wait, settings.WaitTime, time.Minute),
 		maxStale: cmp.Or(cfg.MaxStale, 10*time.Second),
 		token:    cfg.Token,
+		longest:  longestAnswer,
 		seed:     maphash.MakeSeed(),
 	}
 	c.zipped = !isNear(c.base.Hostname())

@@ -1,7 +1,6 @@
 package consul
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
@@ -226,9 +224,6 @@ func (c *Client) request(ctx context.Context, q *question) (*http.Request, error
 	return request, nil
 }
 
-// buffers are for the texts of answers, which are large and soon read.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
 // read makes a reply of an answer. An answer without a known leader is one: the
 // servers that gave it know the instances, so that header is not looked at.
 func (r *conversation) read(q *discover.Query, response *http.Response) (*reply, error) {
@@ -239,13 +234,9 @@ func (r *conversation) read(q *discover.Query, response *http.Response) (*reply,
 		}
 		return nil, err
 	}
-	text := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(text)
-	text.Reset()
-	if length := response.ContentLength; length > 0 && length < 16<<20 {
-		text.Grow(int(length) + bytes.MinRead) // which is what finding the end takes
-	}
-	if _, err := text.ReadFrom(response.Body); err != nil {
+	text := newText()
+	defer freeText(text)
+	if err := readText(text, response, r.consul.longest); err != nil {
 		return nil, err
 	}
 	s, err := r.known.snapshot(r.consul.seed, *q, text.Bytes())

@@ -1,7 +1,6 @@
 package consul
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -97,9 +96,8 @@ func (l *line) send(ctx context.Context, make requester) error {
 	if l.zipped && request.Header.Get("Accept-Encoding") == "" {
 		request.Header.Set("Accept-Encoding", "gzip")
 	}
-	text := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(text)
-	text.Reset()
+	text := newText()
+	defer freeText(text)
 	if err := request.Write(text); err != nil {
 		return err
 	}
