@@ -28,8 +28,13 @@ var errSevered = errors.New("the registry closed the connection without an answe
 
 // do implements [exchanger]. A connection that was good for a question before,
 // and breaks before anything came of the answer to the next one, says nothing
-// of that: it is asked again on another connection, as net/http does.
+// of that: it is asked again on another connection, as net/http does. On one over
+// which something came before the question nothing is asked, and nothing was
+// waited for.
 func (l *line) do(ctx context.Context, make requester) (response *http.Response, severed bool, err error) {
+	if l.conn != nil && !isQuiet(l.conn) {
+		_ = l.close()
+	}
 	for used := l.conn != nil; ; used = false {
 		if !used {
 			if l.conn, err = l.dial(ctx); err != nil {
