@@ -86,6 +86,10 @@ var (
 // the files of at's TLSConfig when they change, as long as they can be used. A
 // watch over plain HTTP, without a proxy, then has one for itself.
 //
+// An answer that leads to another host, or from TLS to plain text, is an error, for a
+// token is for its registry alone; a CheckRedirect of at's HttpClient decides
+// instead, and what it follows has neither token nor password.
+//
 // An answer that the registry does not hold back may take 15 seconds, for a Consul
 // without a leader looks for one for ten; one that it does hold back may take that
 // long more. A context ends a request sooner.
@@ -107,6 +111,10 @@ func New(at *api.Config, cfg Config) (*Client, error) {
 	settings := *at
 	settings.Address = address
 	own := settings.HttpClient == nil
+	if !own {
+		theirs := *settings.HttpClient // which stays as it is
+		settings.HttpClient = &theirs
+	}
 	renewed := own && connect(&settings)
 	client, err := api.NewClient(&settings) // which fills in the settings
 	if err != nil {
@@ -115,6 +123,7 @@ func New(at *api.Config, cfg Config) (*Client, error) {
 	if renewed {
 		renewCertificates(settings.Transport, settings.TLSConfig)
 	}
+	settings.HttpClient.CheckRedirect = stayingHome(settings.HttpClient.CheckRedirect)
 	host := settings.Address
 	if strings.HasPrefix(host, "/") {
 		host = "localhost" // a socket, as the client has it
