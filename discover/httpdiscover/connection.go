@@ -1,9 +1,13 @@
 package httpdiscover
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptrace"
 	"os"
 	"sync/atomic"
 )
@@ -13,12 +17,13 @@ import (
 // system ends those of a process when it dies.
 //
 // The end that a server announces by TLS (close_notify) is read by crypto/tls
-// and not seen here: who says farewell is alive.
+// and not seen here: who says farewell is alive. So is who says in HTTP that a
+// response ends with its connection: see [exchange.follow].
 type connection struct {
 	net.Conn
 	lost func() // is called once, and does not block
 
-	over atomic.Bool // closed by this side, or lost
+	over atomic.Bool // closed by this side, announced by the other, or lost
 }
 
 // Read implements io.Reader.
@@ -36,6 +41,42 @@ func (c *connection) Read(p []byte) (int, error) {
 func (c *connection) Close() error {
 	c.over.Store(true)
 	return c.Conn.Close()
+}
+
+// ends says that the other side has announced the end.
+func (c *connection) ends() { c.over.Store(true) }
+
+// connectionOf returns the connection below one of net/http's; nil if it is none.
+func connectionOf(conn net.Conn) *connection {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	c, _ := conn.(*connection)
+	return c
+}
+
+// follow has net/http tell which connection the request goes by, where it matters:
+// once a response of the instance ended with its connection. To know it costs each
+// attempt, and the first such end only a check too many.
+func (x *exchange) follow(ctx context.Context) context.Context {
+	if !x.pool.closing.Load() {
+		return ctx
+	}
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { x.conn = connectionOf(got.Conn) }, // within RoundTrip
+	})
+}
+
+// farewell takes a response for the end of its connection, where it says so: as in
+// HTTP/1.0, or by "Connection: close" (RFC 9112, 9.6).
+func (x *exchange) farewell(response *http.Response) {
+	switch {
+	case !response.Close:
+	case x.conn != nil:
+		x.conn.ends()
+	case response.ContentLength < 0:
+		x.pool.closing.Store(true)
+	}
 }
 
 // ReadFrom implements io.ReaderFrom, for which the system sends files by itself.

@@ -25,6 +25,7 @@ type exchange struct {
 
 	body    io.ReadCloser // of the response
 	pool    *pool
+	conn    *connection // that the request went by; nil where that is not known
 	call    balance.Call
 	failure error              // the target's, known from the headers
 	nothing bool               // is known of the target from its end
@@ -85,6 +86,7 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 	switch {
 	case response != nil:
 		x.pool.silence.answered(ended)
+		x.farewell(response)
 	case late || got.failure == errUnanswered:
 		x.pool.silence.unanswered(ended, era)
 	default:
@@ -131,7 +133,7 @@ func (x *exchange) prepare(ctx context.Context, r *http.Request, body *requestBo
 		ctx, x.cancel = context.WithCancel(ctx)
 		bound = newLimit(timeout, x.cancel)
 	}
-	if ctx == r.Context() {
+	if ctx = x.follow(ctx); ctx == r.Context() {
 		x.request = *r
 	} else {
 		x.request = *r.WithContext(ctx)

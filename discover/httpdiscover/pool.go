@@ -20,6 +20,7 @@ type pool struct {
 	doubt     doubt
 	silence   silence
 	lingering atomic.Int32 // attempts that have lost and go on
+	closing   atomic.Bool  // responses end with their connections
 	retired   atomic.Bool
 }
 
