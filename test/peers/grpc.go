@@ -28,7 +28,7 @@ func remote(name, policy, config string, loads bool) (contender, func() error, e
 	if builder == nil {
 		return contender{}, nil, fmt.Errorf("gRPC has no balancer %q", policy)
 	}
-	conn := &remoteConn{}
+	conn := &remoteConn{asked: make(chan struct{}, 1)}
 	b := builder.Build(conn, balancer.BuildOptions{})
 	state := balancer.ClientConnState{}
 	for _, instance := range instances(false) {
@@ -84,6 +84,7 @@ type remoteConn struct {
 	mu    sync.Mutex
 	state balancer.State
 	due   []func()
+	asked chan struct{} // holds something when due does; balancers ask in goroutines too
 	ready int
 }
 
@@ -108,12 +109,16 @@ func (c *remoteConn) later(tell func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.due = append(c.due, tell)
+	select {
+	case c.asked <- struct{}{}:
+	default:
+	}
 }
 
 // settle lets all connections become ready. A balancer that connects only to
 // what is called is asked for all of infos meanwhile.
 func (c *remoteConn) settle(infos []balancer.PickInfo) error {
-	for range 1000 {
+	for late := time.After(time.Second); ; {
 		c.tell()
 		if c.ready == size {
 			return nil
@@ -123,9 +128,12 @@ func (c *remoteConn) settle(infos []balancer.PickInfo) error {
 				return err
 			}
 		}
-		time.Sleep(time.Millisecond) // some connect in a goroutine
+		select {
+		case <-c.asked:
+		case <-late:
+			return fmt.Errorf("it is %s with %d connections", c.state.ConnectivityState, c.ready)
+		}
 	}
-	return fmt.Errorf("it is %s with %d connections", c.state.ConnectivityState, c.ready)
 }
 
 // tell tells what is due until nothing is.
