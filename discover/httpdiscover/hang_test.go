@@ -309,13 +309,7 @@ func TestHedgeTwoGoOn(t *testing.T) {
 		if n := len(gone.what); n != 5 || time.Since(begin) != 0 {
 			t.Errorf("%d were cancelled %s after Close, want all five at once", n, time.Since(begin))
 		}
-		failed := 0
-		for _, a := range f.seen() {
-			if a.Failed {
-				failed++
-			}
-		}
-		if failed != 0 {
+		if failed := f.failed(); failed != 0 {
 			t.Errorf("%d failed, of which it is not known", failed)
 		}
 	})

@@ -68,6 +68,17 @@ func (f *fixture) seen() []httpdiscover.Attempt {
 	return seen
 }
 
+// failed returns how many of the attempts seen since the last call failed.
+func (f *fixture) failed() int {
+	failed := 0
+	for _, a := range f.seen() {
+		if a.Failed {
+			failed++
+		}
+	}
+	return failed
+}
+
 // backend is a server that counts its requests and connections.
 type backend struct {
 	*httptest.Server

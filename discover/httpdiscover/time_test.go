@@ -194,13 +194,7 @@ func TestRefusedIsEjectedAtOnce(t *testing.T) {
 			f.do(t, request(t, t.Context(), "GET", "http://web", nil))
 			time.Sleep(time.Second)
 		}
-		failed := 0
-		for _, a := range f.seen() {
-			if a.Failed {
-				failed++
-			}
-		}
-		if failed != 1 {
+		if failed := f.failed(); failed != 1 {
 			t.Errorf("it was asked %d times, want once", failed)
 		}
 	})
