@@ -60,12 +60,15 @@ func TestPressureOnTheMachineTakesItsServicesOut(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if len(found) != want || len(queried.Nodes) != want {
-				return fmt.Errorf("there are %d in the list, %d for the query", len(found), len(queried.Nodes))
-			}
 			checks, err := client.Agent().ChecksWithFilterOpts(`Type == "host"`, options)
 			if err == nil && len(checks) != 3 {
 				err = fmt.Errorf("the checks of the machine are %v, want three", checks)
+			}
+			if len(found) != want || len(queried.Nodes) != want {
+				err = fmt.Errorf("there are %d in the list, %d for the query, and the machine's checks say", len(found), len(queried.Nodes))
+				for id, check := range checks {
+					err = fmt.Errorf("%w %s: %s %q;", err, id, check.Status, check.Output)
+				}
 			}
 			for id, check := range checks {
 				if check.Status == consul.HealthCritical && !strings.Contains(check.Output, why) {
