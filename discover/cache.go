@@ -13,27 +13,21 @@ import (
 	"github.com/realjf/muster/internal/quiet"
 )
 
-// CacheConfig holds what a Cache can do without; the zero value works.
+// CacheConfig holds the options of a Cache; the zero value works.
 type CacheConfig struct {
-	// Limit is how many questions are watched at once; 0 means 128. Each
-	// watch holds a connection, and Consul refuses an address its 201st. One
-	// question more closes the watch that nobody asked for the longest.
-	Limit int
-	// Idle is how long a watch that nobody asks for is kept; 0 means ten
-	// minutes. It is closed at most half as long after that.
-	Idle time.Duration
-	// Guard says how far bad news about a service is trusted, one for each
-	// service as one may want. It must return soon. Nil is the zero Guard for all.
-	Guard func(Query) Guard
-	// Folder keeps the last lists, as in [WatchConfig].
-	Folder string
-	// Logger is told when a watch starts and ends, when the source stops and
-	// resumes answering (once for all watches, and at the level of debugging for
-	// each), and when it refuses one. Nil means silence.
+	// Limit is how many queries are watched at once; 0 means 128. One more ends
+	// the watch unused for longest. Each watch holds a connection; Consul allows
+	// 200 per address.
+	Limit  int
+	Idle   time.Duration     // how long an unused watch is kept at least; 0 means 10 minutes
+	Guard  func(Query) Guard // how far bad news is trusted; must return soon; nil means the zero Guard
+	Folder string            // keeps the last lists, as in WatchConfig
+	// Logger is told of outages, once for all watches, and of refused queries.
+	// Nil means silence.
 	Logger *slog.Logger
 }
 
-// Cache answers questions from memory, each fed by one watch however many
+// Cache answers queries from memory. One watch feeds each query, however many
 // callers ask. Its methods may be called concurrently.
 type Cache struct {
 	source Source
@@ -60,8 +54,8 @@ type watch struct {
 	followers int          // who closed nothing yet; the cache's mu guards it
 }
 
-// NewCache returns an empty cache of the answers of src. The caller closes
-// it. It panics when src is nil.
+// NewCache returns an empty cache over src, which the caller closes. It panics
+// when src is nil.
 func NewCache(src Source, cfg CacheConfig) *Cache {
 	mustHave("NewCache", src)
 	ctx, stop := context.WithCancel(context.Background())
@@ -88,15 +82,12 @@ func NewCache(src Source, cfg CacheConfig) *Cache {
 	return c
 }
 
-// Get returns the latest good answer to q. The first one to ask starts a
-// watch and waits for its first attempt; all later ones are answered from
-// memory, at once. A caller whose ctx ends leaves the watch running.
+// Get returns the latest good answer to q. The first call for q starts a watch,
+// which goes on when ctx ends. Get blocks until the watch's first attempt has
+// ended, or ctx ends; from then on it answers at once.
 //
 // The error wraps ErrInvalid, ErrClosed, or ErrUnavailable with the reason.
-// The last comes at once after a failed attempt, rather than when ctx ends:
-// a caller learns why, and may ask again while the watch goes on trying. It
-// never comes once there was a good answer: that stays, and its Err and
-// Confirmed tell its age.
+// After a first good answer an outage is no error: see the snapshot's Err.
 func (c *Cache) Get(ctx context.Context, q Query) (Snapshot, error) {
 	w, err := c.watch(q, 0)
 	if err != nil {
@@ -113,7 +104,7 @@ func (c *Cache) Get(ctx context.Context, q Query) (Snapshot, error) {
 
 // Follow returns the shared watch of q, and keeps it until the follower is
 // closed. It does not block. The error wraps ErrInvalid, ErrClosed, or
-// ErrUnavailable when as many questions are followed as the cache may watch.
+// ErrUnavailable when CacheConfig.Limit queries are followed.
 func (c *Cache) Follow(q Query) (*Follower, error) {
 	w, err := c.watch(q, 1)
 	if err != nil {
@@ -122,15 +113,13 @@ func (c *Cache) Follow(q Query) (*Follower, error) {
 	return &Follower{Watcher: w.Watcher, release: sync.OnceFunc(func() { c.release(w) })}, nil
 }
 
-// Follower is one who follows a shared watch. All that a [Watcher] can do it
-// can.
+// Follower is a shared [Watcher], which one caller follows.
 type Follower struct {
 	*Watcher
 	release func()
 }
 
-// Close says that the watch is not needed any more. It does not block, and the
-// cache may keep the watch for others. It may be called more than once.
+// Close gives up the shared watch. It does not block.
 func (f *Follower) Close() error {
 	f.release()
 	return nil
@@ -144,8 +133,8 @@ func (c *Cache) release(w *watch) {
 	w.used.Store(time.Now().UnixNano())
 }
 
-// Each yields the watched questions that have an answer, with the latest one
-// each, in no order. It does not count as asking.
+// Each yields the watched queries that have an answer, with the latest one, in
+// no order. This does not count as use.
 func (c *Cache) Each(yield func(Query, Snapshot) bool) {
 	c.mu.RLock()
 	answers := make(map[Query]Snapshot, len(c.watches))
@@ -162,8 +151,7 @@ func (c *Cache) Each(yield func(Query, Snapshot) bool) {
 	}
 }
 
-// Close closes all watches and waits for them. It may be called more than
-// once.
+// Close ends all watches and waits for them.
 func (c *Cache) Close() error {
 	c.stop()
 	c.mu.Lock()

@@ -9,12 +9,12 @@ import (
 // earlier one. Its slices must not be changed.
 type Change struct {
 	Snapshot Snapshot   // the later one
-	Added    []Instance // healthy now, and not before
-	Removed  []Instance // healthy before, as they were then, and not now
-	Changed  []Instance // healthy all the while, and something else of them changed
+	Added    []Instance // healthy now, not before
+	Removed  []Instance // healthy before, not now; as they were then
+	Changed  []Instance // healthy in both, but different
 }
 
-// Compare returns how the healthy instances of now differ from those of before.
+// Compare returns the change from before to now.
 func Compare(before, now Snapshot) Change {
 	type name struct{ datacenter, node, id string }
 	named := func(i Instance) name { return name{i.Datacenter, i.Node, i.ID} }
@@ -41,9 +41,9 @@ func Compare(before, now Snapshot) Change {
 	return c
 }
 
-// Snapshots yields the latest snapshot, as soon as there is one, and then each
-// time that its contents changed the latest again, until ctx ends or the
-// watch is closed. Who is slow misses those in between, and never the latest.
+// Snapshots yields the latest snapshot once there is one, and again after
+// changes of its instances, until ctx ends or the watch is closed. It blocks in
+// between. A slow caller misses some, but never the latest.
 func (w *Watcher) Snapshots(ctx context.Context) iter.Seq[Snapshot] {
 	return func(yield func(Snapshot) bool) {
 		for {
@@ -62,10 +62,9 @@ func (w *Watcher) Snapshots(ctx context.Context) iter.Seq[Snapshot] {
 	}
 }
 
-// Changes returns a channel of what became of the healthy instances, beginning
-// with all that there are as added. Each change is from the one received before
-// it: who is slow gets one that says all. The channel is closed when ctx ends
-// or the watch is closed, which waits for it.
+// Changes returns a channel of changes to the healthy instances. The first adds
+// all that there are. A slow receiver gets one for all that happened meanwhile.
+// It is closed when ctx ends or the watch is closed.
 func (w *Watcher) Changes(ctx context.Context) <-chan Change {
 	changes := make(chan Change)
 	w.mu.Lock()

@@ -7,12 +7,9 @@ import (
 	"time"
 )
 
-// Fixed returns a source that knows the given instances and never changes:
-// a fallback without a registry, an example and a fake. An instance without
-// a status is passing, and the weights of one without any are Consul's, 1 and 1.
-// It keeps its own copy of the list. It has no language
-// of filters: a query with one is invalid. It knows no distances, and
-// ignores Near, Failover and Consistency.
+// Fixed returns a source of these instances, which never change; it copies
+// them. A missing Status is Passing, missing Weights are 1 and 1. A query with
+// a Filter is invalid; Near, Failover and Consistency are ignored.
 func Fixed(instances ...Instance) Source {
 	f := make(fixed, len(instances))
 	for n, instance := range instances {
@@ -45,7 +42,7 @@ func (f fixed) Next(ctx context.Context, q Query, after uint64) (Snapshot, error
 		return Snapshot{}, err
 	}
 	q.Near = "" // is not known here
-	s := NewSnapshot(q, filter(f, q.Asks))
+	s := NewSnapshot(q, filter(f, q.asks))
 	s.Index, s.Confirmed = fixedIndex, time.Now()
 	return s, nil
 }

@@ -6,29 +6,23 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/realjf/muster/internal/refusal"
 )
 
 // Guard says how far a watch trusts bad news about a service. The zero value
-// trusts all of it, but for a service that is forgotten whole, see Hold, and for
-// what a registry says that has just come back, see [Watcher].
+// trusts it, except as Hold and [Watcher] say.
 type Guard struct {
-	// Hold is how long instances are kept that were lost many at once:
-	// forgotten by the registry or failing their checks. Those in maintenance
-	// are let go. It should be longer than such losses usually last, and costs
-	// as much time when they are real.
-	//
-	// 0 keeps, for ten seconds, those of a service of which nobody is known any
-	// more where two or more were healthy: so forgets a registry that is sick, and
-	// hardly ever one that was told. Less than 0 keeps none.
+	// Hold is how long instances are kept when many are lost at once: forgotten
+	// by the registry or failing their checks, but not in maintenance. 0 keeps
+	// them for ten seconds, and only when the registry forgets all instances of
+	// a service that had two healthy ones or more. Less than 0 keeps none.
 	Hold time.Duration
-	// Loss is the share of the healthy instances that, lost in one answer, is
-	// many: more than it are held. 0 means half of them; the last one is
-	// always many.
+	// Loss is the share of the healthy instances above which those lost in one
+	// answer are many; 0 means half. The last one is always many.
 	Loss float64
-	// Panic is the share of the instances that must be healthy for the healthy
-	// ones alone to be used. Below it all are, but for those in maintenance: the
-	// few would fall under the load, and the checks may be what is broken.
-	// 0 never panics. Envoy's is 0.5.
+	// Panic is the share of the instances that must be healthy. Below it all
+	// are used, except those in maintenance. 0 means never; Envoy's is 0.5.
 	Panic float64
 }
 
@@ -50,7 +44,8 @@ var (
 const returning = 3 * time.Second
 
 // forgotten is how long the instances of a service are kept that a registry does
-// not know at all from one answer to the next, where the guard does not say.
+// not know at all from one answer to the next, where the guard does not say. So
+// forgets a registry that is sick, and hardly ever one that was told.
 const forgotten = 10 * time.Second
 
 // doubt is what a watch holds against the answers of its source.
@@ -98,8 +93,9 @@ func (d *doubt) trust() { d.missing, d.silent, d.until = nil, false, time.Time{}
 // settle returns the snapshot that is made of answer, the next one after those
 // settled before. Its Err says what of it the source did not say.
 func (d *doubt) settle(q Query, answer Snapshot) Snapshot {
-	// Nobody who lost what it knew says so.
-	d.away = d.away || answer.Index < d.heard.Index || errors.Is(answer.Err, ErrInterrupted)
+	// Who lost what it knew does not say so: an index that fell, and a connection that
+	// broke while an answer was waited for, count as a failure.
+	d.away = d.away || answer.Index < d.heard.Index || errors.Is(answer.Err, refusal.ErrInterrupted)
 	if !errors.Is(answer.Err, ErrUnlooked) && !errors.Is(answer.Err, ErrElsewhere) {
 		answer.Err = nil
 	}
@@ -164,7 +160,8 @@ func (g Guard) many(lost, healthy int) bool {
 	return lost == healthy || float64(lost) > share*float64(healthy)
 }
 
-// panicked returns s with all instances in use if too few of them are healthy.
+// panicked returns s with all instances in use if too few of them are healthy: the
+// few would fall under the load, and the checks may be what is broken.
 func (g Guard) panicked(q Query, s Snapshot) Snapshot {
 	if g.Panic == 0 {
 		return s

@@ -8,54 +8,37 @@ import (
 	"github.com/realjf/muster/internal/valid"
 )
 
-// Query is a question to a registry. It is comparable, so that equal
-// questions can share one watch. Only Service is required.
+// Query is a question to a registry. Equal queries share a watch of a [Cache].
 type Query struct {
-	// Service is the service's name.
-	Service string
-	// Tags are those that an instance must have, all of them, with commas
-	// between. A tag that holds a comma itself can be asked for in Filter.
-	Tags string
-	// Filter is what else must be true of an instance, in Consul's language:
-	//
-	//	Service.Meta.version != "1.0"
-	//
+	Service string // the service's name, required
+	Tags    string // separated by commas; an instance must have all of them
+	// Filter is a further condition in Consul's language, such as
+	// Service.Meta.version != "1.0":
 	// https://developer.hashicorp.com/consul/api-docs/health#filtering-1
-	Filter string
-	// Datacenter is where to look; empty is the registry's own.
-	Datacenter string
-	// Failover names the datacenters to look in, one after the other, with
-	// commas between, where none of the instances is healthy. Their
-	// instances are as fresh as the last five seconds. Where none is healthy
-	// anywhere, the snapshot's Err names the datacenters that could not be asked.
+	Filter     string
+	Datacenter string // where to look; empty means the registry's own
+	// Failover lists datacenters, separated by commas, to try in turn while no
+	// instance is healthy. Their answers may be five seconds old.
 	Failover string
-	// Near sorts the instances by their distance from a node, the nearest
-	// first, where the registry knows it; "_agent" is the agent's own node.
-	// Otherwise they are sorted by node and id.
-	Near string
-	// Warning counts instances that are warning as healthy.
-	Warning bool
-	// Consistency says how sure the answer must be.
+	// Near sorts by distance from a node, if the registry knows that; "_agent"
+	// is the agent's own. Empty sorts by node and id.
+	Near        string
+	Warning     bool // instances that are warning count as healthy
 	Consistency Consistency
 }
 
-// Consistency is how sure an answer must be, and by that who may give it.
+// Consistency says which of the registry's servers may answer.
 // https://developer.hashicorp.com/consul/api-docs/features/consistency
 type Consistency string
 
 const (
-	// Stale takes the answer of any server, so that a registry without a
-	// leader can be read. How old an answer may be is bounded, by the source.
-	Stale Consistency = ""
-	// Leader takes the answer of the server that takes itself for the
-	// leader: Consul's default.
-	Leader Consistency = "leader"
-	// Consistent has the leader make sure of its being one, with each answer.
-	Consistent Consistency = "consistent"
+	Stale      Consistency = ""           // any server, even without a leader; the source bounds the age
+	Leader     Consistency = "leader"     // the server that takes itself for the leader; Consul's default
+	Consistent Consistency = "consistent" // the leader, which makes sure each time that it is
 )
 
-// Validate returns an error that wraps ErrInvalid if no registry could
-// answer q.
+// Validate returns an error that wraps ErrInvalid if no registry could answer
+// q.
 func (q Query) Validate() error {
 	if err := valid.Name("service name", q.Service); err != nil {
 		return err
@@ -74,21 +57,20 @@ func (q Query) Validate() error {
 	return fmt.Errorf("%w consistency %q: want %q, %q or %q", ErrInvalid, q.Consistency, Stale, Leader, Consistent)
 }
 
-// Healthy reports whether an instance with the given status counts as
+// healthy reports whether an instance with the given status counts as
 // healthy under q.
-func (q Query) Healthy(s Status) bool {
+func (q Query) healthy(s Status) bool {
 	return s == Passing || (q.Warning && s == Warning)
 }
 
-// TagList returns the tags that an instance must have.
+// TagList returns the tags in Tags.
 func (q Query) TagList() []string { return list(q.Tags) }
 
-// FailoverList returns the datacenters to look in where nobody is healthy.
+// FailoverList returns the datacenters in Failover.
 func (q Query) FailoverList() []string { return list(q.Failover) }
 
-// Detail returns what q asks beside the service, such as "tags=v2&datacenter=eu";
-// it is empty where that is nothing. It tells the questions about one service
-// apart.
+// Detail returns what q asks besides the service, such as
+// "tags=v2&datacenter=eu".
 func (q Query) Detail() string {
 	var parts []string
 	for _, part := range []struct{ name, text string }{
@@ -105,9 +87,7 @@ func (q Query) Detail() string {
 	return strings.Join(parts, "&")
 }
 
-// Words returns q as an error names it, such as
-//
-//	service "web" with tags=v2&datacenter=eu
+// Words describes q for an error message, such as: service "web" with tags=v2.
 func (q Query) Words() string {
 	words := fmt.Sprintf("service %q", q.Service)
 	if detail := q.Detail(); detail != "" {
@@ -116,9 +96,9 @@ func (q Query) Words() string {
 	return words
 }
 
-// Asks reports whether q asks for i, as far as q can tell without a registry:
+// asks reports whether q asks for i, as far as q can tell without a registry:
 // by service, tags and datacenter.
-func (q Query) Asks(i Instance) bool {
+func (q Query) asks(i Instance) bool {
 	if i.Service != q.Service || (q.Datacenter != "" && i.Datacenter != q.Datacenter) {
 		return false
 	}

@@ -8,8 +8,9 @@ import (
 	"github.com/realjf/muster/discover"
 )
 
-func TestQueryAsks(t *testing.T) {
-	i := discover.Instance{Service: "web", Tags: []string{"a", "b"}, Datacenter: "dc1"}
+// TestFixedAnswersWhatIsAsked by service, tags and datacenter.
+func TestFixedAnswersWhatIsAsked(t *testing.T) {
+	source := discover.Fixed(discover.Instance{Service: "web", Tags: []string{"a", "b"}, Datacenter: "dc1"})
 	tests := []struct {
 		query discover.Query
 		want  bool
@@ -23,8 +24,8 @@ func TestQueryAsks(t *testing.T) {
 		{discover.Query{Service: "web", Datacenter: "dc2"}, false},
 	}
 	for _, test := range tests {
-		if got := test.query.Asks(i); got != test.want {
-			t.Errorf("%+v: got %v, want %v", test.query, got, test.want)
+		if s, err := source.Next(t.Context(), test.query, 0); err != nil || (s.Known() == 1) != test.want {
+			t.Errorf("%+v: got %d instances, error %v; want it there: %v", test.query, s.Known(), err, test.want)
 		}
 	}
 }

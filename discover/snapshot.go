@@ -7,46 +7,31 @@ import (
 	"time"
 )
 
-// Snapshot is what is known of the instances that a query asks for, at one
-// moment. It is immutable: neither its slices nor what they hold may be
-// changed.
+// Snapshot is what is known at one moment of the instances that a query asks
+// for. Neither its slices nor what they hold may be changed.
 type Snapshot struct {
-	Instances []Instance // the healthy ones, sorted as the query asks for, by node and id if it does not
-	Unhealthy []Instance // known to the registry but not healthy, sorted by node and id
-	Index     uint64     // the registry's index of the answer, at least 1
+	Instances []Instance // healthy, sorted as Query.Near says
+	Unhealthy []Instance // known but not healthy, sorted by node and id
+	Index     uint64     // the registry's, at least 1
 	Confirmed time.Time  // when the registry last gave this answer
 	Err       error      // why this is not what the registry says now; nil while it is
 }
 
-// State says what a snapshot is worth.
+// State says how far a snapshot can be trusted.
 type State string
 
-// The states of a snapshot.
 const (
-	// Pending: there was no answer yet. Err says why, after an attempt.
-	Pending State = "pending"
-	// Current: the registry vouches for the list.
-	Current State = "current"
-	// Empty: the registry says that there is no instance at all.
-	Empty State = "empty"
-	// AllOut: there are instances, and none is healthy.
-	AllOut State = "all out"
-	// Degraded: the registry does not answer. The list is the last one, and
-	// Confirmed says how old it is.
-	Degraded State = "degraded"
-	// Warming: the registry has just come back. It does not know everybody yet,
-	// and those that it lacks are kept for some seconds; or it says itself that it
-	// has not looked at all of them again.
-	Warming State = "warming"
-	// Held: the registry lost many at once, and they are kept for as long as
-	// [Guard] says.
-	Held State = "held"
-	// Panicking: too few are healthy, so that those which are not are used as
-	// well, as [Guard] says.
-	Panicking State = "panicking"
+	Pending   State = "pending"   // no answer yet; Err says why, after an attempt
+	Current   State = "current"   // the registry vouches for the list
+	Empty     State = "empty"     // the registry knows no instance
+	AllOut    State = "all out"   // there are instances, but none is healthy
+	Degraded  State = "degraded"  // the registry does not answer; this is the last list
+	Warming   State = "warming"   // the registry is just back and does not know, or has not checked, all instances again
+	Held      State = "held"      // many were lost at once, and are kept; see Guard.Hold
+	Panicking State = "panicking" // too few are healthy, so others are used too; see Guard.Panic
 )
 
-// States yields every state of a snapshot that is an answer: all but Pending.
+// States yields every [State] but Pending.
 func States(yield func(State) bool) {
 	for _, s := range []State{Current, Empty, AllOut, Degraded, Warming, Held, Panicking} {
 		if !yield(s) {
@@ -55,7 +40,7 @@ func States(yield func(State) bool) {
 	}
 }
 
-// State returns what the snapshot is worth.
+// State returns how far the snapshot can be trusted.
 func (s Snapshot) State() State {
 	switch {
 	case s.Index == 0:
@@ -76,7 +61,7 @@ func (s Snapshot) State() State {
 	return Current
 }
 
-// Known returns how many instances the registry knows, healthy or not.
+// Known returns how many instances there are, healthy or not.
 func (s Snapshot) Known() int { return len(s.Instances) + len(s.Unhealthy) }
 
 // down reports whether the latest attempt to ask the registry failed.
@@ -90,14 +75,14 @@ func (s Snapshot) has(id string) bool {
 	return contains(s.Instances, i) || contains(s.Unhealthy, i)
 }
 
-// NewSnapshot returns what a source says that knows all these instances, which
-// it gives away, in the order that q asks for where that is one of distances. It
-// lacks an index, and when it was confirmed.
+// NewSnapshot builds a [Source]'s answer to q from all instances that q asks
+// for, healthy or not. It takes over the slice, in whose order they stay where
+// q has a Near. The caller sets Index and Confirmed.
 func NewSnapshot(q Query, all []Instance) Snapshot {
 	var s Snapshot
 	healthy := 0 // of those at the front
 	for _, i := range all {
-		if q.Healthy(i.Status) {
+		if q.healthy(i.Status) {
 			all[healthy] = i
 			healthy++
 		} else {

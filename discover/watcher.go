@@ -16,30 +16,25 @@ import (
 	"github.com/realjf/muster/internal/valid"
 )
 
-// WatchConfig holds what a Watcher can do without; the zero value works.
+// WatchConfig holds the options of a Watcher; the zero value works.
 type WatchConfig struct {
-	// Logger is told when the source stops and when it resumes answering,
-	// once each. Nil means silence.
-	Logger *slog.Logger
-	// Guard says how far bad news is trusted.
-	Guard Guard
-	// Folder keeps the last list in a file, readable for its owner alone. A
-	// process that starts while the registry does not answer begins with it,
-	// as [Degraded], if it is younger than a day. Empty keeps none. Watches
-	// of different registries need different folders.
+	Logger *slog.Logger // told of an outage and of its end, once each; nil means silence
+	Guard  Guard        // how far bad news is trusted
+	// Folder keeps the last list in a file that only its owner can read. A new
+	// process uses one younger than a day, as [Degraded], while the registry
+	// does not answer. Empty keeps none. Each registry needs its own folder.
 	Folder string
 }
 
-// Watcher keeps the latest good answer to one question. While the source
-// fails, the last good answer stays, with the reason in its Err. An instance
-// that the source does not know when it is back after a failure stays for
-// three seconds more, with the reason in Err too: a registry that lost its
-// data gets that time to hear of everybody again. So do those that it has as
-// failing then, if they are more than half of the healthy ones (Guard.Loss says
-// otherwise) or the last one: it could not be told for longer than their TTL. An
-// index that fell, and a connection that broke on which an answer was waited
-// for, count as a failure in this.
-// Its methods may be called concurrently.
+// Watcher keeps the latest good answer to one query. Its methods may be called
+// concurrently.
+//
+// While the source fails, the last good answer stays, and Err says why. When
+// the source is back, instances that it does not know are kept for three
+// seconds, in which a registry that lost its data hears of them again. So are
+// those that it now has as failing, if they are the last one or more than half
+// of the healthy ones (see Guard.Loss): their heartbeats could not arrive. An
+// index that fell and [ErrInterrupted] count as failures here.
 type Watcher struct {
 	source Source
 	query  Query
@@ -67,9 +62,9 @@ type Watcher struct {
 	closed  bool
 }
 
-// Watch starts to watch the answer of src to q. The caller closes the
-// Watcher. Where q is invalid there is nothing to watch: First and Tried say so
-// at once. It panics when src is nil.
+// Watch starts to watch the answer of src to q, without blocking. The caller
+// closes the Watcher. First and Tried say if q is invalid. It panics when src
+// is nil.
 func Watch(src Source, q Query, cfg WatchConfig) *Watcher {
 	mustHave("Watch", src)
 	return watchBeside(src, q, cfg, new(silence))
@@ -109,28 +104,23 @@ func mustHave(who string, src Source) {
 	}
 }
 
-// Snapshot returns the latest good answer, and whether there is one. Before
-// the first one the snapshot is empty but for Err, which says why once an
-// attempt has failed. It does not block. After Close it stays as it was.
+// Snapshot returns the latest good answer, and whether there is one; if not,
+// Err says why the latest attempt failed. It does not block, and works after
+// Close.
 func (w *Watcher) Snapshot() (Snapshot, bool) {
 	s := w.latest.Load()
 	return *s, s.Index > 0
 }
 
-// First returns the latest good answer; if there is none yet, it waits for
-// it, over failed attempts. The error wraps ErrUnavailable and the source's
-// last error when ctx ends first, ErrClosed when Close is called first, ErrInvalid,
-// without a wait, when the query is invalid, and ErrRefused as soon as the registry
-// has refused the question.
+// First returns the latest good answer, and blocks until there is one, over
+// failed attempts. The error wraps ErrUnavailable and the last failure when ctx
+// ends, or ErrClosed. ErrInvalid and ErrRefused come at once.
 func (w *Watcher) First(ctx context.Context) (Snapshot, error) {
 	return w.await(ctx, w.answered)
 }
 
-// Tried returns the latest good answer; if nothing was tried yet, it waits for
-// the first attempt, good or not. The error wraps ErrUnavailable and the
-// source's error when there is no answer after that, or ctx's when ctx ends
-// first, ErrClosed when Close is called first, and ErrInvalid when the query is
-// invalid.
+// Tried is First, but blocks for the first attempt only: if that fails, the
+// error wraps ErrUnavailable and the reason.
 func (w *Watcher) Tried(ctx context.Context) (Snapshot, error) {
 	return w.await(ctx, w.tried)
 }
@@ -167,17 +157,15 @@ func (w *Watcher) await(ctx context.Context, event <-chan struct{}) (Snapshot, e
 	return Snapshot{}, fmt.Errorf("watch %q: %w: %w", w.query.Service, ErrUnavailable, err)
 }
 
-// Changed returns a channel that is closed when the contents of Snapshot
-// next change: its instances, not its index, time or error. To miss no
-// change, call it before Snapshot. Close does not close the channel.
+// Changed returns a channel that is closed when the instances in Snapshot next
+// change. To miss no change, call it before Snapshot. Close does not close it.
 func (w *Watcher) Changed() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.changed
 }
 
-// Close stops the watch and waits for its loop to end, at most as long as
-// the source takes to notice. It may be called more than once.
+// Close ends the watch and waits until the source has noticed.
 func (w *Watcher) Close() error {
 	w.stop()
 	w.mu.Lock()
@@ -199,8 +187,8 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 		doubt   = doubt{guard: guard}
 	)
 	source := w.source
-	if opener, is := source.(Opener); is {
-		conversation := opener.Open()
+	if opens, is := source.(opener); is {
+		conversation := opens.Open()
 		defer conversation.Close()
 		source = conversation
 	}
@@ -258,7 +246,7 @@ func (w *Watcher) run(ctx context.Context, guard Guard) {
 // that may have arrived is not asked again within a second, so that many do not
 // ask more often than once a second each, whatever becomes of their connections.
 func (w *Watcher) pause(ctx context.Context, turn time.Duration, asked time.Time, err error) error {
-	reacher, is := w.source.(Reacher)
+	source, is := w.source.(reacher)
 	if !is || refusal.IsAnswer(err) {
 		return pace.Sleep(ctx, turn)
 	}
@@ -267,7 +255,7 @@ func (w *Watcher) pause(ctx context.Context, turn time.Duration, asked time.Time
 	if !refusal.IsUnsent(err) {
 		_ = pace.Sleep(bounded, time.Until(asked.Add(pace.Every))) // its error is noticed below
 	}
-	if reacher.Reach(bounded) != nil {
+	if source.Reach(bounded) != nil {
 		<-bounded.Done()
 	}
 	return ctx.Err()

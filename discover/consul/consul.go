@@ -65,7 +65,6 @@ type Client struct {
 
 var (
 	_ discover.Source   = (*Client)(nil)
-	_ discover.Reacher  = (*Client)(nil)
 	_ announce.Registry = (*Client)(nil)
 )
 
@@ -151,10 +150,11 @@ func New(at *api.Config, cfg Config) (*Client, error) {
 // Client for a while calls it at the end, when its watches are closed.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// Reach waits until the registry can be connected to, as [discover.Reacher] says. All
-// who wait are served by one probe: a connection in a tenth of a second, which
-// is closed at once. They return spread over a fifth of a second, or over a
-// millisecond for each where they are more, but over a second at most.
+// Reach blocks until the registry can be connected to. A [discover.Watcher] whose
+// queries did not arrive waits for it, to ask again soon. All callers are served by
+// one probe: ten connections a second, which are closed at once. They return spread
+// over a fifth of a second, or over a millisecond for each where they are more, but
+// over a second at most. The error is ctx's, soon after ctx ends.
 func (c *Client) Reach(ctx context.Context) error { return c.prober.reach(ctx) }
 
 // IsMuster reports whether the registry is muster's agent rather than a

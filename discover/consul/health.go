@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -28,10 +29,12 @@ func (c *Client) Next(ctx context.Context, q discover.Query, after uint64) (disc
 	return once.Next(ctx, q, after)
 }
 
-// Open returns the registry for one watch, as [discover.Opener] says: it has a
-// connection of its own where it can, and of an answer it decodes what the last one
-// did not have.
-func (c *Client) Open() discover.Conversation {
+// Open returns the registry for one watch, without blocking: it has a connection of
+// its own where it can, and of an answer it decodes what the last one did not have.
+func (c *Client) Open() interface {
+	discover.Source
+	io.Closer
+} {
 	all := shared{c.http}
 	if c.line == nil {
 		return &conversation{consul: c, exchanger: all}
@@ -56,7 +59,7 @@ type reply struct {
 	behind time.Duration // the leader was the server that gave it
 }
 
-// Close implements [discover.Conversation].
+// Close implements [io.Closer].
 func (r *conversation) Close() error { return r.close() }
 
 // Next implements [discover.Source] for one caller at a time.
@@ -70,9 +73,9 @@ func (r *conversation) Next(ctx context.Context, q discover.Query, after uint64)
 	}
 	switch {
 	case r.severed && s.Err != nil:
-		s.Err = fmt.Errorf("%w; %w", s.Err, discover.ErrInterrupted)
+		s.Err = fmt.Errorf("%w; %w", s.Err, refusal.ErrInterrupted)
 	case r.severed:
-		s.Err = discover.ErrInterrupted
+		s.Err = refusal.ErrInterrupted
 	}
 	r.severed = false
 	return s.Snapshot, nil

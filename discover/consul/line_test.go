@@ -21,13 +21,14 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/refusal"
 )
 
 var asked = discover.Query{Service: "web"}
 
 // connections counts those to a server, and returns it with a conversation over a
 // line that is asked for compressed answers.
-func connections(t *testing.T, handle http.HandlerFunc) (*httptest.Server, discover.Conversation, *atomic.Int32) {
+func connections(t *testing.T, handle http.HandlerFunc) (*httptest.Server, discover.Source, *atomic.Int32) {
 	t.Helper()
 	made := new(atomic.Int32)
 	server := httptest.NewUnstartedServer(handle)
@@ -44,7 +45,7 @@ func connections(t *testing.T, handle http.HandlerFunc) (*httptest.Server, disco
 }
 
 // lineBy returns a conversation over a line of that make, to a registry far away.
-func lineBy(t testing.TB, dial func(context.Context) (net.Conn, error)) discover.Conversation {
+func lineBy(t testing.TB, dial func(context.Context) (net.Conn, error)) discover.Source {
 	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
 	registry, err := New(&api.Config{Address: "registry.example:80", Transport: transport}, Config{Wait: 16 * time.Second})
@@ -148,7 +149,7 @@ func TestALineThatBreaks(t *testing.T) {
 	ask := func(wantErr, interrupted bool, wantMade int32) {
 		t.Helper()
 		s, err := talk.Next(t.Context(), asked, 1)
-		if (err != nil) != wantErr || errors.Is(s.Err, discover.ErrInterrupted) != interrupted || made.Load() != wantMade {
+		if (err != nil) != wantErr || errors.Is(s.Err, refusal.ErrInterrupted) != interrupted || made.Load() != wantMade {
 			t.Errorf("got error %v, interrupted %v, after %d connections; want %v, %v, %d", err, s.Err, made.Load(), wantErr, interrupted, wantMade)
 		}
 		if wantErr && !strings.Contains(err.Error(), server.Listener.Addr().String()) {

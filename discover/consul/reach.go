@@ -58,7 +58,7 @@ type outage struct {
 
 func newProber(dial func(context.Context) (net.Conn, error)) *prober { return &prober{dial: dial} }
 
-// reach waits as [discover.Reacher] says.
+// reach is [Client.Reach].
 func (p *prober) reach(ctx context.Context) error {
 	if p.dial == nil {
 		return errors.ErrUnsupported

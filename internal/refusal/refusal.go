@@ -15,6 +15,11 @@ import (
 	"github.com/hashicorp/consul/api"
 )
 
+// ErrInterrupted is said of an answer: the connection broke on which it was waited
+// for, so that whoever asked cannot tell whether the registry started anew since
+// the last one.
+var ErrInterrupted = errors.New("the connection to the registry broke while it was asked")
+
 // refusal is the answer of a registry that gives none, with how long it asks to
 // be left alone. It is an [api.StatusError] as well.
 type refusal struct {
