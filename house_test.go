@@ -73,6 +73,7 @@ var house = map[string]struct {
 	"internal/keyfile":      {0, shared},
 	"internal/logbook":      {0, shared},
 	"internal/pace":         {0, shared},
+	"internal/place":        {0, shared},
 	"internal/quiet":        {0, shared},
 	"internal/refusal":      {0, shared},
 	"internal/valid":        {0, shared},

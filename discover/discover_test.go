@@ -9,7 +9,15 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/consul"
 )
+
+// Consul's client is all that a source may be.
+var _ interface {
+	discover.Source
+	discover.Opener
+	discover.Reacher
+} = (*consul.Client)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

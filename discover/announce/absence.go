@@ -8,10 +8,9 @@ import (
 	"github.com/realjf/muster/discover"
 )
 
-// AwaitAbsence returns when a reader of src no longer sees the instance with
-// the given id, healthy or not, among the answers to q: an instance that
-// withdrew may stop serving then. It goes on over failed attempts. The error
-// wraps ErrInvalid, or ctx's error when ctx ends first.
+// AwaitAbsence blocks until a reader of src no longer sees the instance id
+// among the answers to q, over failed attempts. The error wraps ErrInvalid, or
+// is ctx's.
 func AwaitAbsence(ctx context.Context, src discover.Source, q discover.Query, id string) error {
 	return awaitAnswer(ctx, src, q, id, func(s discover.Snapshot) bool { return !seen(s.Instances, id) && !seen(s.Unhealthy, id) })
 }

@@ -3,7 +3,6 @@ package announce_test
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -12,42 +11,6 @@ import (
 	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/consul"
 )
-
-func TestPlaceFor(t *testing.T) {
-	const (
-		local  = "127.0.0.1"
-		local6 = "::1"
-		lan    = "10.0.0.7"
-	)
-	none := netip.Addr{}
-	tests := []struct {
-		name, host string
-		routed     string
-		member     netip.Addr
-		want       announce.Place
-	}{
-		{"unset, registry here", "", local, none, announce.Place{local, local}},
-		{"unset, registry here over IPv6", "", local6, none, announce.Place{local, local}},
-		{"unset, registry elsewhere", "", lan, none, announce.Place{lan, lan}},
-		{"unset, registry elsewhere over IPv6", "", "2001:db8::7", none, announce.Place{"2001:db8::7", "2001:db8::7"}},
-		{"an address", "192.0.2.1", lan, none, announce.Place{"192.0.2.1", "192.0.2.1"}},
-		{"a name", "web.example", lan, none, announce.Place{"web.example", "web.example"}},
-		{"loopback, registry elsewhere: as asked", local, lan, none, announce.Place{local, local}},
-		{"everywhere, registry elsewhere", "0.0.0.0", lan, none, announce.Place{"0.0.0.0", lan}},
-		{"everywhere over IPv6, registry elsewhere", "::", lan, netip.MustParseAddr("10.0.0.9"), announce.Place{"::", lan}},
-		{"everywhere, registry here and known to others", "0.0.0.0", local, netip.MustParseAddr(lan), announce.Place{"0.0.0.0", lan}},
-		{"everywhere, registry here and on loopback", "0.0.0.0", local, netip.MustParseAddr(local), announce.Place{"0.0.0.0", local}},
-		{"everywhere, registry here and silent about it", "0.0.0.0", local, none, announce.Place{"0.0.0.0", local}},
-		{"everywhere, registry here and unspecified", "::", local6, netip.IPv6Unspecified(), announce.Place{"::", local6}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if got := announce.PlaceFor(test.host, netip.MustParseAddr(test.routed), test.member); got != test.want {
-				t.Errorf("got %+v, want %+v", got, test.want)
-			}
-		})
-	}
-}
 
 func TestAddressFor(t *testing.T) {
 	agent := agenttest.Start(t)

@@ -81,7 +81,7 @@ func lostCheck(t *testing.T, address, id string) {
 	healed := make(chan error, 10)
 	r := announce.NewRegistrar(source, announce.Registration{
 		ID: id, Service: "web", Check: announce.HealthCheck{TCP: listener.Addr().String(), Interval: 50 * time.Millisecond},
-	}, announce.RegistrarConfig{OnHeal: func(cause error) { healed <- cause }})
+	}, announce.RegistrarConfig{OnStanding: onHeal(func(cause error) { healed <- cause })})
 	if err := r.Pause(t.Context(), "early"); !errors.Is(err, announce.ErrNotRegistered) {
 		t.Errorf("pause before the announcement: got error %v", err)
 	}
@@ -141,7 +141,7 @@ func heartbeats(t *testing.T, address string) {
 			}
 			return nil
 		},
-		OnHeal: func(error) { healed.Add(1) },
+		OnStanding: onHeal(func(error) { healed.Add(1) }),
 	})
 	if err := r.Announce(t.Context()); err != nil {
 		t.Fatal(err)
@@ -270,7 +270,7 @@ func comeBack(t *testing.T, address string) {
 	}
 	crashed := alive
 	crashed.Port, crashed.Check.HTTP = 1, "http://127.0.0.1:1/"
-	crashed.Meta = map[string]string{announce.OwnerKey: "2026-01-02T03:04:05Z/ghost"}
+	crashed.Meta = map[string]string{ownerKey: "2026-01-02T03:04:05Z/ghost"}
 	for _, wait := range []time.Duration{time.Minute, 0} {
 		if err := source.Register(t.Context(), crashed); err != nil {
 			t.Fatal(err)
@@ -312,7 +312,7 @@ func TestRegistrarOnAnAgent(t *testing.T) {
 	registrar := announce.NewRegistrar(source, announce.Registration{
 		ID: "web-1", Service: "web", Address: "127.0.0.1", Port: 80,
 		Check: announce.HealthCheck{HTTP: health.URL},
-	}, announce.RegistrarConfig{OnHeal: func(cause error) { healed <- cause }})
+	}, announce.RegistrarConfig{OnStanding: onHeal(func(cause error) { healed <- cause })})
 	if err := registrar.Announce(t.Context()); err != nil {
 		t.Fatal(err)
 	}

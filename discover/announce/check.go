@@ -14,68 +14,46 @@ import (
 	"github.com/realjf/muster/internal/valid"
 )
 
-// HealthCheck is how a registry finds out whether an instance is well: it
-// looks by itself at HTTP, GRPC or TCP, or it is told, within each TTL. At most
-// one kind may be named.
+// HealthCheck is how a registry learns whether an instance is well: by one of
+// HTTP, GRPC, TCP and TTL, or not at all if Unchecked. With none set, a
+// [Registrar] uses a TTL of 15 s, so that a killed process is found out;
+// [Registry.Register] adds no check.
 //
-// Where none is named, a [Registry] has no check, and takes the instance for
-// passing until it is deregistered. A registrar does not leave it at that: it
-// names a TTL of [DefaultTTL], so that a process that was killed is found out.
+// In HTTP, GRPC and TCP a Registrar fills in a missing host, or host and port:
+// "/path", ":port/path", ":/service", ":".
 type HealthCheck struct {
-	// HTTP is the http or https URL that answers 2xx while the instance is
-	// well. A [Registrar] completes "/path" and ":port/path" by what they lack of
-	// the instance's own address.
-	HTTP string
-	// GRPC is the "host:port" of a server with gRPC's health service, or
-	// "host:port/service" for one of its services. Of host and port those that are
-	// left out, as in ":" and ":/service", are the instance's own.
-	GRPC string
-	// GRPCTLS asks GRPC over TLS. The registry has to trust the certificate.
-	GRPCTLS bool
-	// TCP is the "host:port" that takes connections while the instance is
-	// well. ":" is the instance's own.
-	TCP string
-	// TTL is how long the registry believes what it was told last; after it
-	// the instance is critical. A registrar tells three times as often:
-	// whether its health function is content, or else that the process lives.
-	TTL time.Duration
-	// Unchecked says that no check is wanted: the instance stays passing
-	// until it is deregistered, even after its process was killed.
-	Unchecked bool
+	HTTP    string // URL that answers 2xx while the instance is well
+	GRPC    string // host:port of gRPC's health service, or host:port/service
+	GRPCTLS bool   // GRPC over TLS; the registry must trust the certificate
+	TCP     string // host:port that takes connections while the instance is well
+	// TTL is how long a report counts, at least 100 ms; then the instance is
+	// critical. A Registrar reports three times in it: what RegistrarConfig.Health
+	// says, or that the process lives.
+	TTL       time.Duration
+	Unchecked bool // no check; passing until deregistered, even if killed
 
-	// Interval is the time between two looks. A shorter one sees a dead
-	// instance sooner and costs the instance more requests. 0 means 15 s, and less
-	// than LeastInterval is refused; both registries look once a second at most. With
-	// a TTL it is the time between two calls of the health function, where
-	// that should be less than between two heartbeats.
-	Interval time.Duration
-	// Timeout is how long one look may take; 0 means the registry's own
-	// default, 10 s. With a TTL it is how long the health function may take,
-	// and 0 means a third of the TTL.
-	Timeout time.Duration
-	// DeregisterAfter removes an instance that was critical for this long.
-	// Consul raises anything below a minute to a minute; muster's agent does
-	// not. 0 means never.
-	DeregisterAfter time.Duration
-
-	// Status is what the instance counts as before the first result. Empty
-	// means passing.
-	Status discover.Status
+	// Interval is the time between two checks; 0 means 15 s, and both registries
+	// take a second at least. With a TTL it is the time between two calls of
+	// Health; 0 means a third of the TTL, the most.
+	Interval        time.Duration
+	Timeout         time.Duration   // of one check, 0 means 10 s; with a TTL of one call of Health, 0 means a third of it
+	DeregisterAfter time.Duration   // removes an instance critical for this long; 0 means never; Consul takes a minute at least
+	Status          discover.Status // until the first result; empty means passing
 }
 
-// What a HealthCheck means that does not say how often.
-const (
-	DefaultCheckInterval = 15 * time.Second
-	DefaultTTL           = 15 * time.Second
-)
+// DefaultCheckInterval is what an Interval of 0 means.
+const DefaultCheckInterval = 15 * time.Second
 
-// LeastTTL is the shortest TTL there may be: heartbeats are not to be a burden to
+// defaultTTL is that of a registration that names no check.
+const defaultTTL = 15 * time.Second
+
+// leastTTL is the shortest TTL there may be: heartbeats are not to be a burden to
 // all.
-const LeastTTL = 100 * time.Millisecond
+const leastTTL = 100 * time.Millisecond
 
-// LeastInterval is the shortest interval there may be: less is a mistake, as a
+// leastInterval is the shortest interval there may be: less is a mistake, as a
 // number without a unit is.
-const LeastInterval = 10 * time.Millisecond
+const leastInterval = 10 * time.Millisecond
 
 // kinds names those that c asks for.
 func (c HealthCheck) kinds() []string {
@@ -93,7 +71,7 @@ func (c HealthCheck) kinds() []string {
 	return names
 }
 
-// Kind returns which of them c names; empty when it names none.
+// Kind returns which of the five is set, such as "HTTP"; "" if none is.
 func (c HealthCheck) Kind() string {
 	if kinds := c.kinds(); len(kinds) > 0 {
 		return kinds[0]
@@ -118,10 +96,10 @@ func (c HealthCheck) validate() error {
 		return fmt.Errorf("%w check: it says how to look, and not to", discover.ErrInvalid)
 	case c.GRPCTLS && c.GRPC == "":
 		return fmt.Errorf("%w check: GRPCTLS is for GRPC", discover.ErrInvalid)
-	case c.TTL != 0 && c.TTL < LeastTTL:
-		return fmt.Errorf("%w TTL %s of a check: want at least %s", discover.ErrInvalid, c.TTL, LeastTTL)
-	case c.Interval != 0 && c.Interval < LeastInterval:
-		return fmt.Errorf("%w interval %s of a check: want at least %s, as in 15 * time.Second", discover.ErrInvalid, c.Interval, LeastInterval)
+	case c.TTL != 0 && c.TTL < leastTTL:
+		return fmt.Errorf("%w TTL %s of a check: want at least %s", discover.ErrInvalid, c.TTL, leastTTL)
+	case c.Interval != 0 && c.Interval < leastInterval:
+		return fmt.Errorf("%w interval %s of a check: want at least %s, as in 15 * time.Second", discover.ErrInvalid, c.Interval, leastInterval)
 	}
 	grpcAddress, _, _ := strings.Cut(c.GRPC, "/")
 	return cmp.Or(validCheckURL(c.HTTP), validTarget("GRPC", grpcAddress, c.GRPC), validTarget("TCP", c.TCP, c.TCP))
@@ -166,9 +144,9 @@ func validTarget(kind, address, text string) error {
 	return valid.Text(kind+" check", text)
 }
 
-// Target returns the host:port that the registry connects to for c; empty when it
+// target returns the host:port that the registry connects to for c; empty when it
 // connects to none.
-func (c HealthCheck) Target() string {
+func (c HealthCheck) target() string {
 	switch {
 	case c.TCP != "":
 		return c.TCP

@@ -16,9 +16,9 @@ func (r *Registrar) fillIn(ctx context.Context) error {
 	address, port, check := r.asked.Address, r.asked.Port, r.asked.Check
 	if tcp, is := r.listening.(*net.TCPAddr); is && port == 0 {
 		port = tcp.Port
-		if locator, is := r.registry.(Locator); is && address == "" {
+		if _, is := r.registry.(locator); is && address == "" {
 			var err error
-			if address, _, err = AddressFor(ctx, locator, tcp); err != nil {
+			if address, _, err = AddressFor(ctx, r.registry, tcp); err != nil {
 				return err
 			}
 		}

@@ -5,8 +5,8 @@ import (
 	"net"
 )
 
-// Graceful makes a [Server] of one that stops as a *grpc.Server does: gracefully,
-// and by force when the time is over.
+// Graceful makes a [Server] of s, such as a *grpc.Server. It stops gracefully,
+// or by force when the time is over.
 func Graceful(s interface {
 	Serve(net.Listener) error
 	GracefulStop()

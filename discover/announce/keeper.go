@@ -72,7 +72,7 @@ func (r *Registrar) keep(ctx context.Context, k *keeper) {
 			continue
 		}
 		r.stand.become(Healing, cause)
-		if err := r.heal(ctx, k, cause); err != nil {
+		if err := r.heal(ctx, k); err != nil {
 			r.stand.become(Lost, err)
 			r.report(k, false, err)
 			if pace.Sleep(ctx, k.retry.After(refusal.AloneFor(err))) != nil {
@@ -164,7 +164,7 @@ func (k *keeper) react(cause error, now time.Time) (wait time.Duration, heal boo
 // heal puts the registration back. It does not give up half-way when ctx
 // ends: a call that arrived after Withdraw's would leave a zombie. Withdraw
 // waits for it instead, which the registry promises to be short.
-func (r *Registrar) heal(ctx context.Context, k *keeper, cause error) error {
+func (r *Registrar) heal(ctx context.Context, k *keeper) error {
 	if err := r.registry.Register(context.WithoutCancel(ctx), r.wish()); err != nil {
 		return err
 	}
@@ -176,9 +176,6 @@ func (r *Registrar) heal(ctx context.Context, k *keeper, cause error) error {
 	r.healed.Add(1)
 	r.stand.become(Registered, nil)
 	r.Refresh()
-	if r.onHeal != nil {
-		r.onHeal(cause)
-	}
 	// Another version of a registry may hash the same definition to another
 	// value. Ask at once, for what a rival puts there later is not ours; if
 	// that fails, the next step of the loop asks again.

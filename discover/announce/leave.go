@@ -15,11 +15,10 @@ import (
 	"github.com/realjf/muster/internal/quiet"
 )
 
-// Leave takes an announced instance away so that no request to it fails: it
-// says that it is going, withdraws, goes on serving until the registry's readers
-// can know, and lets open requests end. [Run] does it by itself; Leave is for who
-// starts the server and announces otherwise. The error says what was not clean;
-// whatever fails, the later steps are taken.
+// Leave is the end of [Run], for programs that serve and announce by
+// themselves: it withdraws r, waits until readers can know, and shuts s down.
+// It blocks until then. The error says which steps failed; the others are taken
+// all the same.
 func Leave(r *Registrar, s interface{ Shutdown(context.Context) error }, cfg RunConfig) error {
 	return cfg.leave([]Part{{shutter{s}, nil, r}})
 }

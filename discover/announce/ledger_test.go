@@ -131,7 +131,7 @@ func (l *ledger) told() []report {
 func (l *ledger) owner(id string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.held[id].Meta[announce.OwnerKey]
+	return l.held[id].Meta[ownerKey]
 }
 
 // network is which addresses take connections.

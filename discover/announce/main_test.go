@@ -8,10 +8,24 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/consul"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Consul's client is all that a registry may be.
+var _ interface {
+	announce.Registry
+	announce.Reporter
+	announce.Inspector
+	announce.Examiner
+	announce.Maintainer
+	announce.Locator
+} = (*consul.Client)(nil)
+
+// ownerKey is the key of the meta that says whose a registration is.
+const ownerKey = "muster-owner"
 
 var (
 	web     = discover.Query{Service: "web"}
@@ -32,4 +46,18 @@ func registryOf(t testing.TB, address string, cfg consul.Config) *consul.Client 
 	}
 	t.Cleanup(registry.CloseIdleConnections)
 	return registry
+}
+
+// onHeal calls told each time that a registration was put back, with what had
+// been wrong.
+func onHeal(told func(cause error)) func(before, now announce.Standing, cause error) {
+	var wrong error
+	return func(before, now announce.Standing, cause error) {
+		switch {
+		case now == announce.Healing:
+			wrong = cause
+		case before == announce.Healing && now == announce.Registered:
+			told(wrong)
+		}
+	}
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/realjf/muster/internal/pace"
 )
 
-// OwnerKey is the key of the meta in which a [Registrar] says whose a
+// ownerKey is the key of the meta in which a [Registrar] says whose a
 // registration is: the time of the announcement and a random text, with a slash
 // between. Two processes under one id are told apart by it. A registration that
 // is given to a registrar must not have it.
-const OwnerKey = "muster-owner"
+const ownerKey = "muster-owner"
 
 // newOwner returns what nobody else has.
 func newOwner(now time.Time) string {
@@ -39,18 +39,17 @@ func owned(r Registration, owner string) Registration {
 	if meta == nil {
 		meta = make(map[string]string)
 	}
-	meta[OwnerKey] = owner
+	meta[ownerKey] = owner
 	r.Meta = meta
 	return r
 }
 
-// TakenError says which living process has an id. It is ErrTaken to
-// [errors.Is].
+// TakenError says which living process has an id. It wraps [ErrTaken].
 type TakenError struct {
 	ID      string
-	Node    string    // where it is registered; empty when no check says
-	Address string    // host:port; empty when it has no port
-	Since   time.Time // when it announced itself; zero when it does not say
+	Node    string    // where it is registered; empty if unknown
+	Address string    // host:port; empty if it has no port
+	Since   time.Time // when it announced itself; zero if unknown
 }
 
 // Error says who has the id, and what to do.
@@ -69,11 +68,11 @@ func (e *TakenError) Error() string {
 		": give each instance an id of its own"
 }
 
-// Unwrap makes it ErrTaken.
+// Unwrap returns ErrTaken.
 func (e *TakenError) Unwrap() error { return ErrTaken }
 
 func takenBy(i discover.Instance) *TakenError {
-	e := &TakenError{ID: i.ID, Node: i.Node, Since: ownerSince(i.Meta[OwnerKey])}
+	e := &TakenError{ID: i.ID, Node: i.Node, Since: ownerSince(i.Meta[ownerKey])}
 	if i.Port != 0 {
 		e.Address = i.HostPort()
 	}
@@ -83,7 +82,7 @@ func takenBy(i discover.Instance) *TakenError {
 // isRival reports whether i is announced by another registrar. What somebody
 // registered by other means is nobody's.
 func (r *Registrar) isRival(i discover.Instance) bool {
-	owner := i.Meta[OwnerKey]
+	owner := i.Meta[ownerKey]
 	return owner != "" && owner != r.owner
 }
 
@@ -105,7 +104,7 @@ func (r *Registrar) claim(ctx context.Context) (*discover.Instance, error) {
 	if r.inspector == nil {
 		return nil, nil
 	}
-	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, DefaultTTL) + pace.Every
+	patience := max(r.registration.Check.TTL, r.registration.Check.Interval, defaultTTL) + pace.Every
 	for deadline := time.Now().Add(patience); ; {
 		held, err := r.inspector.Inspect(ctx, r.registration.ID)
 		switch {
@@ -195,7 +194,7 @@ func (r *Registrar) life(ctx context.Context, i discover.Instance) life {
 // agentHost returns the address of the registry's agent, empty when it does
 // not tell.
 func (r *Registrar) agentHost(ctx context.Context) string {
-	agent, ok := r.registry.(Locator)
+	agent, ok := r.registry.(locator)
 	if !ok {
 		return ""
 	}

@@ -97,8 +97,8 @@ func TestIDThatIsTaken(t *testing.T) {
 
 // ghost is what a process that was killed left behind.
 func ghost(r announce.Registration) announce.Registration {
-	r.Meta = map[string]string{announce.OwnerKey: "2026-01-02T03:04:05Z/ghost"}
-	r.Check = announce.HealthCheck{TTL: announce.DefaultTTL}
+	r.Meta = map[string]string{ownerKey: "2026-01-02T03:04:05Z/ghost"}
+	r.Check = announce.HealthCheck{TTL: 15 * time.Second}
 	return r
 }
 

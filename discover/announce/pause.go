@@ -7,15 +7,14 @@ import (
 	"github.com/realjf/muster/discover"
 )
 
-// Pause puts the announced instance into maintenance, with the reason why: it
-// stays registered, for all to see, and nobody is sent to it any more. A
-// registration that is put back meanwhile is paused again. Withdraw ends it. The error
-// wraps ErrInvalid where the registry has no maintenance, ErrNotRegistered where
-// the instance is not announced, or is the registry's.
+// Pause puts the announced instance into maintenance until Withdraw, and says
+// why: it stays registered, and gets no traffic. The error wraps ErrInvalid if
+// the registry has no maintenance, ErrNotRegistered if the instance is not
+// announced, or is the registry's.
 func (r *Registrar) Pause(ctx context.Context, reason string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maintainer, ok := r.registry.(Maintainer)
+	registry, ok := r.registry.(maintainer)
 	switch now := r.Standing(); {
 	case !ok:
 		return fmt.Errorf("pause %q: %w registry: it has no maintenance", r.registration.ID, discover.ErrInvalid)
@@ -23,7 +22,7 @@ func (r *Registrar) Pause(ctx context.Context, reason string) error {
 		return fmt.Errorf("pause %q: %w: it stands %s", r.registration.ID, ErrNotRegistered, now)
 	}
 	r.paused.Store(&reason) // before, so that what is put back in between is paused
-	if err := maintainer.Maintain(ctx, r.registration.ID, reason); err != nil {
+	if err := registry.Maintain(ctx, r.registration.ID, reason); err != nil {
 		return fmt.Errorf("pause: %w", err)
 	}
 	return nil
@@ -35,9 +34,9 @@ func (r *Registrar) pauseAgain(ctx context.Context) error {
 	if reason == nil {
 		return nil
 	}
-	maintainer, ok := r.registry.(Maintainer)
+	registry, ok := r.registry.(maintainer)
 	if !ok {
 		return nil
 	}
-	return maintainer.Maintain(ctx, r.registration.ID, *reason)
+	return registry.Maintain(ctx, r.registration.ID, *reason)
 }

@@ -44,7 +44,7 @@ func newPulse(check HealthCheck, health func(context.Context) error) *pulse {
 		p.timeout = check.Timeout
 	}
 	if check.Interval > 0 {
-		p.look = min(beat, max(check.Interval, LeastTTL/beatsPerTTL))
+		p.look = min(beat, max(check.Interval, leastTTL/beatsPerTTL))
 	}
 	return p
 }
@@ -151,14 +151,12 @@ const leastPause = 10 * time.Millisecond
 // tell reports what is felt, within the time of one heartbeat: a connection
 // that broke without a word must not cost all three.
 func (r *Registrar) tell(ctx context.Context, p *pulse, felt feeling) error {
-	bounded, cancel := context.WithTimeout(ctx, max(p.beat, LeastTTL))
+	bounded, cancel := context.WithTimeout(ctx, max(p.beat, leastTTL))
 	defer cancel()
 	return r.reporter.Report(bounded, r.registration.ID, felt.status, felt.text)
 }
 
-// Refresh asks the health function now and tells the registry what it says,
-// rather than with the next heartbeat. It returns at once, and does nothing
-// where there are no heartbeats.
+// Refresh has Health called and its result reported now. It does not block.
 func (r *Registrar) Refresh() {
 	select {
 	case r.poke <- struct{}{}:

@@ -58,7 +58,7 @@ func TestHeartbeatsByDefault(t *testing.T) {
 		if len(distinct) < 10 {
 			t.Error("the heartbeats have no jitter")
 		}
-		if ttl := reg.kept(job.ID).Check.TTL; ttl != announce.DefaultTTL {
+		if ttl := reg.kept(job.ID).Check.TTL; ttl != 15*time.Second {
 			t.Errorf("registered with a TTL of %s", ttl)
 		}
 	})
@@ -158,14 +158,14 @@ func TestHeartbeatsHeal(t *testing.T) {
 		time.Sleep(time.Minute)
 		reg.uncheck(job.ID) // which does not change the hash
 		time.Sleep(7 * time.Second)
-		if held := reg.kept(job.ID); held.Check.TTL == 0 || held.Check.Status != discover.Critical || r.Healed() != 1 {
-			t.Errorf("after its check was lost: healed %d times, check %+v", r.Healed(), held.Check)
+		if held := reg.kept(job.ID); held.Check.TTL == 0 || held.Check.Status != discover.Critical || r.Detail().Healed != 1 {
+			t.Errorf("after its check was lost: healed %d times, check %+v", r.Detail().Healed, held.Check)
 		}
 		reg.wipe(nil)
 		time.Sleep(2 * time.Second)
 		told := reg.told()
-		if r.Healed() != 2 || told[len(told)-1].text != "sick" || time.Since(told[len(told)-1].at) > 2*time.Second {
-			t.Errorf("after all was lost: healed %d times, told last %+v", r.Healed(), told[len(told)-1])
+		if r.Detail().Healed != 2 || told[len(told)-1].text != "sick" || time.Since(told[len(told)-1].at) > 2*time.Second {
+			t.Errorf("after all was lost: healed %d times, told last %+v", r.Detail().Healed, told[len(told)-1])
 		}
 	})
 }

@@ -17,71 +17,48 @@ import (
 	"github.com/realjf/muster/internal/valid"
 )
 
-// RegistrarConfig holds what a Registrar can do without; the zero value
-// works.
+// RegistrarConfig holds the options of a Registrar; the zero value works.
 type RegistrarConfig struct {
-	// Logger is told when the announcement is lost, altered, out of sight
-	// and true again, once each. Nil means silence.
-	Logger *slog.Logger
-	// OnHeal is called after each time that the registration was put back,
-	// with what had been wrong: an error that wraps ErrNotRegistered or
-	// ErrAltered. It must return soon, and not call Withdraw, which waits
-	// for it. Nil means that nobody is called.
-	OnHeal func(cause error)
-	// OnStanding is called each time that the announcement stands otherwise
-	// than before, in order and one at a time, with the reason where there is
-	// one. Lost with an error that wraps ErrTaken means that another living
-	// process has the id. The rules are OnHeal's, and it must not call
-	// Announce either. Nil means that nobody is called.
+	Logger *slog.Logger // told of trouble and of its end, once each
+	// OnStanding is called when the standing changes, in order and one at a time,
+	// with the reason, if any, such as ErrNotRegistered, ErrAltered or ErrTaken.
+	// It must return soon, and call neither Announce nor Withdraw.
 	OnStanding func(before, now Standing, cause error)
-	// Health says how the instance feels, for a check with a TTL: nil, an
-	// error that wraps ErrWarning, or one that makes it critical, with its
-	// text. It is called from one goroutine, and given a context that ends
-	// with HealthCheck.Timeout; one that does not return by then counts as
-	// critical. Withdraw does not wait for it. Nil means that the instance is
-	// well while its process lives.
+	// Health says how the instance is, for a TTL: nil means passing, an error
+	// that wraps ErrWarning warning, any other critical. Calls do not overlap;
+	// one that outlasts its ctx (HealthCheck.Timeout) counts as critical.
+	// Withdraw does not wait for it.
 	Health func(ctx context.Context) error
-	// Verdict is how long Announce waits for the registry's own check to find
-	// the instance well; until then nobody is sent to it. 0 means that it does
-	// not wait, and the instance is found at once. Muster's agent looks at
-	// once, a Consul within the check's interval.
+	// Verdict is how long Announce waits for the registry's own check to pass;
+	// until then the instance gets no traffic. No result is no failure: Consul
+	// first checks within an Interval, muster's agent at once. 0 does not wait.
 	Verdict time.Duration
-	// Dial connects to an instance to see whether its process lives. Nil means
-	// a plain connection from this machine.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error) // to another instance, to see if its process lives
 }
 
-// Registrar announces an instance, keeps the announcement true and withdraws
-// it. A registration is a wish rather than a call: the registrar watches what
-// the registry holds, and puts it back when the registry lost it, when
-// somebody deregistered it and when somebody altered it; when it lost only the
-// check of it, within the wait time of a question, or a heartbeat.
+// Registrar announces an instance, keeps the announcement true, and withdraws
+// it. Its methods may be called concurrently.
 //
-// An id belongs to one living process. Announce refuses an id that another
-// living one has announced with a Registrar, and takes over that of a dead one: of
-// one whose check is critical, whose port takes no connection or is our own
-// now, or which has no port and whose check fails meanwhile. What checks found of
-// the dead one does not count for the new one. When two find
-// themselves with one id all the same, each puts its own back a few times; then
-// one stands down until the other is gone, and says so with ErrTaken.
+// It puts the registration back when it was lost, deregistered or altered; a
+// lost check, after a heartbeat or the registry's wait time.
 //
-// A registration that names no check gets a TTL of [DefaultTTL], and heartbeats
-// that say that the process lives: one that was killed is critical after three of
-// them.
-//
-// Its methods may be called concurrently.
+// An id belongs to one living process; the meta key "muster-owner" tells them
+// apart. Announce refuses an id that another living Registrar has, and takes
+// over that of a dead one: its check is critical, its port takes no connection
+// or is ours now, or it has no port and its check fails soon. Of two processes
+// with one id all the same, one stands down with ErrTaken until the other is
+// gone.
 type Registrar struct {
 	registry     Registry
-	reporter     Reporter  // the registry, if it takes reports
-	inspector    Inspector // the registry, if it can be asked
-	examiner     Examiner  // the registry, if it tells of checks
+	reporter     reporter  // the registry, if it takes reports
+	inspector    inspector // the registry, if it can be asked
+	examiner     examiner  // the registry, if it tells of checks
 	asked        Registration
 	registration Registration // what is asked, filled in by announce: its Address, Port and Check
 	listening    net.Addr     // of the server that is announced; nil where that is not known
 	owner        string
 	claims       bool // the caller gave an owner, which is refused
 	logger       *slog.Logger
-	onHeal       func(error)
 	health       func(context.Context) error
 	verdict      time.Duration
 	dial         func(ctx context.Context, network, address string) (net.Conn, error)
@@ -99,21 +76,18 @@ type Registrar struct {
 	done chan struct{}      // closed when the latest of it has ended
 }
 
-// NewRegistrar returns a registrar of r in reg. Nothing is sent before
-// Announce, which also says what is wrong with r; a reg that is nil is a mistake in the
-// program, and panics here. What it can do depends on reg: heartbeats need a
-// [Reporter]; telling whose an id is, and what a check found, takes an
-// [Inspector]; that a check was lost is seen where reg is an [Examiner]; [Registrar.Pause] needs a [Maintainer].
+// NewRegistrar returns a registrar of r in reg. It sends nothing; Announce says
+// what is wrong with r. It panics when reg is nil.
 func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar {
 	if valid.IsMissing(reg) {
 		panic("announce.NewRegistrar: the registry is nil: want one, such as consul.New returns")
 	}
-	_, claims := r.Meta[OwnerKey]
-	reporter, _ := reg.(Reporter)
-	inspector, _ := reg.(Inspector)
-	examiner, _ := reg.(Examiner)
+	_, claims := r.Meta[ownerKey]
+	reporter, _ := reg.(reporter)
+	inspector, _ := reg.(inspector)
+	examiner, _ := reg.(examiner)
 	if r.Check.Kind() == "" && reporter != nil {
-		r.Check.TTL = DefaultTTL
+		r.Check.TTL = defaultTTL
 	}
 	owner := newOwner(time.Now())
 	if inspector != nil {
@@ -129,7 +103,6 @@ func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar 
 		owner:        owner,
 		claims:       claims,
 		logger:       quiet.Logger(cfg.Logger).With("id", r.ID),
-		onHeal:       cfg.OnHeal,
 		health:       cfg.Health,
 		verdict:      cfg.Verdict,
 		dial:         cfg.Dial,
@@ -142,18 +115,18 @@ func NewRegistrar(reg Registry, r Registration, cfg RegistrarConfig) *Registrar 
 	return registrar
 }
 
-// Announce registers the instance, which must be listening by then, and keeps
-// the registration true until Withdraw. It does nothing if the instance is
-// announced already. The error wraps ErrInvalid, ErrTaken, ErrUnwell or the
-// registry's; nothing is kept then. When a failed call may have arrived
-// nevertheless, as after a time-out, Withdraw makes sure that it leaves nothing
-// behind.
+// Announce registers the instance, which must be listening, and keeps
+// it registered until Withdraw. It blocks until the registry has taken it and,
+// with Verdict, a check passes. It does nothing if it is announced already. The
+// error wraps ErrInvalid, ErrTaken or ErrUnwell, or is the registry's; then
+// nothing is kept, but a request that timed out may have arrived: Withdraw
+// takes that back.
 func (r *Registrar) Announce(ctx context.Context) error {
 	return r.AnnounceWithin(ctx, 0)
 }
 
-// AnnounceWithin is Announce, and asks a registry that does not take it again
-// while no more than patience has passed since the first time.
+// AnnounceWithin is Announce, tried again until patience has passed or the
+// error [IsFinal].
 func (r *Registrar) AnnounceWithin(ctx context.Context, patience time.Duration) error {
 	return r.announceWithin(ctx, patience, nil)
 }
@@ -184,9 +157,8 @@ func (r *Registrar) announceWithin(ctx context.Context, patience time.Duration, 
 	}
 }
 
-// IsFinal reports whether an announcement that failed with err would fail again,
-// so that it is not tried again: what no registry takes, an id that another living process
-// has, an instance that is found unwell, and what the registry refuses.
+// IsFinal reports whether an announcement that failed with err would fail
+// again: what is invalid, taken, unwell, or refused by the registry.
 func IsFinal(err error) bool {
 	return errors.Is(err, discover.ErrInvalid) || errors.Is(err, ErrTaken) || errors.Is(err, ErrUnwell) || refusal.IsRefused(err)
 }
@@ -278,7 +250,7 @@ func (r *Registrar) validate() error {
 	}
 	switch ttl := r.registration.Check.TTL > 0; {
 	case r.claims:
-		return fmt.Errorf("%w meta key %q: a registrar sets it itself, to tell whose an id is: leave it out", discover.ErrInvalid, OwnerKey)
+		return fmt.Errorf("%w meta key %q: a registrar sets it itself, to tell whose an id is: leave it out", discover.ErrInvalid, ownerKey)
 	case ttl && r.reporter == nil:
 		return fmt.Errorf("%w check: this registry takes no reports, as a TTL wants them", discover.ErrInvalid)
 	case !ttl && r.health != nil:
@@ -307,16 +279,11 @@ func (r *Registrar) hasCheck() bool {
 	return r.registration.Check.Kind() != "" && !r.registration.Check.Unchecked
 }
 
-// Withdraw ends the keeping, waits for it and deregisters the instance, again
-// and again until the registry takes it or ctx ends: a registry that is just
-// restarting must not keep an instance that is gone. Give it a bounded ctx. That
-// a registry refuses the request itself, as without the token that it demands,
-// ends it at once: asked again, it would refuse again.
-// When it returns nil, the registry does not hold the registration and nothing of
-// this registrar will put it back. What another process announced under the id
-// since is left to it. It may be called at any time, and again
-// after an error: nothing is kept after the first call. Where this registrar never
-// sent a registration, it does nothing: what was not sent is not taken back.
+// Withdraw deregisters the instance. It blocks, and tries again until the
+// registry takes it, refuses for good, or ctx ends: give it a deadline. After
+// nil the registry does not hold the registration, and nothing puts it back;
+// what another process has announced under the id stays. It may be called at
+// any time, and again after an error. If nothing was sent, it does nothing.
 func (r *Registrar) Withdraw(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -369,19 +336,16 @@ func (r *Registrar) awaitKeeper(ctx context.Context) error {
 	}
 }
 
-// Healed returns how often the registration was put back.
-func (r *Registrar) Healed() uint64 { return r.healed.Load() }
-
 // Standing returns how the announcement stands.
 func (r *Registrar) Standing() Standing {
 	now, _, _ := r.stand.get()
 	return now
 }
 
-// Detail returns how the announcement stands, since when, and what is wrong.
+// Detail returns how the announcement stands, and what is wrong.
 func (r *Registrar) Detail() Detail {
 	now, since, trouble := r.stand.get()
-	d := Detail{ID: r.registration.ID, Service: r.registration.Service, Standing: now, Since: since, Healed: r.Healed()}
+	d := Detail{ID: r.registration.ID, Service: r.registration.Service, Standing: now, Since: since, Healed: r.healed.Load()}
 	if trouble != nil {
 		d.Trouble = trouble.Error()
 	}

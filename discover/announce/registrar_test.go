@@ -56,7 +56,7 @@ func back(t *testing.T, reg *shelf) time.Duration {
 
 func TestRegistrarPutsBackWhatWasLost(t *testing.T) {
 	var causes []error
-	cfg := announce.RegistrarConfig{OnHeal: func(cause error) { causes = append(causes, cause) }}
+	cfg := announce.RegistrarConfig{OnStanding: onHeal(func(cause error) { causes = append(causes, cause) })}
 	announced(t, cfg, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		for i := range 20 {
 			reg.wipe(nil)
@@ -65,8 +65,8 @@ func TestRegistrarPutsBackWhatWasLost(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if r.Healed() != 20 || len(causes) != 20 || !errors.Is(causes[0], announce.ErrNotRegistered) {
-			t.Errorf("healed %d times, hook called with %v; want 20 times ErrNotRegistered", r.Healed(), causes)
+		if r.Detail().Healed != 20 || len(causes) != 20 || !errors.Is(causes[0], announce.ErrNotRegistered) {
+			t.Errorf("healed %d times, hook called with %v; want 20 times ErrNotRegistered", r.Detail().Healed, causes)
 		}
 	})
 }
@@ -85,8 +85,8 @@ func TestRegistrarComesBackWithTheRegistry(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second)
 		}
-		if r.Healed() != uint64(len(outages)) {
-			t.Errorf("healed %d times, want %d", r.Healed(), len(outages))
+		if r.Detail().Healed != uint64(len(outages)) {
+			t.Errorf("healed %d times, want %d", r.Detail().Healed, len(outages))
 		}
 	})
 	if n := len(log.Lines()); n > 3*6 {
@@ -109,8 +109,8 @@ func TestRegistrarLeavesWhatIsTrue(t *testing.T) {
 		time.Sleep(1200 * time.Millisecond)
 		log.Expect(t, "does not answer", "true again")
 		time.Sleep(time.Hour)
-		if n := len(reg.calls()); n != 1 || r.Healed() != 0 {
-			t.Errorf("registered %d times, healed %d; want once and never", n, r.Healed())
+		if n := len(reg.calls()); n != 1 || r.Detail().Healed != 0 {
+			t.Errorf("registered %d times, healed %d; want once and never", n, r.Detail().Healed)
 		}
 	})
 }
@@ -123,15 +123,15 @@ func TestRegistrarTakesANewHashOver(t *testing.T) {
 		reg.put(web1.ID, fmt.Sprint(web1)+reg.salt)
 		reg.mu.Unlock()
 		time.Sleep(time.Hour)
-		if r.Healed() != 1 {
-			t.Errorf("healed %d times, want once", r.Healed())
+		if r.Detail().Healed != 1 {
+			t.Errorf("healed %d times, want once", r.Detail().Healed)
 		}
 	})
 }
 
 func TestRegistrarPutsBackWhatWasAltered(t *testing.T) {
 	var causes []error
-	cfg := announce.RegistrarConfig{OnHeal: func(cause error) { causes = append(causes, cause) }}
+	cfg := announce.RegistrarConfig{OnStanding: onHeal(func(cause error) { causes = append(causes, cause) })}
 	announced(t, cfg, func(t *testing.T, reg *shelf, r *announce.Registrar) {
 		reg.alter(web1.ID)
 		if took := back(t, reg); took > 1100*time.Millisecond {
@@ -366,7 +366,7 @@ func TestNewRegistrarWithoutARegistry(t *testing.T) {
 
 func TestOwnerOfTheCallers(t *testing.T) {
 	about := web1
-	about.Meta = map[string]string{announce.OwnerKey: "me"}
+	about.Meta = map[string]string{ownerKey: "me"}
 	r := announce.NewRegistrar(newLedger(), about, announce.RegistrarConfig{})
 	if err := r.Announce(t.Context()); !errors.Is(err, discover.ErrInvalid) || !strings.Contains(err.Error(), "leave it out") {
 		t.Errorf("got error %v", err)

@@ -14,90 +14,86 @@ import (
 	"github.com/realjf/muster/internal/valid"
 )
 
-// Registration is what an instance asks a registry to know about it.
+// Registration is what an instance says of itself. If Port is 0, [Run] takes
+// the listener's port and, if Address is empty too, the address of
+// [AddressFor].
 type Registration struct {
-	ID      string            // unique in the registry; required
-	Service string            // the service's name; required
-	Address string            // host name or IP address, without a port, where to reach the instance; empty means the address of the registry's node
-	Port    int               // 0 when the service has no port; with [Run] that of the listener, and then an empty Address is the one that others reach it by, as [AddressFor] says
-	Tags    []string          // may be nil
-	Meta    map[string]string // may be nil; see [Registration.Validate] for its limits
-	// Locality is where the instance runs; the zero value means where its node
-	// does. Its meta "zone" says the same to who does not know localities.
-	Locality discover.Locality
-	Weights  discover.Weights // the zero value means the registry's default, 1 and 1
-	Check    HealthCheck      // how its health is found out
+	ID       string            // unique in the registry; required
+	Service  string            // the service's name; required
+	Address  string            // host name or IP address; empty means that of the registry's node
+	Port     int               // 0 means none
+	Tags     []string          // may be nil
+	Meta     map[string]string // may be nil; Validate has its limits
+	Locality discover.Locality // zero means the node's; see discover.Instance.Zone
+	Weights  discover.Weights  // zero means the registry's default, 1 and 1
+	Check    HealthCheck       // how its health is found out
 }
 
-// Registry is a place where instances are announced: what a registrar
-// needs of one. Implementations are safe for concurrent use, return within a
-// second of ctx ending, and give up by themselves on a registry that hangs.
+// Registry is where instances are announced. Implementations are safe for
+// concurrent use, return within a second of ctx ending, and give up by
+// themselves on a registry that hangs.
+//
+// Some features need more methods of consul.Client: Report (TTL), Inspect
+// (ErrTaken, Verdict), Examine (lost checks), Maintain (maintenance), Route and
+// AgentAddress ([AddressFor]).
 type Registry interface {
-	// Register makes the registry know r, in place of what it knew under
-	// r.ID, and vouches for it: it is passing until a check says otherwise.
+	// Register makes the registry know r, in place of what it knew under r.ID.
+	// The instance is passing until a check says otherwise.
 	Register(ctx context.Context, r Registration) error
-	// Deregister makes the registry forget id. It is no error if the
-	// registry does not know it.
+	// Deregister makes the registry forget id. An unknown id is no error.
 	Deregister(ctx context.Context, id string) error
-	// Await blocks while the registry's definition of id has the given hash,
-	// or until the registry's own wait time has passed, and returns the hash
-	// that it has then. With hash "" it answers at once. Re-registering the
-	// same definition does not change its hash, nor does its health. The
-	// error wraps ErrNotRegistered when the registry does not know id.
+	// Await returns the hash of what is registered under id once that differs
+	// from hash, or its own wait time has passed; with hash "" at once. Neither
+	// health nor registering the same again changes it. The error wraps
+	// ErrNotRegistered when id is unknown.
 	Await(ctx context.Context, id, hash string) (string, error)
 }
 
-// Reporter is a [Registry] that can be told how an instance fares, as checks
-// with a TTL want it.
-type Reporter interface {
-	// Report tells the status, which is passing, warning or critical, of the
-	// TTL check that id was registered with, and why. The error wraps
-	// ErrNotRegistered when the registry does not know that check.
+// reporter is a [Registry] with checks of a TTL.
+type reporter interface {
+	// Report tells the TTL check of id a status (passing, warning or critical)
+	// and why. The error wraps ErrNotRegistered when there is no such check.
 	Report(ctx context.Context, id string, status discover.Status, text string) error
 }
 
-// Inspector is a [Registry] that tells what it holds, so that a registrar can
-// see who has an id, and how the checks find it.
-type Inspector interface {
-	// Inspect returns the instance that is registered under id. Its node and
-	// reason are empty where no check says them; its address is empty when it
-	// is the node's. The error wraps ErrNotRegistered when there is none.
+// inspector is a [Registry] that tells who has an id, and what checks found.
+type inspector interface {
+	// Inspect returns the instance registered under id. Its Address is empty if
+	// it is the node's, Node and Reason are where no check tells them. The
+	// error wraps ErrNotRegistered when there is none.
 	Inspect(ctx context.Context, id string) (discover.Instance, error)
 }
 
-// Examiner is a [Registry] that tells whether it still looks at an instance, so
-// that a registrar notices when it lost the check and nothing else.
-type Examiner interface {
-	// Examine returns nil if the registry has the check that id was registered
-	// with. The error wraps ErrNotRegistered when it does not.
+// examiner is a [Registry] that tells when it lost nothing but a check.
+type examiner interface {
+	// Examine returns an error that wraps ErrNotRegistered if the registry does
+	// not have the check that id was registered with.
 	Examine(ctx context.Context, id string) error
 }
 
-// Maintainer is a [Registry] that can have an instance pause: it stays
-// registered, and nobody is sent to it.
-type Maintainer interface {
-	// Maintain puts id into maintenance, with the reason why. It lasts until id
-	// is registered anew or deregistered. The error wraps ErrNotRegistered when
-	// the registry does not know id.
+// maintainer is a [Registry] with maintenance: an instance in it stays
+// registered, and gets no traffic.
+type maintainer interface {
+	// Maintain puts id into maintenance, and says why, until id is registered
+	// anew or deregistered. The error wraps ErrNotRegistered when id is
+	// unknown.
 	Maintain(ctx context.Context, id, reason string) error
 }
 
-// Locator is a [Registry] that knows where it is, and where its agent is, which is
-// next to those who register there.
-type Locator interface {
-	// Route returns the local address from which packets to the registry leave,
-	// which is loopback when it is on this machine. It may block while a name is
-	// looked up.
+// locator is a [Registry] that knows where it is.
+type locator interface {
+	// Route returns the local address from which packets to the registry leave:
+	// loopback if it is on this machine. It may block for a name lookup.
 	Route(ctx context.Context) (netip.Addr, error)
-	// AgentAddress returns the address under which the agent is known to others.
-	// It blocks for one request.
+	// AgentAddress returns the address under which others know the registry's
+	// agent. It blocks for one request.
 	AgentAddress(ctx context.Context) (netip.Addr, error)
 }
 
-// Validate returns an error that wraps ErrInvalid if no registry could take
-// r. The limits of Meta are Consul's: 64 pairs, of which a registrar takes one for
-// itself; keys of letters, digits, - and _, at most 128 bytes long and not beginning
-// with "consul-"; values of at most 512 bytes.
+// Validate returns an error that wraps ErrInvalid if no registry could take r.
+// Meta has Consul's limits: 64 pairs, of which a Registrar takes one; keys of
+// up to 128 letters, digits, - and _, not beginning with "consul-"; values of
+// up to 512 bytes.
 func (r Registration) Validate() error {
 	if err := valid.Name("service id", r.ID); err != nil {
 		return err

@@ -66,7 +66,7 @@ func TestRegistrationValidate(t *testing.T) {
 		{"TCP port 0", func(r *announce.Registration) { r.Check = announce.HealthCheck{TCP: "[::1]:0"} }, "port of 1 to 65535"},
 		{"gRPC port that is none", func(r *announce.Registration) { r.Check = announce.HealthCheck{GRPC: "h:x/web"} }, "port of 1 to 65535"},
 		{"interval without a unit", func(r *announce.Registration) { r.Check.Interval = 15 }, "interval 15ns"},
-		{"least interval", func(r *announce.Registration) { r.Check.Interval = announce.LeastInterval }, ""},
+		{"least interval", func(r *announce.Registration) { r.Check.Interval = 10 * time.Millisecond }, ""},
 		{"two kinds", func(r *announce.Registration) { r.Check.TCP = "h:1" }, "HTTP and TCP: want one"},
 		{"no check, and how to look", func(r *announce.Registration) { r.Check.HTTP, r.Check.Unchecked = "", true }, "and not to"},
 		{"no check", func(r *announce.Registration) { r.Check = announce.HealthCheck{Unchecked: true} }, ""},

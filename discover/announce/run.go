@@ -15,84 +15,51 @@ import (
 	"github.com/realjf/muster/internal/quiet"
 )
 
-// Server is what [Run] serves with. *http.Server is one, and [Graceful] makes
-// one of a *grpc.Server. Serve returns once Shutdown was called.
+// Server is what [Run] serves with, such as an *http.Server or what [Graceful]
+// makes. Serve returns once Shutdown was called.
 type Server interface {
 	Serve(net.Listener) error
 	// Shutdown takes no new requests and lets open ones end until ctx ends.
 	Shutdown(ctx context.Context) error
 }
 
-// RunConfig holds what Run and Leave can do without; the zero value works.
+// RunConfig holds the options of [Run] and [Leave]; the zero value works.
 type RunConfig struct {
-	// Source is asked whether a reader of the registry still sees the
-	// instance that withdrew. Nil means the registry itself, where it is a
-	// discover.Source as a consul.Client is; where it is none nobody is asked, and
-	// readers get Settle.
-	Source discover.Source
-	// Ready is called when the server serves, before the instance is
-	// announced; with an error nothing is. Nil means that it is ready.
-	Ready func(ctx context.Context) error
-	// Leaving is called before anything else is taken away, to say so in a
-	// health answer. Nil means that nobody is called.
-	Leaving func()
-	// Ended is closed when the server ended by itself: there is nothing left to
-	// reach then, and nobody is waited for. Run knows; it is for Leave.
-	Ended <-chan struct{}
-	// Hurry is closed when who takes back a start that failed is told to end
-	// meanwhile: the withdrawal gets a second more, and no longer. Run
-	// knows; it is for Leave.
-	Hurry <-chan struct{}
-	// Maintenance is why an instance that leaves is put into maintenance and
-	// deregistered last, when it has ended, rather than deregistered first:
-	// others see that it is on its way out, and why. Where the registry has no
-	// maintenance, and where it is empty, the instance is deregistered first.
+	Source  discover.Source                 // asked whether readers still see the instance; nil means the registry, if it can tell
+	Ready   func(ctx context.Context) error // called when the server serves, before the announcement; its error ends Run
+	Leaving func()                          // called first in leaving, so that health answers can say so
+	Logger  *slog.Logger                    // told of each step
+	// Maintenance, if not empty, is why a leaving instance is put into
+	// maintenance, to be deregistered when it has drained. A registry without
+	// maintenance deregisters it first, as usual.
 	Maintenance string
-	// Logger is told of each step, once: serving, announced, withdrawing, waiting
-	// for readers, draining, ended. Nil means silence.
-	Logger *slog.Logger
+	Ended       <-chan struct{} // for Leave: closed when the server has ended, so that nobody is waited for
+	Hurry       <-chan struct{} // for Leave: closed when the withdrawal must end within a second
 
-	// Announce is for the registry to take the announcement. One that does not
-	// answer, or has no leader, as where it starts at the same time, is asked again
-	// about once a second while no more than this has passed; 0 means 10 s, less than
-	// 0 that it is asked once. What it refuses, and an id that is taken, fails at once.
-	// It is for Run; Registrar.Announce asks once.
-	Announce time.Duration
-
-	// The bounds of what a leaving instance waits for.
-
-	// Withdraw is for the registry to take the withdrawal; 0 means 10 s, for a
-	// Consul without a leader takes seven.
-	Withdraw time.Duration
-	// Absence is for a reader of the registry not to see the instance any more;
-	// 0 means 3 s, less than 0 that none is asked.
-	Absence time.Duration
-	// Settle is for the other readers, who are woken at the same moment and may
-	// need a little longer; less than 0 means that they get none. 0 means a second,
-	// or where the registry knows them, as muster's agent does, until all who
-	// follow the service were told, and a tenth of a second for what is under way. Who
-	// hands lists on to others, which follow nothing, says how long these use one.
+	Announce time.Duration // how long to retry what is not final; 0 means 10 s, less than 0 no retry
+	Withdraw time.Duration // bounds the withdrawal; 0 means 10 s
+	Absence  time.Duration // bounds the wait for Source; 0 means 3 s, less than 0 no wait
+	// Settle is how long to serve on after that, for other readers. 0 means a
+	// second; with muster's agent, until they all were told, and 0.1 s. Less than
+	// 0 means none. Add the time for which your program hands lists on to others.
 	Settle time.Duration
-	// Drain is for open requests to end; 0 means 10 s.
-	Drain time.Duration
+	Drain  time.Duration // bounds the wait for open requests; 0 means 10 s
 }
 
-// Part is one server of a process that has several, such as HTTP and gRPC, or
-// one with the metrics.
+// Part is one of several servers, such as HTTP and gRPC.
 type Part struct {
-	Server   Server
-	Listener net.Listener
-	// Registrar announces what the server serves. Nil means that nobody is
-	// sent to it by the registry, or that another part's registration tells of it.
-	Registrar *Registrar
+	Server    Server
+	Listener  net.Listener
+	Registrar *Registrar // nil means that nothing is announced
 }
 
-// Run serves s on l, announces r, with the port and the address of l where it has no
-// port of its own (see [Registration]), and, when ctx ends, takes the instance away so
-// that no request to it fails: that order, and its end, is what it is for. It
-// blocks until all has ended. Nil means that ctx ended and the leave was clean; the
-// error says what was not, why it could not be announced, or why the server
-// ended by itself; it wraps ErrInvalid when r, s or l is nil. It closes l.
+// Run serves s on l and announces r. When ctx ends, it withdraws r, serves on
+// until readers of the registry can know, and lets open requests end. It blocks
+// until then, and closes l. [Registration] says what it fills in.
+//
+// Nil means that ctx ended and all steps worked. Otherwise the error says why r
+// could not be announced, why the server ended, or what failed when leaving. It
+// wraps ErrInvalid when r, s or l is nil.
 func Run(ctx context.Context, r *Registrar, s Server, l net.Listener, cfg RunConfig) error {
 	if r == nil {
 		return errors.Join(fmt.Errorf("%w run: there is no registrar: RunAll serves what is not announced", discover.ErrInvalid), closeAll([]Part{{s, l, r}}))
@@ -100,11 +67,9 @@ func Run(ctx context.Context, r *Registrar, s Server, l net.Listener, cfg RunCon
 	return RunAll(ctx, []Part{{s, l, r}}, cfg)
 }
 
-// RunAll is [Run] for several servers, which live and leave together: all serve
-// before the first is announced, in the order of parts; all registrations are
-// withdrawn at the same time, and all servers go on serving until the readers
-// of each can know; then all drain, within one time. When one server ends by
-// itself, so do the others. There must be one part at least.
+// RunAll is [Run] for several servers, at least one. All serve before the first
+// is announced, in order. They leave together, also when one ends by itself:
+// all withdraw, serve on until the readers of each can know, and drain.
 func RunAll(ctx context.Context, parts []Part, cfg RunConfig) error {
 	if err := validate(parts); err != nil {
 		return errors.Join(err, closeAll(parts))

@@ -8,27 +8,19 @@ import (
 // Standing says how an announcement stands.
 type Standing string
 
-// The standings of an announcement.
 const (
-	// Withdrawn: nothing is announced, not yet or not any more.
-	Withdrawn Standing = "withdrawn"
-	// Registering: Announce is under way.
-	Registering Standing = "registering"
-	// Registered: the registry held the registration when it last answered.
-	Registered Standing = "registered"
-	// Lost: the registry holds something else under the id, or nothing. It
-	// stays so while another living process has the id.
-	Lost Standing = "lost"
-	// Healing: it is being put back.
-	Healing Standing = "healing"
-	// Leaving: Withdraw is under way, or failed and should be called again.
-	Leaving Standing = "leaving"
+	Withdrawn   Standing = "withdrawn"   // not announced, not yet or not any more
+	Registering Standing = "registering" // Announce is under way
+	Registered  Standing = "registered"  // the registry had it when it last answered
+	Lost        Standing = "lost"        // the registry has something else under the id, or nothing
+	Healing     Standing = "healing"     // it is being put back
+	Leaving     Standing = "leaving"     // Withdraw is under way, or failed and should be called again
 )
 
 // standings are all of them, in the order of a life.
 var standings = []Standing{Withdrawn, Registering, Registered, Lost, Healing, Leaving}
 
-// Standings yields every standing, in the order of a life.
+// Standings yields every [Standing], in order.
 func Standings(yield func(Standing) bool) {
 	for _, s := range standings {
 		if !yield(s) {
@@ -37,17 +29,14 @@ func Standings(yield func(Standing) bool) {
 	}
 }
 
-// Detail is how one announcement stands, for a health endpoint or a log: its
-// JSON reads well.
+// Detail is how an announcement stands, for a health endpoint or a log.
 type Detail struct {
 	ID       string    `json:"id"`
 	Service  string    `json:"service"`
 	Standing Standing  `json:"standing"`
-	Since    time.Time `json:"since"` // when it came to stand so
-	Healed   uint64    `json:"healed"`
-	// Trouble is what is wrong at present, such as a registry that does not
-	// answer; empty while all is well.
-	Trouble string `json:"trouble,omitempty"`
+	Since    time.Time `json:"since"`             // of the standing
+	Healed   uint64    `json:"healed"`            // how often the registration was put back
+	Trouble  string    `json:"trouble,omitempty"` // what is wrong now; empty while all is well
 }
 
 // stand is how an announcement stands and who is told when that changes.

@@ -72,7 +72,7 @@ func (r *Registrar) unreachable(reason string) bool {
 
 // unwell says what the registry found, and what it may come from.
 func (r *Registrar) unwell(ctx context.Context, held discover.Instance) error {
-	target := r.registration.Check.Target()
+	target := r.registration.Check.target()
 	agent := r.agentHost(ctx)
 	where := "the registry's agent"
 	if agent != "" {
@@ -119,7 +119,7 @@ var dialled = regexp.MustCompile(`dial tcp (\S+): `)
 // ofAnother reports whether a check failed to reach another port than the one
 // that it is to look at.
 func (r *Registrar) ofAnother(reason string) bool {
-	_, ours, err := net.SplitHostPort(r.registration.Check.Target())
+	_, ours, err := net.SplitHostPort(r.registration.Check.target())
 	found := dialled.FindStringSubmatch(reason)
 	if err != nil || found == nil {
 		return false
@@ -132,4 +132,4 @@ func (r *Registrar) ofAnother(reason string) bool {
 func (r *Registrar) judged() bool { return r.verdict > 0 && r.inspector != nil && r.hasCheck() }
 
 // checked reports whether the registry itself looks at the instance.
-func (r *Registrar) checked() bool { return r.registration.Check.Target() != "" }
+func (r *Registrar) checked() bool { return r.registration.Check.target() != "" }

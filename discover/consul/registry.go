@@ -20,13 +20,6 @@ import (
 	"github.com/realjf/muster/internal/valid"
 )
 
-var (
-	_ announce.Reporter   = (*Client)(nil)
-	_ announce.Inspector  = (*Client)(nil)
-	_ announce.Examiner   = (*Client)(nil)
-	_ announce.Maintainer = (*Client)(nil)
-)
-
 // Register announces r to the agent, as [announce.Registry] says. The instance starts
 // as passing unless its check says otherwise, for it listens already: a lost
 // registration must be found again at once, and an agent may run its first
@@ -88,7 +81,9 @@ func (c *Client) Await(ctx context.Context, id, hash string) (string, error) {
 	return got, nil
 }
 
-// Report tells the agent how id fares, as [announce.Reporter] says.
+// Report tells the agent the status (passing, warning or critical) of the TTL check
+// that id was registered with, and why. It blocks for one request. The error wraps
+// ErrNotRegistered when the agent has no such check.
 func (c *Client) Report(ctx context.Context, id string, status discover.Status, text string) error {
 	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -112,7 +107,9 @@ func isNoTTL(err error) bool {
 	return errors.As(err, &status) && strings.Contains(status.Body, "does not have associated TTL")
 }
 
-// Inspect asks the agent what it holds under id, as [announce.Inspector] says.
+// Inspect asks the agent what it holds under id. It blocks for one request. The
+// instance's Address is empty when it is the node's; its Node and Reason are where
+// no check says them. The error wraps ErrNotRegistered when there is none.
 func (c *Client) Inspect(ctx context.Context, id string) (discover.Instance, error) {
 	if err := valid.Name("service id", id); err != nil {
 		return discover.Instance{}, fmt.Errorf("inspect: %w", err)
@@ -148,7 +145,8 @@ func (c *Client) Inspect(ctx context.Context, id string) (discover.Instance, err
 	return entry{&node, found.Service, found.Checks}.instance(), nil
 }
 
-// Examine asks the agent for the check of id, as [announce.Examiner] says.
+// Examine asks the agent for the check that id was registered with, and blocks for
+// one request. The error wraps ErrNotRegistered when the agent does not have it.
 func (c *Client) Examine(ctx context.Context, id string) error {
 	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("examine: %w", err)
@@ -174,7 +172,9 @@ func (c *Client) Examine(ctx context.Context, id string) error {
 // checkID is what an agent calls the one check of a registration.
 func checkID(id string) string { return "service:" + id }
 
-// Maintain has the agent put id into maintenance, as [announce.Maintainer] says.
+// Maintain has the agent put id into maintenance, and says why, until id is
+// registered anew or deregistered. It blocks for one request. The error wraps
+// ErrNotRegistered when the agent does not know id.
 func (c *Client) Maintain(ctx context.Context, id, reason string) error {
 	if err := valid.Name("service id", id); err != nil {
 		return fmt.Errorf("maintain: %w", err)

@@ -9,9 +9,9 @@ import (
 	"net/url"
 )
 
-// Route returns the local address from which packets to the registry leave, as
-// [announce.Locator] says. It sends nothing, for connecting a UDP socket only asks
-// the kernel for the route, and blocks while a host name is looked up.
+// Route returns the local address from which packets to the registry leave:
+// loopback when it is on this machine. It sends nothing, for connecting a UDP socket
+// only asks the kernel for the route, and blocks while a host name is looked up.
 func (c *Client) Route(ctx context.Context) (netip.Addr, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "udp", hostPortOf(c.base))
 	if err != nil {

@@ -66,8 +66,9 @@ func (v *view) tell(_ context.Context, o metric.Observer) error {
 	var healed uint64
 	standing := make(map[announce.Standing]int64)
 	for _, r := range v.registrars {
-		healed += r.Healed()
-		standing[r.Standing()]++
+		of := r.Detail()
+		healed += of.Healed
+		standing[of.Standing]++
 	}
 	for s := range announce.Standings {
 		o.ObserveInt64(v.registrations, standing[s], metric.WithAttributes(standingKey.String(string(s))))

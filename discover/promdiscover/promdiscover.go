@@ -103,8 +103,9 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	var total uint64
 	standing := make(map[announce.Standing]int)
 	for _, r := range c.registrars {
-		total += r.Healed()
-		standing[r.Standing()]++
+		of := r.Detail()
+		total += of.Healed
+		standing[of.Standing]++
 	}
 	for s := range announce.Standings {
 		metrics <- gauge(registrations, float64(standing[s]), string(s))

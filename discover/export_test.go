@@ -1,0 +1,7 @@
+package discover
+
+// What a source may be beside a [Source].
+type (
+	Opener  = opener
+	Reacher = reacher
+)
