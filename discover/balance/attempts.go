@@ -2,9 +2,9 @@ package balance
 
 import "sync"
 
-// Attempts is what is remembered of one request by who is asked for an instance
-// at each attempt and is not told which ones were before: a balancer of gRPC's, or
-// of go-kit's. The zero value has none. Its methods may be called concurrently.
+// Attempts remembers the attempts of one request for balancers that are not
+// told of them, as gRPC's and go-kit's. The zero value works. Its methods may
+// be called concurrently.
 type Attempts struct {
 	mu     sync.Mutex
 	number int
@@ -13,9 +13,9 @@ type Attempts struct {
 	cause  error      // how the latest that ended failed
 }
 
-// Choose has pick choose a target for r that the request was not sent to while
-// there is one, and returns the attempt that begins: its target, its number and
-// why it is made. The error is pick's. Others who choose wait meanwhile.
+// Choose has pick choose a target for r, if possible a new one, and returns the
+// attempt that begins: Target, Number and Cause. The error is pick's.
+// Concurrent calls wait for each other.
 func (a *Attempts) Choose(r Request, pick func(Request) (*Target, error)) (Attempt, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -32,7 +32,7 @@ func (a *Attempts) Choose(r Request, pick func(Request) (*Target, error)) (Attem
 	return Attempt{Target: t, Number: a.number, Cause: a.cause}, nil
 }
 
-// Ended says how an attempt ended. With an error it is why there is a next one.
+// Ended says how an attempt ended: an error is the Cause of the next.
 func (a *Attempts) Ended(err error) {
 	if err == nil {
 		return

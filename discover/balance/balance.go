@@ -1,47 +1,33 @@
-// Package balance chooses one instance of a service out of those that are
-// healthy.
+// Package balance chooses one instance of a service out of the healthy ones.
 //
-// A [Balancer] follows the instances of one service and holds, at any moment,
-// a [Picker] over those there are. What kind of picker is the business of a
-// [Policy], one file each. These choose:
+// A [Balancer] follows the instances, and chooses by a [Policy]:
 //
-//   - [RoundRobin]: one after the other. For requests that cost much the same.
-//   - [Random]: by chance. The same without any state; for very many callers
-//     that each send little.
-//   - [LeastRequest]: the one of two with fewer calls under way. The one to
-//     begin with, for requests that differ.
-//   - [PeakEWMA]: the one of two that is expected to answer first. For
-//     instances that differ, or falter, in speed.
-//   - [ConsistentHash]: the same one for the same key. For instances that keep
-//     something in memory.
+//   - [RoundRobin], or [Random] for very many callers: for requests that cost
+//     the same.
+//   - [LeastRequest]: for requests that differ. Begin with it.
+//   - [PeakEWMA]: for instances that differ in speed.
+//   - [ConsistentHash]: for instances that keep something in memory.
 //
-// These surround another policy and decide whom it may choose from and with
-// what weight; best in this order, from the outside:
+// These wrap another policy, best in this order from the outside, and decide
+// which instances it sees:
 //
-//   - [Subset]: only some of very many instances, so that not everybody has a
-//     connection to everybody.
+//   - [Subset]: some of very many.
 //   - [Outlier]: not those that fail their calls.
-//   - [SlowStart]: a new one gets its share little by little.
-//   - [Zone]: those of the caller's own zone first.
+//   - [SlowStart]: new ones little by little.
+//   - [Zone]: those of the caller's zone first.
 //
-// So
+// For example
 //
 //	balance.Outlier(balance.OutlierConfig{}, balance.Zone("eu-1", balance.LeastRequest()))
 //
-// All of them obey the weights that instances ask for ([discover.Weights]),
-// RoundRobin too: who gives weights wants them obeyed. An instance whose weight
-// is 0 for its status gets nothing while others have a weight; where nobody has
-// any, all are alike.
+// All obey the weights of the instances ([discover.Weights]): one of weight 0
+// gets nothing, unless all have none.
 //
-// An instance is a [Target] here: what the registry says of it, and how calls
-// to it fared. Who calls one says so, with [Target.Start] and [Call.Done], and
-// the policies that look at it learn from that.
+// To a policy an instance is a [Target], of which callers tell how calls fare,
+// with [Target.Start] and [Call.Done]. A [Budget] bounds retries; [Hedge] sends
+// a second request when the first takes long.
 //
-// Beside them are two helpers for those who call: a [Budget] bounds retries,
-// and [Hedge] sends a second request where the first takes long.
-//
-// The package sends nothing and never asks a registry. It refuses to invent an
-// instance: where there is none, [Balancer.Pick] says why.
+// The package sends nothing, asks no registry, and invents no instance.
 package balance
 
 import (
@@ -49,28 +35,24 @@ import (
 	"time"
 )
 
-// ErrNoInstance reports that there is no instance to choose. The error that
-// wraps it says why.
+// ErrNoInstance: there is no instance to choose. The error that wraps it says
+// why.
 var ErrNoInstance = errors.New("no instance to choose")
 
-// ErrUnreachable is for callers to say, with [Call.Done], that a target took no
-// connection. [Outlier] ejects it then without waiting for more failures: who
-// calls rarely would wait long, and each may take as long as a time-out.
+// ErrUnreachable is for [Call.Done]: the target took no connection. [Outlier]
+// ejects it at once.
 var ErrUnreachable = errors.New("instance cannot be reached")
 
-// Policy plans how to choose among candidates. A policy is a value without
-// state: what it must remember of a target from one plan to the next is kept in
-// that target. It may serve any number of balancers at once.
+// Policy plans how to choose. It has no state, keeps what it must remember of a
+// target in that target, and may serve any number of balancers at once.
 type Policy interface {
-	// Plan returns how to choose among candidates at the time now. There is at
-	// least one, they are in a settled order, and the slice is the policy's to
-	// keep but not to change. One plan is made at a time for the same targets:
-	// whenever these change, and when an earlier plan asked for it. Plan does
-	// not block.
+	// Plan returns how to choose among candidates: at least one, in a settled
+	// order, in a slice that may be kept but not changed. For the same targets
+	// it is not called concurrently. It does not block.
 	Plan(candidates []Candidate, now time.Time) Plan
 }
 
-// Candidate is a target with what it is to get, relative to the others.
+// Candidate is a target and its weight relative to the others.
 type Candidate struct {
 	*Target
 	Weight float64 // above 0
@@ -78,43 +60,32 @@ type Candidate struct {
 
 // Plan is how to choose until the next plan.
 type Plan struct {
-	// Picker chooses.
-	Picker Picker
-	// Again is when to plan anew though no target changed; zero for never.
-	Again time.Time
-	// Feedback is what calls must tell.
-	Feedback Feedback
+	Picker   Picker
+	Again    time.Time // when to plan anew even if no target changed; zero for never
+	Feedback Feedback  // what calls must tell
 }
 
-// Feedback is what the calls to a target tell of it. How many are under way is
-// always known; the rest costs time and is told where a plan asks for it.
+// Feedback is what calls tell of their targets beyond [Target.Running], where a
+// plan asks for it, for it costs time.
 type Feedback uint32
 
-// What calls can tell.
 const (
-	// Total is how many calls to all targets are under way.
-	Total Feedback = 1 << iota
-	// Latency is how long they take.
-	Latency
-	// Outcome is whether they fail.
-	Outcome
+	Total   Feedback = 1 << iota // how many calls to all targets are under way
+	Latency                      // how long calls take
+	Outcome                      // whether they fail
 )
 
-// Picker chooses. It is called by many goroutines at once, does not block and
-// does not allocate.
+// Picker chooses. It may be called concurrently, and neither blocks nor
+// allocates.
 type Picker interface {
-	// Pick returns a target for r, one that r did not try while there is such a
-	// one. It is never nil.
+	// Pick returns a target for r, if possible one that is not in r.Tried.
 	Pick(r Request) *Target
 }
 
-// Request is what a picker may know of a call. The zero value says nothing.
+// Request is what a picker may know of a call; the zero value says nothing.
 type Request struct {
-	// Key sends requests with the same key to the same target, under policies
-	// that look at it. 0 is no key; [Key] makes one.
-	Key uint64
-	// Tried are the targets that this request was sent to already.
-	Tried []*Target
+	Key   uint64    // made by [Key]; 0 is none
+	Tried []*Target // where this request was sent before
 }
 
 // tried reports whether the request was sent to t already.

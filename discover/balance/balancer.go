@@ -10,18 +10,15 @@ import (
 	"github.com/realjf/muster/discover"
 )
 
-// Feed is where a balancer has its instances from: a [discover.Watcher].
+// Feed is what a balancer needs of a [discover.Watcher].
 type Feed interface {
-	// First returns the latest answer, and waits for it while there is none.
 	First(ctx context.Context) (discover.Snapshot, error)
-	// Snapshot returns the latest answer, and whether there is one.
 	Snapshot() (discover.Snapshot, bool)
-	// Changed returns a channel that is closed when Snapshot's contents change.
 	Changed() <-chan struct{}
 }
 
-// Balancer chooses among the instances of one service, as they come and go.
-// Its methods may be called concurrently.
+// Balancer chooses among the instances of one service as they come and go. Its
+// methods may be called concurrently.
 type Balancer struct {
 	feed   Feed
 	policy Policy
@@ -36,8 +33,8 @@ type Balancer struct {
 	closed bool
 }
 
-// New returns a balancer over what feed knows. The caller closes it, and feed
-// after it. It panics when feed or policy is nil.
+// New returns a balancer over feed. The caller closes it, and feed after it. It
+// panics when feed or policy is nil.
 func New(feed Feed, policy Policy) *Balancer {
 	if feed == nil || policy == nil {
 		panic("balance: New needs a feed and a policy, and one of them is nil")
@@ -56,11 +53,9 @@ func New(feed Feed, policy Policy) *Balancer {
 	return b
 }
 
-// Pick returns a target for r. It blocks only until the registry has given
-// its first answer or ctx ends, over failed attempts: it needs a ctx that ends,
-// or a feed whose First does not wait so long. From then on it answers at once,
-// from memory, and does not allocate. The error wraps [ErrNoInstance], or
-// [discover.ErrClosed] after Close, or is the feed's when there was no answer.
+// Pick returns a target for r. It blocks until feed has a first answer or ctx
+// ends; from then on it answers at once and does not allocate. The error wraps
+// [ErrNoInstance], or [discover.ErrClosed] after Close, or is feed's.
 func (b *Balancer) Pick(ctx context.Context, r Request) (*Target, error) {
 	if picker := b.picker.Load(); picker != nil {
 		return (*picker).Pick(r), nil
@@ -96,9 +91,8 @@ func (b *Balancer) isClosed() bool {
 	return b.closed
 }
 
-// WhyNone returns the error of there being nothing to choose in s, which wraps
-// [ErrNoInstance]. What was asked for is the caller's to say, with
-// [discover.Query.Words].
+// WhyNone returns an error that wraps [ErrNoInstance] and says why s has none.
+// The caller says what was asked for, with [discover.Query.Words].
 func WhyNone(s discover.Snapshot) error {
 	why := "the registry knows none such"
 	if len(s.Unhealthy) > 0 {
@@ -110,8 +104,8 @@ func WhyNone(s discover.Snapshot) error {
 	return fmt.Errorf("%w: %s", ErrNoInstance, why)
 }
 
-// Close ends the balancer and waits for its loop. The feed stays open, and calls
-// under way may end. It may be called more than once.
+// Close ends the balancer and waits for its loop. It may be called more than
+// once.
 func (b *Balancer) Close() error {
 	b.stop()
 	<-b.done

@@ -6,23 +6,17 @@ import (
 	"time"
 )
 
-// BudgetConfig says how many retries there may be; the zero value works, with
-// the values that Finagle uses.
+// BudgetConfig says how many retries there may be; the zero value has
+// Finagle's.
 type BudgetConfig struct {
-	// Share is how many retries there may be for each call; 0 means 0.2, below 0
-	// none.
-	Share float64
-	// PerSecond is how many there may be besides, so that those who rarely call
-	// can retry; 0 means 10, below 0 none.
-	PerSecond float64
-	// Window is how long a call counts; 0 means 10 s.
-	Window time.Duration
+	Share     float64       // retries for each call; 0 means 0.2, less than 0 none
+	PerSecond float64       // retries besides, for those who rarely call; 0 means 10, less than 0 none
+	Window    time.Duration // how long a call counts; 0 means 10 s
 }
 
-// Budget bounds the retries, and hedges, of a caller to a share of its calls:
-// where everything fails, retries would make things worse. It is Finagle's
-// RetryBudget. Its methods may be called concurrently, and do not block; a nil
-// Budget allows everything.
+// Budget bounds retries and hedges to a share of the calls, as Finagle's
+// RetryBudget does. A nil Budget allows everything. Its methods do not block,
+// and may be called concurrently.
 type Budget struct {
 	share, floor float64       // retries for a call, and in a window without any
 	slot         time.Duration // a part of the window

@@ -11,22 +11,16 @@ import (
 
 // HashConfig says how far a key may go from its target; the zero value works.
 type HashConfig struct {
-	// Bound is how many times the calls that its weight gives it a target may have
-	// under way, at least 1; 0 means 1.25. Math.Inf(1) is no bound.
-	Bound float64
+	Bound float64 // calls that a target may have under way, as a multiple of its share, at least 1; 0 means 1.25, math.Inf(1) no bound
 }
 
 // ConsistentHash chooses the same target for the same key, in every process,
 // and each target for as many keys as its weight says. When one of n targets
-// comes or goes, little more than one key in n changes its target. A target that has
-// too many calls under way gives keys to others, each key to the same one
-// while that is so (Mirrokni and others, Consistent Hashing with Bounded Loads,
-// 2016). A request without a key goes anywhere.
-//
-// Keys find their targets in a table, as in Google's Maglev (Eisenbud and
-// others, 2016).
-//
-// It panics when the bound is below 1, with which not all calls had a place.
+// comes or goes, little more than one key in n moves. A target with too many
+// calls passes keys on, each to the same other one. A request without a key
+// goes anywhere. It panics when Bound is below 1. The rules are Maglev's
+// (Eisenbud and others, 2016) and Consistent Hashing with Bounded Loads
+// (Mirrokni and others, 2016).
 func ConsistentHash(cfg HashConfig) Policy {
 	if cfg.Bound == 0 {
 		cfg.Bound = 1.25

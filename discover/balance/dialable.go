@@ -6,9 +6,8 @@ import (
 	"github.com/realjf/muster/discover"
 )
 
-// Dialable returns s as it is to who connects to instances: those without a port
-// are out, for that reason. To guess one, by the protocol, would reach another
-// program. It changes nothing of s.
+// Dialable returns s for those who connect: instances without a port count as
+// unhealthy. It does not change s.
 func Dialable(s discover.Snapshot) discover.Snapshot {
 	if !slices.ContainsFunc(s.Instances, portless) {
 		return s
@@ -25,4 +24,6 @@ func Dialable(s discover.Snapshot) discover.Snapshot {
 	return s
 }
 
+// portless reports whether an instance has no port. To guess one, by the protocol,
+// would reach another program.
 func portless(i discover.Instance) bool { return i.Port <= 0 }

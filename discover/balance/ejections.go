@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Ejections counts whom [Outlier] policies put out, and knows who is out now, for
-// metrics. The zero value works. Its methods may be called concurrently.
+// Ejections counts whom [Outlier] policies eject, for metrics. The zero value
+// works. Its methods may be called concurrently.
 type Ejections struct {
 	mu     sync.Mutex
 	total  map[string]uint64
 	atWork map[*countedOutlier]bool
 }
 
-// Ejected is how many instances of a service were put out, and how many are out.
+// Ejected counts the ejected instances of a service.
 type Ejected struct {
-	Total uint64 // since the first plan; one that was out twice counts twice
-	Now   int    // of all balancers that are at work; one that is out of two counts twice
+	Total uint64 // ejections so far
+	Now   int    // who is out now, counted for each balancer at work
 }
 
 // outcasts is who is out by a plan.
@@ -30,15 +30,14 @@ type outcasts struct {
 // ended: a policy is not told.
 const ejectionsLate = time.Second
 
-// Outlier is [Outlier] whose ejections are counted. It remembers who is out, so
-// it is for one balancer, or connection: a transport has it in PolicyFor.
+// Outlier is [Outlier] with its ejections counted. It keeps state, so each
+// balancer or connection needs one of its own.
 func (e *Ejections) Outlier(cfg OutlierConfig, policy Policy) Policy {
 	mustHave("Outlier", policy)
 	return &countedOutlier{ejections: e, cfg: cfg, policy: policy}
 }
 
-// Services returns the counts by service: of those that had an ejection, and of
-// those whose balancers are at work.
+// Services returns the counts by service.
 func (e *Ejections) Services() map[string]Ejected {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -118,7 +118,7 @@ func ExampleBudget() {
 
 func ExampleHedge() {
 	usual := balance.NewPercentile(0.95, 50*time.Millisecond) // told of every call
-	hedger := balance.NewHedger(balance.HedgeConfig{Delay: usual.Value})
+	hedger := &balance.Hedger{Delay: usual.Value}
 	defer hedger.Close()
 
 	answer, release, err := balance.Hedge(context.Background(), hedger, func(ctx context.Context, n int) (string, error) {

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -8,49 +9,33 @@ import (
 	"time"
 )
 
-// HedgeConfig says when a call is made a second time, and how often.
-type HedgeConfig struct {
-	// Delay is how long a call may take before another is made: a time that few
-	// calls exceed. [Percentile.Value] gives it as calls are. Nil means never.
-	Delay func() time.Duration
-	// Calls is how many there may be of one request, with the first; 0 means 2.
-	Calls int
-	// Budget bounds the calls beyond the first; nil means no bound. Hedge takes
-	// from it; that a request began is for the caller to tell.
-	Budget *Budget
-}
-
-// Hedger makes calls anew that take long (Dean and Barroso, The Tail at Scale,
-// 2013). It is for calls that may be made twice.
+// Hedger makes calls again that take long (Dean and Barroso, The Tail at Scale,
+// 2013), for calls that may be made twice. Its fields must not change in use.
 type Hedger struct {
-	cfg    HedgeConfig
+	Delay  func() time.Duration // how long a call may take before another is made, such as [Percentile.Value]; nil means for ever
+	Calls  int                  // of one request, in all; 0 means 2
+	Budget *Budget              // bounds the calls beyond the first; nil means no bound. Budget.Call is the caller's
+
 	losers sync.WaitGroup
 }
 
-// NewHedger returns a hedger. The caller closes it.
-func NewHedger(cfg HedgeConfig) *Hedger {
-	if cfg.Calls == 0 {
-		cfg.Calls = 2
-	}
-	return &Hedger{cfg: cfg}
-}
-
-// Close waits for the calls that lost and have not ended yet. No Hedge may
-// begin after it.
+// Close waits for the calls that lost. No Hedge may begin after it.
 func (h *Hedger) Close() error {
 	h.losers.Wait()
 	return nil
 }
 
-// Hedge makes a call, and another when that takes longer than the delay of h
-// or fails, and so on. It returns the first result without an error, or else
-// all errors. The contexts of the others end, and a result that comes all the
-// same goes to discard, unless that is nil. The context of the call that won
-// lives on, for its result may need it, until release, which the caller calls
-// when done with the result; it is never nil. call is told which it is, from 0 on, and must end
-// soon after its context.
+// calls returns how many calls a request may make.
+func (h *Hedger) calls() int { return cmp.Or(h.Calls, 2) }
+
+// Hedge makes a call, and another when that takes longer than h.Delay or fails,
+// and so on. call gets its number, from 0 on, and must end soon after its
+// context. Hedge returns the first result without an error, or else all errors.
+// It ends the contexts of the other calls; a result that still comes goes to
+// discard, unless nil. The winner's context lives until the caller calls
+// release, which is never nil.
 func Hedge[T any](ctx context.Context, h *Hedger, call func(ctx context.Context, n int) (T, error), discard func(T)) (result T, release context.CancelFunc, err error) {
-	race := race[T]{call: call, ended: make(chan ending[T], max(1, h.cfg.Calls))}
+	race := race[T]{call: call, ended: make(chan ending[T], max(1, h.calls()))}
 	defer race.leave(h, discard)
 	race.start(ctx)
 	var failures []error
@@ -62,7 +47,7 @@ func Hedge[T any](ctx context.Context, h *Hedger, call func(ctx context.Context,
 		if failure != nil {
 			failures = append(failures, failure)
 		}
-		if ctx.Err() == nil && len(race.cancels) < h.cfg.Calls && h.cfg.Budget.Retry() {
+		if ctx.Err() == nil && len(race.cancels) < h.calls() && h.Budget.Retry() {
 			race.start(ctx)
 		}
 		if race.running == 0 || ctx.Err() != nil {
@@ -76,10 +61,10 @@ const never = time.Duration(math.MaxInt64)
 
 // delay returns how long to wait before another call is made.
 func (h *Hedger) delay(made int) time.Duration {
-	if h.cfg.Delay == nil || made >= h.cfg.Calls {
+	if h.Delay == nil || made >= h.calls() {
 		return never
 	}
-	return h.cfg.Delay()
+	return h.Delay()
 }
 
 // race is the calls of one request.

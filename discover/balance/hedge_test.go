@@ -52,7 +52,7 @@ func TestHedge(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := balance.NewHedger(balance.HedgeConfig{Calls: test.calls, Budget: test.budget, Delay: func() time.Duration { return 10 * ms }})
+				h := &balance.Hedger{Calls: test.calls, Budget: test.budget, Delay: func() time.Duration { return 10 * ms }}
 				call, made := after(test.times...)
 				begin := time.Now()
 				got, release, err := balance.Hedge(t.Context(), h, call, nil)
@@ -73,7 +73,7 @@ func TestHedge(t *testing.T) {
 
 func TestHedgeEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := balance.NewHedger(balance.HedgeConfig{Delay: func() time.Duration { return time.Second }})
+		h := &balance.Hedger{Delay: func() time.Duration { return time.Second }}
 		defer h.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
@@ -90,7 +90,7 @@ func TestHedgeEndsWithItsContext(t *testing.T) {
 // bring all the same is thrown away, and Close waits for that.
 func TestHedgeLooksAfterWinnerAndLosers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := balance.NewHedger(balance.HedgeConfig{Delay: func() time.Duration { return time.Second }})
+		h := &balance.Hedger{Delay: func() time.Duration { return time.Second }}
 		contexts := make([]context.Context, 2)
 		var discarded atomic.Int64
 		discarded.Store(-1)

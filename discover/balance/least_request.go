@@ -7,11 +7,12 @@ import (
 )
 
 // LeastRequest draws two targets by their weights and chooses the one with
-// fewer calls under way, for its weight. Two that are drawn balance nearly as
-// well as a look at all, and no caller runs after the same one as all others
-// (Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001).
+// fewer calls under way for its weight (Mitzenmacher, The Power of Two Choices
+// in Randomized Load Balancing, 2001).
 func LeastRequest() Policy { return leastRequest{} }
 
+// leastRequest draws two: they balance nearly as well as a look at all, and no caller
+// runs after the same one as all others.
 type leastRequest struct{}
 
 // Plan implements [Policy].

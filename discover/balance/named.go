@@ -16,16 +16,13 @@ var named = map[string]func() Policy{
 	"round_robin":     RoundRobin,
 }
 
-// Names returns the names that [Named] knows, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(named)) }
-
 // Named returns the policy of a name, with its usual settings: "round_robin",
 // "random", "least_request", "peak_ewma" or "consistent_hash". The error says
 // which names there are.
 func Named(name string) (Policy, error) {
 	policy, ok := named[name]
 	if !ok {
-		return nil, fmt.Errorf("balancing policy %q is not known; there are %s", name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("balancing policy %q is not known; there are %s", name, strings.Join(slices.Sorted(maps.Keys(named)), ", "))
 	}
 	return policy(), nil
 }

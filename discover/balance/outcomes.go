@@ -18,7 +18,8 @@ type outcomes struct {
 
 // note takes over how a call ended and reports whether there were so many
 // failures in a row that a plan must be made. One that could not be reached
-// failed often enough.
+// failed often enough: who calls rarely would wait long for more, and each may take
+// as long as a time-out.
 func (o *outcomes) note(err error) (alarm bool) {
 	if err == nil {
 		o.succeeded.Add(1)

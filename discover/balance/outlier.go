@@ -8,33 +8,25 @@ import (
 )
 
 // OutlierConfig says who is an outlier; the zero value works, with the values
-// that gRPC and Envoy use where both are named the same.
+// of gRPC and Envoy where both have them.
 type OutlierConfig struct {
-	// InARow is after how many failures in a row a target is ejected, or else
-	// after one that wraps [ErrUnreachable]; 0 means 5, below 0 never.
-	InARow int
-	// Deviations is by how many standard deviations the share of successes of
-	// a target must be below the mean of all to be ejected; 0 means 1.9, below 0
-	// never. It takes at least five targets with a hundred calls in a period,
-	// and five percentage points below the mean: where all are nearly perfect
-	// the worst of them is well.
+	InARow int // failures in a row that eject a target; 0 means 5, less than 0 never
+	// Deviations is how many standard deviations below the mean a success rate
+	// ejects; 0 means 1.9, less than 0 never. It takes five targets with a hundred
+	// calls in a Period, and a rate five percentage points below the mean.
 	Deviations float64
-	// Period is over which successes are counted; 0 means 10 s.
-	Period time.Duration
+	Period     time.Duration // 0 means 10 s
 	// Out is how long a target is out for the first time, twice as long for the
-	// second, and so on up to five minutes; each period that it is not ejected in
-	// takes one back. 0 means 30 s.
-	Out time.Duration
-	// MaxShare is the share of the targets that may be out at once, below 1; 0
-	// means 0.5, so that one of two may. (Others have a tenth, so that none of
-	// nine may.) When all fail, the fault is likely not theirs.
-	MaxShare float64
+	// second, and so on up to five minutes; a Period without ejection takes one
+	// back. 0 means 30 s.
+	Out      time.Duration
+	MaxShare float64 // of the targets, out at once, below 1; 0 means 0.5
 }
 
-// Outlier keeps targets that fail their calls out for a while; policy chooses
-// among the rest. A target comes back by itself, or when it is known that it takes
-// connections again ([Target.Reached]), and is out for longer the next time.
-// It follows Envoy's outlier detection and gRPC's A50.
+// Outlier ejects targets that fail their calls; policy chooses among the rest.
+// A target comes back after a while, or when it takes connections again
+// ([Target.Reached]). It follows Envoy's outlier detection and gRPC's A50. It
+// panics when policy is nil.
 func Outlier(cfg OutlierConfig, policy Policy) Policy {
 	mustHave("Outlier", policy)
 	return outlier{OutlierConfig{
@@ -42,7 +34,9 @@ func Outlier(cfg OutlierConfig, policy Policy) Policy {
 		Deviations: cmp.Or(cfg.Deviations, 1.9),
 		Period:     cmp.Or(cfg.Period, 10*time.Second),
 		Out:        cmp.Or(cfg.Out, 30*time.Second),
-		MaxShare:   cmp.Or(cfg.MaxShare, 0.5),
+		// So one of two may be out. Others have a tenth, so that none of nine may.
+		// When all fail, the fault is likely not theirs.
+		MaxShare: cmp.Or(cfg.MaxShare, 0.5),
 	}, policy}
 }
 
@@ -55,7 +49,7 @@ const (
 	outlierMaxOut     = 5 * time.Minute
 	outlierMinTargets = 5
 	outlierMinCalls   = 100
-	outlierMinGap     = 0.05 // below the mean
+	outlierMinGap     = 0.05 // below the mean: where all are nearly perfect the worst of them is well
 	outlierPatience   = 3    // how often one comes back at once that takes connections again
 )
 

@@ -5,16 +5,11 @@ import (
 	"time"
 )
 
-// PeakEWMA draws two targets by their weights and chooses the one that is
-// expected to answer first: by how long its calls took lately, of which a slow
-// one counts at once and fades over ten seconds, times how many are under way
-// for its weight. A call that failed counts as a slow one. Of a target that
-// nothing is known of one call is awaited first. The rule is Finagle's.
-//
-// Of a target that ends more than one call in a millisecond some are timed, about
-// two in that time and one in 32 at least, for looking at the clock takes longer
-// than choosing. Failures count all the same, and calls that take long show in how many
-// are under way, before any of them ends.
+// PeakEWMA draws two targets by their weights and chooses the one expected to
+// answer first: by how long its calls took lately, times how many are under way
+// for its weight. A slow or failed call counts at once and fades over ten
+// seconds. The rule is Finagle's. Above a thousand calls a second to a target,
+// not all are timed.
 func PeakEWMA() Policy { return peakEWMA{} }
 
 type peakEWMA struct{}

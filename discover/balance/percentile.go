@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Percentile follows below which time a share of calls stays, up to an eighth
-// of it. Newer calls count more. Its methods may be called concurrently.
+// Percentile tells below which time a share of calls stays, to an eighth. Newer
+// calls count more. Its methods may be called concurrently.
 type Percentile struct {
 	share float64
 	first time.Duration
@@ -29,13 +29,13 @@ const (
 	percentileNews = 32
 )
 
-// NewPercentile returns one for a share, such as 0.95; its value is first until
+// NewPercentile returns one for a share, such as 0.95. Its value is first until
 // some calls were seen.
 func NewPercentile(share float64, first time.Duration) *Percentile {
 	return &Percentile{share: share, first: first, value: first}
 }
 
-// Observe takes over how long a call took.
+// Observe counts a call that took so long.
 func (p *Percentile) Observe(took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

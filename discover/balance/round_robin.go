@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// RoundRobin chooses one target after the other, each as often as its weight
-// says and evenly spread: of weights 5, 1 and 1 the first is chosen exactly five
-// times of seven, and not five times in a row. It begins with any: processes
-// that start together do not all call the same one first. Where many call at
-// the very same time, several of them go round independently.
+// RoundRobin chooses one target after the other, as often as their weights say
+// and evenly spread: of weights 5, 1 and 1 the first exactly five times of
+// seven. It begins with any. Under many concurrent calls several go round
+// independently.
 func RoundRobin() Policy { return roundRobin{} }
 
+// roundRobin begins with any: processes that start together do not all call the same
+// one first.
 type roundRobin struct{}
 
 // Plan implements [Policy].

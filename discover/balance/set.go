@@ -12,16 +12,14 @@ import (
 )
 
 // Set makes targets of instances, and keeps what is known of their calls while
-// the instances stay. It is what a [Balancer] is built on; who chooses among
-// targets on their own, such as a balancer of gRPC among its ready connections,
-// uses it directly:
+// the instances stay. [Balancer] is built on it; adapters that choose among
+// their own connections use it directly:
 //
 //	targets := set.Update(instances, now)     // whenever the instances change
 //	plan := set.Plan(policy, targets, now)    // then, at plan.Again, and when Stale says so
 //	target := plan.Picker.Pick(request)
 //
-// Update and Plan are not called concurrently; Stale and what they return may
-// be used at the same time.
+// Update and Plan must not be called concurrently; the rest may.
 type Set struct {
 	crowd   *crowd
 	targets map[identity]*Target
@@ -32,8 +30,8 @@ func NewSet() *Set {
 	return &Set{crowd: &crowd{stale: make(chan struct{}, 1)}}
 }
 
-// Update returns a target for each instance, in their order. Those that stay
-// what they were stay the same targets; what is gone is forgotten.
+// Update returns a target for each instance, in order. Instances that did not
+// change keep theirs; those that are gone are forgotten.
 func (s *Set) Update(instances []discover.Instance, now time.Time) []*Target {
 	if s.targets == nil {
 		s.crowd.epoch = now
@@ -55,9 +53,8 @@ func (s *Set) Update(instances []discover.Instance, now time.Time) []*Target {
 	return list
 }
 
-// Plan returns how policy chooses among targets of the latest Update: all, or
-// those that the caller can reach. Without any the plan is empty, and its
-// Picker nil. Calls tell from then on what the plan asks for.
+// Plan returns how policy chooses among targets, which are all or some of the
+// latest Update. Without any, Picker is nil.
 func (s *Set) Plan(policy Policy, targets []*Target, now time.Time) Plan {
 	if len(targets) == 0 {
 		return Plan{}
@@ -67,9 +64,8 @@ func (s *Set) Plan(policy Policy, targets []*Target, now time.Time) Plan {
 	return plan
 }
 
-// Stale returns a channel that holds a word when calls told something that
-// asks for a new plan. Who gets it should let some milliseconds pass before
-// they plan, for others may follow.
+// Stale returns a channel that holds a value when calls ask for a new plan.
+// Wait some milliseconds before it, for others may follow.
 func (s *Set) Stale() <-chan struct{} { return s.crowd.stale }
 
 // weigh returns the targets that have a weight, with it; all of them, alike,

@@ -2,11 +2,9 @@ package balance
 
 import "time"
 
-// SlowStart gives a new instance its weight little by little over window, from
-// a tenth on, so that one with cold caches and pools is not overrun. New is
-// what came while others were there: those of the first answer, or after there
-// were none, have nobody to take their share. Otherwise policy chooses.
-// It panics when policy is nil.
+// SlowStart raises the weight of a new instance over window, from a tenth on,
+// so that cold caches are not overrun. Those of the first answer are not new,
+// nor those after there were none. It panics when policy is nil.
 func SlowStart(window time.Duration, policy Policy) Policy {
 	mustHave("SlowStart", policy)
 	return slowStart{window, policy}

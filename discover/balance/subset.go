@@ -7,29 +7,17 @@ import (
 	"time"
 )
 
-// SubsetConfig says which part of the targets a caller has to itself.
+// SubsetConfig says which part of the targets a caller sees.
 type SubsetConfig struct {
-	// Size is how many targets a caller needs at the least, for balance and to
-	// bear that some fail; 0 means 20.
-	Size int
-	// Caller is the number of this caller among the Callers, from 0 on. Callers
-	// that are registered have one: their place in the sorted list. 0 Callers are
-	// one.
-	Caller  int
-	Callers int
+	Size    int // targets that a caller sees at the least; 0 means 20
+	Caller  int // this caller's number, from 0 on, such as its place in the sorted list of callers
+	Callers int // how many there are; 0 means 1
 }
 
 // Subset lets policy choose among some of the targets, others for each caller,
-// so that not everybody has connections to everybody, and all targets get what
-// their weights say all the same. The targets stand on a circle, each on an arc
-// as long as its weight, and the callers stand around it evenly; each sees
-// the same length of it, and of a target at an end the part that it sees. A target that
-// comes or goes moves the ends of what a caller sees by one or two; only when
-// another whole step of the callers is needed to see enough, all see that more.
-// It follows Finagle's deterministic aperture. Of those in Google's SRE book the
-// random subsets are uneven, and the deterministic ones change as a whole.
-//
-// It panics when policy is nil, or Caller is not the number of one of the Callers.
+// so that not everybody connects to everybody. Each target still gets what its
+// weight says, and one that comes or goes changes little. It follows Finagle's
+// deterministic aperture. It panics when policy is nil, or cfg is not valid.
 func Subset(cfg SubsetConfig, policy Policy) Policy {
 	mustHave("Subset", policy)
 	cfg.Size = cmp.Or(cfg.Size, 20)
@@ -40,6 +28,12 @@ func Subset(cfg SubsetConfig, policy Policy) Policy {
 	return subset{cfg, policy}
 }
 
+// subset puts the targets on a circle, each on an arc as long as its weight, and the
+// callers evenly around it. Each sees the same length of it, and of a target at an end
+// the part that it sees. A target that comes or goes moves the ends of what a caller
+// sees by one or two; only when another whole step of the callers is needed to see
+// enough, all see that more. Of the subsets in Google's SRE book the random ones are
+// uneven, and the deterministic ones change as a whole.
 type subset struct {
 	SubsetConfig
 	policy Policy

@@ -8,16 +8,16 @@ import (
 	"github.com/realjf/muster/discover"
 )
 
-// Target is an instance that can be chosen. What the registry says of it is
-// immutable: when that changes there is a new target, which shares what is
-// known of the calls. Its methods may be called concurrently.
+// Target is an instance that can be chosen, with what is known of its calls.
+// What the registry says of it never changes: news makes a new target with the
+// same calls. Its methods may be called concurrently.
 type Target struct {
 	discover.Instance
 	load *load
 }
 
-// Start notes that a call to the target begins. Its end must be told with
-// [Call.Done]. It does not allocate.
+// Start notes that a call begins; [Call.Done] must end it. It does not
+// allocate.
 func (t *Target) Start() Call {
 	c := t.start()
 	if c.timed() {
@@ -26,9 +26,8 @@ func (t *Target) Start() Call {
 	return c
 }
 
-// StartAt is Start for callers that know the time, from [time.Now], because
-// they tell others too how long their calls take. Under policies that look at
-// that most of Start and Done is reading the clock.
+// StartAt is Start for callers that know the time: reading the clock is most of
+// what Start costs.
 func (t *Target) StartAt(now time.Time) Call {
 	c := t.start()
 	if c.timed() {
@@ -53,7 +52,7 @@ func (t *Target) start() Call {
 // Running returns how many calls to the target are under way.
 func (t *Target) Running() int { return int(t.load.calls.running()) }
 
-// Call is one call to a target, under way.
+// Call is a call to a target, under way.
 type Call struct {
 	load  *load
 	asked Feedback
@@ -70,20 +69,16 @@ func (c Call) timed() bool { return c.asked&Latency != 0 && c.began != untimed }
 // failure whose time is not taken, for every failure counts.
 func (c Call) dated(err error) bool { return c.timed() || c.asked&Latency != 0 && err != nil }
 
-// Drop notes that the call has ended in a way that says nothing of the target but
-// how long it took at least: the caller went away, or had what it wanted from another.
-// It stands in Done's place.
+// Drop is Done where the end says nothing of the target, except that it took so
+// long: the caller gave up, or got its answer elsewhere.
 func (c Call) Drop() {
 	c.asked &^= Outcome
 	c.Done(nil)
 }
 
-// Done notes that the call has ended: with err when the target failed it, which
-// is for the caller to say (a connection that was refused, a time-out, a 503,
-// and not a 404), and nil otherwise; see Drop for what says nothing. An error that
-// wraps [ErrUnreachable] says that the call did not even begin. It is called
-// once, by defer or by hand and not both: a second one would end another's call. It
-// does not allocate.
+// Done ends the call, with an error if the target failed it, as by a time-out
+// or a 503, but not a 404. It must be called once: a second call would end
+// another one. It does not allocate.
 func (c Call) Done(err error) {
 	var now time.Duration
 	if c.dated(err) {
@@ -92,7 +87,7 @@ func (c Call) Done(err error) {
 	c.end(now, err)
 }
 
-// DoneAt is Done for callers that know the time, from [time.Now].
+// DoneAt is Done for callers that know the time.
 func (c Call) DoneAt(now time.Time, err error) {
 	var on time.Duration
 	if c.dated(err) {
@@ -127,9 +122,9 @@ func (c Call) end(now time.Duration, err error) {
 	}
 }
 
-// Reached notes that the target takes connections, for who found that out without
-// a call: [Outlier] lets one in at once that it ejected because it took none, unless
-// that was so again and again.
+// Reached notes that the target takes connections, as found out without a call.
+// [Outlier] then lets it in at once, a few times, if it ejected it for taking
+// none.
 func (t *Target) Reached() {
 	if t.load.outcomes.reached() {
 		t.load.crowd.wake()

@@ -6,26 +6,24 @@ import (
 	"time"
 )
 
-// Zone chooses in the caller's own zone as far as that can bear it, and
-// elsewhere beyond: when a zone has a smaller part of the weights than of the
-// callers, what is too much for it goes to the zones that have more than they
-// need, in the ratio of what they have left. So each target gets what its weight
-// says, wherever its callers are (Envoy's zone aware routing). Callers are
-// taken to be spread evenly over the zones that have targets, and own. Targets
-// of no zone are nobody's own. A request that was sent to all of the own zone goes
-// elsewhere. Within a zone, and among the others, policy chooses.
-//
-// The zone of an instance is [discover.Instance.Zone]. It panics when policy is nil.
+// Zone chooses in the caller's own zone ([discover.Instance.Zone]) as far as
+// that can bear it, and elsewhere beyond, so that each target gets what its
+// weight says (Envoy's zone aware routing). Callers are taken to be spread
+// evenly over the zones. A request that tried all of the own zone goes
+// elsewhere. It panics when policy is nil.
 func Zone(own string, policy Policy) Policy { return ZoneOfCallers(own, nil, policy) }
 
-// ZoneOfCallers is [Zone] where callers are not spread evenly: callers returns
-// how many there are in each zone, such as the sum of the weights of the
-// caller's own service. It is called at every plan, and does not block.
+// ZoneOfCallers is [Zone] for callers that are not spread evenly: callers
+// returns how many there are in each zone. It is called at every plan, and must
+// not block.
 func ZoneOfCallers(own string, callers func() map[string]float64, policy Policy) Policy {
 	mustHave("Zone", policy)
 	return zone{own, callers, policy}
 }
 
+// zone sends what is too much for the own zone, where that has a smaller part of the
+// weights than of the callers, to the zones that have more than they need, in the
+// ratio of what they have left. Targets of no zone are nobody's own.
 type zone struct {
 	own     string
 	callers func() map[string]float64

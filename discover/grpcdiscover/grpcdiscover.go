@@ -42,7 +42,7 @@ const Scheme = "muster"
 //
 //	{"loadBalancingConfig": [{"muster": {"policy": "peak_ewma", "zone": "eu-1", "requestHashHeader": "x-user"}}]}
 //
-// All of its fields may be left out. The policy is one of [balance.Names] and
+// All of its fields may be left out. The policy is one that [balance.Named] knows and
 // stands for itself in [balance.Zone], if there is a zone, in [balance.Outlier];
 // without one it is that of the Config. The value of the header, which callers send,
 // decides what [balance.ConsistentHash] chooses, where [WithKey] does not.
