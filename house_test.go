@@ -51,6 +51,7 @@ var house = map[string]struct {
 	"discover/consul":       {3, library},
 	"discover/announce":     {2, library},
 	"discover/balance":      {2, library},
+	"discover/retry":        {2, library},
 	"agent/check":           {2, agency},
 	"agent/credential":      {2, agency},
 	"agent/archive":         {2, agency},

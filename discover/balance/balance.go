@@ -2,11 +2,14 @@
 //
 // A [Balancer] follows the instances, and chooses by a [Policy]:
 //
-//   - [RoundRobin], or [Random] for very many callers: for requests that cost
-//     the same.
-//   - [LeastRequest]: for requests that differ. Begin with it.
-//   - [PeakEWMA]: for instances that differ in speed.
-//   - [ConsistentHash]: for instances that keep something in memory.
+//   - [RoundRobin]: one after the other, for requests that cost much the same.
+//   - [Random]: by chance, for very many callers that each send little.
+//   - [LeastRequest]: of two, the one with fewer calls under way, for requests
+//     that differ. Begin with it.
+//   - [PeakEWMA]: of two, the one expected to answer first, for instances that
+//     differ in speed.
+//   - [ConsistentHash]: the same one for the same key, for instances that keep
+//     something in memory.
 //
 // These wrap another policy, best in this order from the outside, and decide
 // which instances it sees:
@@ -23,11 +26,11 @@
 // All obey the weights of the instances ([discover.Weights]): one of weight 0
 // gets nothing, unless all have none.
 //
-// To a policy an instance is a [Target], of which callers tell how calls fare,
-// with [Target.Start] and [Call.Done]. A [Budget] bounds retries; [Hedge] sends
-// a second request when the first takes long.
+// To a policy an instance is a [Target]. Callers tell it how their calls fare,
+// with [Target.Start] and [Call.Done], and policies learn from that.
 //
-// The package sends nothing, asks no registry, and invents no instance.
+// The package sends nothing, asks no registry, and invents no instance. To
+// bound retries there is package discover/retry.
 package balance
 
 import (

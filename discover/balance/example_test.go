@@ -8,6 +8,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/discover/retry"
 )
 
 // web are two instances, of which one asks for twice as much.
@@ -84,12 +85,12 @@ func ExampleConsistentHash() {
 }
 
 // A call that failed is made elsewhere, as long as not too many fail.
-func ExampleBudget() {
+func Example_retry() {
 	watcher := web()
 	defer watcher.Close()
 	balancer := balance.New(watcher, balance.RoundRobin())
 	defer balancer.Close()
-	budget := balance.NewBudget(balance.BudgetConfig{}) // one for all calls to a service
+	budget := retry.NewBudget(retry.BudgetConfig{}) // one for all calls to a service
 
 	call := func(n int) error {
 		if n == 0 {
@@ -114,23 +115,6 @@ func ExampleBudget() {
 		r.Tried = append(r.Tried, target)
 	}
 	// Output: calls: 2
-}
-
-func ExampleHedge() {
-	usual := balance.NewPercentile(0.95, 50*time.Millisecond) // told of every call
-	hedger := &balance.Hedger{Delay: usual.Value}
-	defer hedger.Close()
-
-	answer, release, err := balance.Hedge(context.Background(), hedger, func(ctx context.Context, n int) (string, error) {
-		if n == 0 {
-			<-ctx.Done() // the first one hangs
-			return "", ctx.Err()
-		}
-		return "answer", nil
-	}, nil)
-	defer release()
-	fmt.Println(answer, err)
-	// Output: answer <nil>
 }
 
 // Who chooses among what they are connected to uses a Set.

@@ -76,9 +76,9 @@ func (c Call) Drop() {
 	c.Done(nil)
 }
 
-// Done ends the call, with an error if the target failed it, as by a time-out
-// or a 503, but not a 404. It must be called once: a second call would end
-// another one. It does not allocate.
+// Done ends the call, with an error if the target failed it. The caller decides
+// that: a refused connection, a time-out or a 503, but not a 404. It must be
+// called once: a second call would end another one. It does not allocate.
 func (c Call) Done(err error) {
 	var now time.Duration
 	if c.dated(err) {

@@ -12,6 +12,7 @@ import (
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/httpdiscover"
+	"github.com/realjf/muster/discover/retry"
 )
 
 // hanging answers after a millisecond, or not at all.
@@ -205,11 +206,11 @@ func TestSlowOnesAmongQuickOnes(t *testing.T) {
 // and where there may be no copy the request itself does.
 func TestOneFindsOut(t *testing.T) {
 	for name, test := range map[string]struct {
-		budget         balance.BudgetConfig
+		budget         retry.BudgetConfig
 		copies, others int
 	}{
 		"by a copy": {copies: 1},
-		"by itself": {budget: balance.BudgetConfig{Share: -1, PerSecond: -1}, others: 1},
+		"by itself": {budget: retry.BudgetConfig{Share: -1, PerSecond: -1}, others: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -261,7 +262,7 @@ func TestHedgeSlowIsNoFailure(t *testing.T) {
 		network.serve(t, instance(1), takes(300*time.Millisecond, 200, &gone))
 		network.serve(t, instance(2), takes(time.Millisecond, 200, &gone))
 		f := newFixture(t, httpdiscover.Config{
-			Base: network.base(), Policy: first{"web-1"}, Hedge: httpdiscover.Hedge{Delay: 10 * time.Millisecond}, Retry: httpdiscover.Retry{Budget: balance.BudgetConfig{Share: 1}},
+			Base: network.base(), Policy: first{"web-1"}, Hedge: httpdiscover.Hedge{Delay: 10 * time.Millisecond}, Retry: httpdiscover.Retry{Budget: retry.BudgetConfig{Share: 1}},
 		})
 		f.Set("web", instance(1), instance(2))
 		for range 20 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/discover/retry"
 )
 
 // ErrSlow is the Cause of an attempt that was made because the one before had
@@ -53,11 +54,11 @@ func (h Hedge) settled() Hedge {
 }
 
 // pace returns what follows how long attempts take; nil if nobody asks.
-func (h Hedge) pace() *balance.Percentile {
+func (h Hedge) pace() *retry.Percentile {
 	if h.Percentile == 0 {
 		return nil
 	}
-	return balance.NewPercentile(h.Percentile, cmp.Or(h.Delay, time.Second))
+	return retry.NewPercentile(h.Percentile, cmp.Or(h.Delay, time.Second))
 }
 
 // hedges reports whether the next attempt may have another beside it, which may arrive

@@ -16,6 +16,7 @@ import (
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/httpdiscover"
+	"github.com/realjf/muster/discover/retry"
 )
 
 // takes answers after some time, unless the client is gone before; then it
@@ -52,7 +53,7 @@ func TestHedge(t *testing.T) {
 	}
 	slow := httpdiscover.ErrSlow
 	hedge := httpdiscover.Hedge{Delay: 100 * time.Millisecond}
-	no := balance.BudgetConfig{Share: -1, PerSecond: -1}
+	no := retry.BudgetConfig{Share: -1, PerSecond: -1}
 	for name, test := range map[string]struct {
 		method, body  string
 		first, second time.Duration
@@ -136,7 +137,7 @@ func TestHedgeBudget(t *testing.T) {
 		network.serve(t, instance(2), takes(0, 200, &gone))
 		f := newFixture(t, httpdiscover.Config{
 			Base: network.base(), Policy: first{"web-1"}, Hedge: httpdiscover.Hedge{Delay: time.Millisecond},
-			Retry: httpdiscover.Retry{Budget: balance.BudgetConfig{Share: 0.25, PerSecond: -1, Window: time.Hour}},
+			Retry: httpdiscover.Retry{Budget: retry.BudgetConfig{Share: 0.25, PerSecond: -1, Window: time.Hour}},
 		})
 		f.Set("web", instance(1), instance(2))
 		for range 40 {
@@ -287,7 +288,7 @@ func TestHedgeCrowd(t *testing.T) {
 	lost := make(chan *balance.Target, 10_000)
 	f := newFixture(t, httpdiscover.Config{
 		Hedge: httpdiscover.Hedge{Delay: time.Millisecond},
-		Retry: httpdiscover.Retry{Budget: balance.BudgetConfig{Share: 1}},
+		Retry: httpdiscover.Retry{Budget: retry.BudgetConfig{Share: 1}},
 		Observe: func(a httpdiscover.Attempt) {
 			if a.Lost {
 				lost <- a.Target

@@ -16,6 +16,7 @@ import (
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/httpdiscover"
+	"github.com/realjf/muster/discover/retry"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -291,7 +292,7 @@ func TestAttemptsAndBudget(t *testing.T) {
 	}{
 		{"three", httpdiscover.Retry{}, 1, 3},
 		{"one", httpdiscover.Retry{Attempts: 1}, 1, 1},
-		{"a budget for half", httpdiscover.Retry{Attempts: 2, Budget: balance.BudgetConfig{Share: 0.5, PerSecond: -1, Window: time.Hour}}, 10, 15},
+		{"a budget for half", httpdiscover.Retry{Attempts: 2, Budget: retry.BudgetConfig{Share: 0.5, PerSecond: -1, Window: time.Hour}}, 10, 15},
 		{"another status", httpdiscover.Retry{Statuses: []int{500}}, 1, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -619,7 +620,7 @@ func TestClose(t *testing.T) {
 // What was not sent takes nothing from the budget.
 func TestUnsentIsNoRetry(t *testing.T) {
 	good := serve(t, "good", ok)
-	f := newFixture(t, httpdiscover.Config{Policy: first{"bad"}, Retry: httpdiscover.Retry{Budget: balance.BudgetConfig{Share: -1, PerSecond: -1}}})
+	f := newFixture(t, httpdiscover.Config{Policy: first{"bad"}, Retry: httpdiscover.Retry{Budget: retry.BudgetConfig{Share: -1, PerSecond: -1}}})
 	f.Set("web", nobody("bad", 1), good.instance)
 	if _, by, _ := f.do(t, request(t, t.Context(), "GET", "http://web/", nil)); by != "good" {
 		t.Errorf("answered by %q", by)

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/discover/retry"
 )
 
 // Retry says when a request is sent again, to another instance while there is
@@ -37,7 +37,7 @@ type Retry struct {
 	Statuses []int
 	// Budget bounds how many requests to a service are sent again. What was not
 	// sent takes nothing from it: it reaches an instance for the first time.
-	Budget balance.BudgetConfig
+	Budget retry.BudgetConfig
 }
 
 // settled returns r with its defaults.

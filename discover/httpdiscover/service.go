@@ -9,6 +9,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/discover/retry"
 )
 
 // service is one that is called: a watch that is followed, who chooses, and
@@ -18,10 +19,10 @@ type service struct {
 	base     *http.Transport
 	follower *discover.Follower
 	balancer *balance.Balancer
-	budget   *balance.Budget
-	pace     *balance.Percentile // of attempts until their headers; nil where nobody asks
-	usual    *balance.Percentile // the time that nearly all of them take
-	asides   sync.WaitGroup      // attempts that lost and have not ended yet, and checks
+	budget   *retry.Budget
+	pace     *retry.Percentile // of attempts until their headers; nil where nobody asks
+	usual    *retry.Percentile // the time that nearly all of them take
+	asides   sync.WaitGroup    // attempts that lost and have not ended yet, and checks
 
 	users atomic.Int64 // requests under way, until the end of their response
 	used  atomic.Bool  // since the sweeper came by
@@ -102,9 +103,9 @@ func newService(cache *discover.Cache, q discover.Query, policy balance.Policy, 
 		base:     base,
 		follower: follower,
 		balancer: balance.New(impatient{follower}, policy),
-		budget:   balance.NewBudget(cfg.Retry.Budget),
+		budget:   retry.NewBudget(cfg.Retry.Budget),
 		pace:     cfg.Hedge.pace(),
-		usual:    balance.NewPercentile(usualShare, usualFirst),
+		usual:    retry.NewPercentile(usualShare, usualFirst),
 		ctx:      ctx,
 		stop:     stop,
 		done:     make(chan struct{}),

@@ -1,4 +1,4 @@
-package balance_test
+package retry_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/discover/retry"
 )
 
 // after returns a call that takes so long for its n-th time, and fails where
@@ -35,7 +35,7 @@ func TestHedge(t *testing.T) {
 		name   string
 		calls  int
 		times  []time.Duration
-		budget *balance.Budget
+		budget *retry.Budget
 		want   int // which won, -1 for none
 		took   time.Duration
 		made   int64
@@ -47,15 +47,15 @@ func TestHedge(t *testing.T) {
 		{"the first fails", 2, []time.Duration{-ms, ms}, nil, 1, 2 * ms, 2},
 		{"both fail", 2, []time.Duration{-ms, -ms}, nil, -1, 2 * ms, 2},
 		{"one fails, one is slow", 2, []time.Duration{-50 * ms, 100 * ms}, nil, 1, 110 * ms, 2},
-		{"no budget", 2, []time.Duration{time.Second, ms}, balance.NewBudget(balance.BudgetConfig{PerSecond: -1}), 0, time.Second, 1},
-		{"no budget for what failed", 2, []time.Duration{-ms, ms}, balance.NewBudget(balance.BudgetConfig{PerSecond: -1}), -1, ms, 1},
+		{"no budget", 2, []time.Duration{time.Second, ms}, retry.NewBudget(retry.BudgetConfig{PerSecond: -1}), 0, time.Second, 1},
+		{"no budget for what failed", 2, []time.Duration{-ms, ms}, retry.NewBudget(retry.BudgetConfig{PerSecond: -1}), -1, ms, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &balance.Hedger{Calls: test.calls, Budget: test.budget, Delay: func() time.Duration { return 10 * ms }}
+				h := &retry.Hedger{Calls: test.calls, Budget: test.budget, Delay: func() time.Duration { return 10 * ms }}
 				call, made := after(test.times...)
 				begin := time.Now()
-				got, release, err := balance.Hedge(t.Context(), h, call, nil)
+				got, release, err := retry.Hedge(t.Context(), h, call, nil)
 				if err != nil {
 					got = -1
 				}
@@ -73,12 +73,12 @@ func TestHedge(t *testing.T) {
 
 func TestHedgeEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &balance.Hedger{Delay: func() time.Duration { return time.Second }}
+		h := &retry.Hedger{Delay: func() time.Duration { return time.Second }}
 		defer h.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
 		call, made := after(time.Hour, time.Hour)
-		_, release, err := balance.Hedge(ctx, h, call, nil)
+		_, release, err := retry.Hedge(ctx, h, call, nil)
 		release()
 		if !errors.Is(err, context.DeadlineExceeded) || made.Load() != 2 {
 			t.Errorf("got error %v after %d calls", err, made.Load())
@@ -90,11 +90,11 @@ func TestHedgeEndsWithItsContext(t *testing.T) {
 // bring all the same is thrown away, and Close waits for that.
 func TestHedgeLooksAfterWinnerAndLosers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &balance.Hedger{Delay: func() time.Duration { return time.Second }}
+		h := &retry.Hedger{Delay: func() time.Duration { return time.Second }}
 		contexts := make([]context.Context, 2)
 		var discarded atomic.Int64
 		discarded.Store(-1)
-		got, release, err := balance.Hedge(t.Context(), h, func(ctx context.Context, n int) (int, error) {
+		got, release, err := retry.Hedge(t.Context(), h, func(ctx context.Context, n int) (int, error) {
 			contexts[n] = ctx
 			if n == 0 {
 				<-ctx.Done()
@@ -119,7 +119,7 @@ func TestHedgeLooksAfterWinnerAndLosers(t *testing.T) {
 }
 
 func TestPercentile(t *testing.T) {
-	p := balance.NewPercentile(0.95, time.Second)
+	p := retry.NewPercentile(0.95, time.Second)
 	if got := p.Value(); got != time.Second {
 		t.Errorf("before any call: got %s", got)
 	}

@@ -1,22 +1,22 @@
-package balance_test
+package retry_test
 
 import (
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/realjf/muster/discover/balance"
+	"github.com/realjf/muster/discover/retry"
 )
 
 func TestBudgetIsAShareOfTheCallsAndAFew(t *testing.T) {
-	retries := func(b *balance.Budget) (n int) {
+	retries := func(b *retry.Budget) (n int) {
 		for n < 10_000 && b.Retry() {
 			n++
 		}
 		return n
 	}
 	synctest.Test(t, func(t *testing.T) {
-		b := balance.NewBudget(balance.BudgetConfig{})
+		b := retry.NewBudget(retry.BudgetConfig{})
 		if got := retries(b); got != 100 {
 			t.Errorf("without a call: %d retries, want 10 a second for 10s", got)
 		}
@@ -45,10 +45,10 @@ func TestBudgetIsAShareOfTheCallsAndAFew(t *testing.T) {
 			t.Errorf("a minute later: %d retries, want 100", got)
 		}
 	})
-	if got := retries(balance.NewBudget(balance.BudgetConfig{PerSecond: -1, Share: -1})); got != 0 {
+	if got := retries(retry.NewBudget(retry.BudgetConfig{PerSecond: -1, Share: -1})); got != 0 {
 		t.Errorf("no budget: %d retries", got)
 	}
-	var none *balance.Budget
+	var none *retry.Budget
 	none.Call()
 	if !none.Retry() {
 		t.Error("a nil budget allows no retry")
@@ -59,7 +59,7 @@ func TestBudgetIsAShareOfTheCallsAndAFew(t *testing.T) {
 // retries than the share, for as long as it lasts.
 func TestBudgetHoldsInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := balance.NewBudget(balance.BudgetConfig{PerSecond: -1})
+		b := retry.NewBudget(retry.BudgetConfig{PerSecond: -1})
 		calls, retries := 0, 0
 		for range 60_000 {
 			time.Sleep(time.Millisecond)
