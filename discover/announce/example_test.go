@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/realjf/muster/agent/agenttest"
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/announce"
 	"github.com/realjf/muster/discover/consul"
@@ -106,6 +107,54 @@ func ExampleRun() {
 	if err := announce.Run(ctx, registrar, server, listener, announce.RunConfig{}); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// example is a test to the registry of an example.
+type example struct {
+	agenttest.T
+	ends []func()
+}
+
+func (e *example) Helper()          {}
+func (e *example) Cleanup(f func()) { e.ends = append(e.ends, f) }
+func (e *example) end() {
+	for _, f := range e.ends {
+		f()
+	}
+}
+
+// The life of an announcement. In a program ctx ends with a signal.
+func ExampleStanding() {
+	t := &example{}
+	defer t.end()
+	registry, err := consul.New(agenttest.Start(t).ConfigFor("example"), consul.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer registry.CloseIdleConnections()
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	registrar := announce.NewRegistrar(registry, announce.Registration{ID: "web-1", Service: "web"}, announce.RegistrarConfig{
+		OnStanding: func(_, now announce.Standing, cause error) {
+			fmt.Println(now)
+			if now == announce.Registered {
+				end() // it has been found, and leaves
+			}
+		},
+	})
+	err = announce.Run(ctx, registrar, &http.Server{Handler: http.NotFoundHandler()}, listener, announce.RunConfig{})
+	fmt.Println("error:", err)
+	// Output:
+	// registering
+	// registered
+	// leaving
+	// withdrawn
+	// error: <nil>
 }
 
 // A process that serves HTTP and gRPC, each with a registration of its own. When

@@ -25,13 +25,14 @@ func Example() {
 	balancer := balance.New(watcher, balance.LeastRequest())
 	defer balancer.Close()
 
-	call := func(*balance.Target) error { return nil }
 	target, err := balancer.Pick(context.Background(), balance.Request{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	started := target.Start()
-	started.Done(call(target))
+	call := target.Start()
+	_, err = fmt.Println("call an instance of", target.Service) // at target.HostPort()
+	call.Done(err)
+	// Output: call an instance of web
 }
 
 // Policies are wrapped around each other. From the outside: a share of very many
@@ -47,6 +48,13 @@ func Example_composed() {
 					balance.Zone("eu-1",
 						balance.PeakEWMA())))))
 	defer balancer.Close()
+
+	target, err := balancer.Pick(context.Background(), balance.Request{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("call an instance of", target.Service)
+	// Output: call an instance of web
 }
 
 func ExampleRoundRobin() {

@@ -52,6 +52,32 @@ func Example() {
 	fmt.Println(answer.Status)
 }
 
+// Without a registry: the instances are given.
+func ExampleDialOptions() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := grpc.NewServer()
+	healthpb.RegisterHealthServer(server, health.NewServer())
+	go server.Serve(listener)
+	defer server.Stop()
+
+	cache := discover.NewCache(discover.Fixed(discover.Instance{ // or a consul.Client
+		ID: "web-1", Service: "web", Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port,
+	}), discover.CacheConfig{})
+	defer cache.Close()
+	options := append(grpcdiscover.DialOptions(cache, grpcdiscover.Config{}), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("muster:///web", options...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close() // before the cache
+	answer, err := healthpb.NewHealthClient(conn).Check(context.Background(), &healthpb.HealthCheckRequest{})
+	fmt.Println(answer.GetStatus(), err)
+	// Output: SERVING <nil>
+}
+
 // A server announces itself when it listens, with the health service as the
 // check, and leaves on a signal so that no call fails: it withdraws, goes on serving
 // until readers of the registry know, and then lets calls under way finish.
