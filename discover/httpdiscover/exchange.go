@@ -23,15 +23,18 @@ type exchange struct {
 	request http.Request // what is sent
 	url     url.URL
 
-	body    io.ReadCloser // of the response
-	pool    *pool
-	conn    *connection // that the request went by; nil where that is not known
-	call    balance.Call
-	failure error              // the target's, known from the headers
-	nothing bool               // is known of the target from its end
-	cancel  context.CancelFunc // ends the attempt's own context; nil if it has none
-	service *service           // to release at the end; nil if somebody else does
-	ended   atomic.Bool
+	body        io.ReadCloser // of the response
+	pool        *pool
+	conn        *connection // that the request went by; nil where that is not known
+	call        balance.Call
+	failure     error              // the target's, known from the headers
+	nothing     bool               // is known of the target from its end
+	cancel      context.CancelFunc // ends the attempt's own context; nil if it has none
+	service     *service           // to release at the end; nil if somebody else does
+	read        bool               // to the end
+	multiplexed bool               // by HTTP/2
+	closed      atomic.Bool        // by the reader
+	ended       atomic.Bool
 }
 
 // result is what became of an attempt.
@@ -119,6 +122,7 @@ func (t *Transport) try(ctx context.Context, s *service, r *http.Request, body *
 		return got
 	}
 	x.body, got.open = response.Body, x
+	x.multiplexed = response.ProtoMajor == 2
 	response.Body = x
 	if stream, ok := x.body.(io.ReadWriteCloser); ok && response.StatusCode == http.StatusSwitchingProtocols {
 		response.Body = upgraded{x, stream}
@@ -262,8 +266,15 @@ func neverConnected(err error) bool {
 
 // Read implements io.Reader, of the response's body.
 func (x *exchange) Read(p []byte) (int, error) {
+	if x.read {
+		return 0, io.EOF
+	}
 	n, err := x.body.Read(p)
 	if err == io.EOF {
+		x.read = true
+		if x.multiplexed {
+			_ = x.body.Close() // for until then its connection is not idle
+		}
 		x.end(nil)
 	} else if err != nil {
 		x.broken(err)
@@ -271,10 +282,10 @@ func (x *exchange) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// broken ends an exchange in the middle of its response: by the caller, or
-// else by the target.
+// broken ends an exchange in the middle of its response: by the caller, who may
+// close it while it is read, or else by the target.
 func (x *exchange) broken(err error) {
-	if x.request.Context().Err() != nil {
+	if x.closed.Load() || x.request.Context().Err() != nil {
 		err = nil
 	}
 	x.end(err)
@@ -282,6 +293,7 @@ func (x *exchange) broken(err error) {
 
 // Close implements io.Closer, of the response's body.
 func (x *exchange) Close() error {
+	x.closed.Store(true)
 	err := x.body.Close()
 	x.end(nil)
 	return err
@@ -309,9 +321,13 @@ func (x *exchange) end(err error) {
 	}
 }
 
-// smallBody is how much of a response that nobody wants is read, so that its
-// connection can be used again: what came with the headers, mostly.
-const smallBody = 4 << 10
+// smallBody is how much of a response that nobody wants is read, and smallWait for
+// how long, so that its connection can be used again: what came with the headers,
+// mostly.
+const (
+	smallBody = 4 << 10
+	smallWait = 10 * time.Millisecond
+)
 
 // discard ends a response that nobody wants.
 func (got result) discard() {
@@ -319,7 +335,9 @@ func (got result) discard() {
 		return
 	}
 	if length := got.response.ContentLength; length >= 0 && length <= smallBody {
-		_, _ = io.CopyN(io.Discard, got.open, length+1) // up to its end; what fails is closed
+		late := time.AfterFunc(smallWait, func() { _ = got.open.Close() }) // which ends the reading
+		_, _ = io.CopyN(io.Discard, got.open, length+1)                    // up to its end; what fails is closed
+		late.Stop()
 	}
 	_ = got.open.Close()
 }

@@ -184,7 +184,11 @@ func baseOf(cfg Config) *http.Transport {
 			ExpectContinueTimeout: time.Second,
 		}
 	}
-	base = base.Clone()
+	clone := base.Clone()
+	// Each instance's transport dials by itself, at which net/http leaves HTTP/2 out
+	// though this one has it.
+	clone.ForceAttemptHTTP2 = base.ForceAttemptHTTP2 || base.TLSNextProto["h2"] != nil
+	base = clone
 	if cfg.TLS != nil {
 		base.TLSClientConfig = cfg.TLS.Clone()
 	}
