@@ -39,16 +39,23 @@ func Hedge[T any](ctx context.Context, h *Hedger, call func(ctx context.Context,
 	defer race.leave(h, discard)
 	race.start(ctx)
 	var failures []error
+	refused := false // by the budget, which is not asked again but for a failure
 	for {
-		won, failure := race.await(ctx, h.delay(len(race.cancels)))
+		delay := never
+		if !refused {
+			delay = h.delay(len(race.cancels))
+		}
+		won, failure := race.await(ctx, delay)
 		if won != nil {
 			return won.result, race.release(won.n), nil
 		}
 		if failure != nil {
 			failures = append(failures, failure)
 		}
-		if ctx.Err() == nil && len(race.cancels) < h.calls() && h.Budget.Retry() {
-			race.start(ctx)
+		if ctx.Err() == nil && len(race.cancels) < h.calls() {
+			if refused = !h.Budget.Retry(); !refused {
+				race.start(ctx)
+			}
 		}
 		if race.running == 0 || ctx.Err() != nil {
 			return result, func() {}, errors.Join(failures...)

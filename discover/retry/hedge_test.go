@@ -137,3 +137,25 @@ func TestPercentile(t *testing.T) {
 	p.Observe(-1)
 	p.Observe(1<<63 - 1)
 }
+
+// Where the budget refuses a second call, it is not asked for one again and again.
+func TestHedgeIsRefusedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		h := &retry.Hedger{Budget: retry.NewBudget(retry.BudgetConfig{PerSecond: -1}), Delay: func() time.Duration {
+			if asked++; asked > 100 {
+				return time.Hour // else this test would not end
+			}
+			return 0
+		}}
+		call, _ := after(time.Second)
+		_, release, err := retry.Hedge(t.Context(), h, call, nil)
+		release()
+		if err != nil || asked > 1 {
+			t.Errorf("its delay was asked for %d times, error %v", asked, err)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
