@@ -91,9 +91,15 @@ func (o outlier) Plan(candidates []Candidate, now time.Time) Plan {
 func (o outlier) readmit(candidates []Candidate, now time.Time) {
 	for _, c := range candidates {
 		r := &c.load.outcomes.record
-		unreachable := &c.load.outcomes.unreachable
-		if back := r.unreachable && !unreachable.Load() && r.times <= outlierPatience; back || !r.until.After(now) {
+		if r.until.IsZero() {
+			continue
+		}
+		unreachable := c.load.outcomes.unreachable.Load()
+		if back := r.unreachable && !unreachable && r.times <= outlierPatience; back || !r.until.After(now) {
 			r.until, r.unreachable = time.Time{}, false
+			if !unreachable { // what failed since had begun before
+				c.load.outcomes.inARow.Store(0)
+			}
 		}
 	}
 }

@@ -235,3 +235,20 @@ func TestOutlierByTheShareOfSuccesses(t *testing.T) {
 		}
 	}
 }
+
+// Calls that had begun before their target was ejected, and fail after it, do not
+// eject it again when it is back.
+func TestOutlierForgivesWhatBeganBefore(t *testing.T) {
+	s := newScene()
+	all := some(10, nil)
+	s.in(OutlierConfig{}, all)
+	s.calls("3", 5, errRefused)
+	if in, _ := s.in(OutlierConfig{}, all); len(in) != 9 {
+		t.Fatalf("%v are in, want all but 3", in)
+	}
+	s.calls("3", 5, errRefused)
+	s.now = s.now.Add(30 * time.Second)
+	if in, _ := s.in(OutlierConfig{}, all); len(in) != 10 {
+		t.Errorf("after its time %v are in, want all", in)
+	}
+}
