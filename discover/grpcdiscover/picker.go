@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/realjf/muster/discover/balance"
 )
@@ -38,7 +40,11 @@ func (p *picker) begin(a balance.Attempt, attempts *balance.Attempts) func(balan
 		if attempts != nil {
 			attempts.Ended(endOf(d))
 		}
-		call.Done(p.failure(d))
+		if failure := p.failure(d); failure == nil && saysNothing(d) {
+			call.Drop()
+		} else {
+			call.Done(failure)
+		}
 	}
 }
 
@@ -53,7 +59,11 @@ func (p *picker) watch(a balance.Attempt, attempts *balance.Attempts) func(balan
 		if attempts != nil {
 			attempts.Ended(a.Err)
 		}
-		call.DoneAt(ended, failure)
+		if failure == nil && saysNothing(d) {
+			call.Drop()
+		} else {
+			call.DoneAt(ended, failure)
+		}
 		p.observe(a)
 	}
 }
@@ -77,6 +87,12 @@ func (p *picker) failure(d balancer.DoneInfo) error {
 		return d.Err
 	}
 	return nil
+}
+
+// saysNothing reports whether an attempt that was no failure was no success either:
+// it was not sent, or its caller went away before it was answered.
+func saysNothing(d balancer.DoneInfo) bool {
+	return endOf(d) == errUnsent || status.Code(d.Err) == codes.Canceled && !d.BytesReceived
 }
 
 // errUnsent is how an attempt ends whose connection was gone before it began:

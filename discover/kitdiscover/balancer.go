@@ -176,7 +176,13 @@ var errPanic = errors.New("the endpoint panicked")
 func (b *Balancer) callTo(a balance.Attempt, request any) (response any, made bool, err error) {
 	ctx := a.Context
 	call, failure := a.Target.Start(), errPanic
-	defer func() { call.Done(failure) }() // after a panic too
+	defer func() { // after a panic too
+		if failure == nil && err != nil && errors.Is(ctx.Err(), context.Canceled) {
+			call.Drop() // the caller went away, which is no success either
+		} else {
+			call.Done(failure)
+		}
+	}()
 	l, err := b.lines.take(ctx, &a.Target.Instance)
 	if err != nil {
 		failure = b.cfg.Failure(ctx, nil, err)

@@ -664,3 +664,29 @@ func TestCallAllocates(t *testing.T) {
 		t.Errorf("a call allocates %v times, want 0", n)
 	}
 }
+
+// A caller that goes away says nothing of the instance, not that it is well either.
+func TestWhoGoesAwaySaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hand, p := discovertest.NewHand(), newPlant()
+		hand.Set("web", at("10.0.0.1"), at("10.0.0.2"))
+		var ejections balance.Ejections
+		b := kitdiscover.NewBalancer(watch(hand), p.make, kitdiscover.BalancerConfig{Policy: ejections.Outlier(balance.OutlierConfig{InARow: 2}, balance.RoundRobin())})
+		defer b.Close()
+		settle() // from then on they are called in turn
+		broken := func(context.Context, string) (any, error) { return nil, errors.New("broken") }
+		leaves := func(ctx context.Context, _ string) (any, error) { return nil, ctx.Err() }
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for _, call := range []struct {
+			ctx context.Context
+			do  request
+		}{{t.Context(), broken}, {t.Context(), whoami}, {gone, leaves}, {t.Context(), whoami}, {t.Context(), broken}} {
+			_, _ = ask(call.ctx, b, call.do) // what became of it is for the policy to see
+		}
+		time.Sleep(time.Second)
+		if got := ejections.Services()["web"]; got.Total != 1 {
+			t.Errorf("%d were ejected, want the one that failed twice with a call between that was left", got.Total)
+		}
+	})
+}
