@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -218,4 +220,17 @@ func TestAgainAtTheSameAddress(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A registry is started again while others ask for addresses.
+func TestRestartBesideNewClients(t *testing.T) {
+	registry := agenttest.Start(t)
+	var asking sync.WaitGroup
+	asking.Go(func() { // ends by itself
+		for n := range 20 {
+			registry.AddrFor(strconv.Itoa(n))
+		}
+	})
+	registry.Restart()
+	asking.Wait()
 }

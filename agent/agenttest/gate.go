@@ -125,6 +125,8 @@ func (d *door) dial(ctx context.Context, network, address string) (net.Conn, err
 // entry returns a listener for one life of a registry: it has the connections
 // of all doors while it is open.
 func (g *gate) entry() *entry {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	at := net.Addr(memory{})
 	if d := g.doors[""]; d.bound != nil {
 		at = d.bound.Addr()
