@@ -13,6 +13,7 @@ import (
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/internal/quiet"
+	"github.com/realjf/muster/internal/valid"
 )
 
 // Server is what [Run] serves with, such as an *http.Server or what [Graceful]
@@ -85,6 +86,9 @@ func RunAll(ctx context.Context, parts []Part, cfg RunConfig) error {
 	for _, p := range parts {
 		serving.Go(func() { // ends with the server, which every way out of here ends; awaited
 			err := p.Server.Serve(p.Listener)
+			if err == nil { // as a *grpc.Server's does that somebody else stops
+				err = errServed
+			}
 			first.Do(func() { why = err; close(ended); giveUp() })
 		})
 	}
@@ -108,13 +112,16 @@ func RunAll(ctx context.Context, parts []Part, cfg RunConfig) error {
 	}
 }
 
+// errServed is why a server ended that does not say why.
+var errServed = errors.New("Serve returned without an error")
+
 // validate refuses parts that could not be run. A part may have no registrar.
 func validate(parts []Part) error {
 	if len(parts) == 0 {
 		return fmt.Errorf("%w run: there is nothing to serve: want one part at least", discover.ErrInvalid)
 	}
 	for n, p := range parts {
-		if p.Server == nil || p.Listener == nil {
+		if valid.IsMissing(p.Server) || valid.IsMissing(p.Listener) {
 			return fmt.Errorf("%w run: part %d has no server or no listener: want both", discover.ErrInvalid, n+1)
 		}
 	}
@@ -125,7 +132,7 @@ func validate(parts []Part) error {
 func closeAll(parts []Part) error {
 	var errs []error
 	for _, p := range parts {
-		if p.Listener != nil {
+		if !valid.IsMissing(p.Listener) {
 			errs = append(errs, p.Listener.Close())
 		}
 	}

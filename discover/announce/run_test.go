@@ -324,6 +324,12 @@ func TestRunOfNothing(t *testing.T) {
 	for name, run := range map[string]func(l net.Listener) error{
 		"no registrar": func(l net.Listener) error { return announce.Run(t.Context(), nil, page(nil), l, announce.RunConfig{}) },
 		"no server":    func(l net.Listener) error { return announce.Run(t.Context(), r, nil, l, announce.RunConfig{}) },
+		"a server that is nil": func(l net.Listener) error {
+			return announce.Run(t.Context(), r, (*http.Server)(nil), l, announce.RunConfig{})
+		},
+		"a listener that is nil": func(l net.Listener) error {
+			return errors.Join(announce.Run(t.Context(), r, page(nil), (*net.TCPListener)(nil), announce.RunConfig{}), l.Close())
+		},
 		"no listener": func(l net.Listener) error {
 			return announce.RunAll(t.Context(), []announce.Part{{Server: page(nil), Listener: l}, {Server: page(nil)}}, announce.RunConfig{})
 		},
@@ -660,3 +666,15 @@ type stuckServer struct{ released chan struct{} }
 func (*stuckServer) Serve(net.Listener) error { return nil }
 func (s *stuckServer) GracefulStop()          { <-s.released }
 func (s *stuckServer) Stop()                  { close(s.released) }
+
+// A server that ends and does not say why, as one of gRPC's that somebody stops, is
+// told of in words.
+func TestRunOfWhatEndsWithoutAWord(t *testing.T) {
+	server := grpc.NewServer()
+	l, web1 := listening(t)
+	r := announce.NewRegistrar(newLedger(), web1, announce.RegistrarConfig{})
+	err := announce.Run(t.Context(), r, announce.Graceful(server), l, announce.RunConfig{Ready: func(context.Context) error { server.Stop(); return nil }})
+	if err == nil || !strings.Contains(err.Error(), "ended by itself: ") || strings.Contains(err.Error(), "%!") {
+		t.Errorf("got error %v", err)
+	}
+}
