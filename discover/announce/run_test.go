@@ -454,6 +454,7 @@ func TestGraceful(t *testing.T) {
 func TestRunAll(t *testing.T) {
 	registry := registryAt(t, agenttest.Start(t).Addr)
 	var events order
+	registered := make(chan struct{}, 2)
 	part := func(id string, s announce.Server) announce.Part {
 		l, about := listening(t)
 		about.ID = id
@@ -461,6 +462,9 @@ func TestRunAll(t *testing.T) {
 			OnStanding: func(_, now announce.Standing, _ error) {
 				if now == announce.Registered || now == announce.Withdrawn {
 					events.note(string(now))
+				}
+				if now == announce.Registered {
+					registered <- struct{}{}
 				}
 			},
 		})}
@@ -487,6 +491,9 @@ func TestRunAll(t *testing.T) {
 	defer watcher.Close()
 	awaitStatus(t, watcher, "http-1", discover.Passing)
 	awaitStatus(t, watcher, "grpc-1", discover.Passing)
+	for range 2 {
+		<-registered // a reader may see an instance before the registrar has its answer
+	}
 	leave()
 	if err := <-ended; err != nil {
 		t.Errorf("run: %v", err)
