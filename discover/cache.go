@@ -97,7 +97,7 @@ func (c *Cache) Get(ctx context.Context, q Query) (Snapshot, error) {
 	if errors.Is(err, ErrClosed) && !c.isClosed() {
 		// More new questions at once than the limit. Not to be asked again
 		// here: each would drive out another.
-		return Snapshot{}, fmt.Errorf("discover %q: %w: more than %d questions at once", q.Service, ErrUnavailable, c.limit)
+		return Snapshot{}, fmt.Errorf("discover %q: %w: more than %d questions at once, which a larger CacheConfig.Limit allows", q.Service, ErrUnavailable, c.limit)
 	}
 	return s, err
 }
@@ -214,7 +214,7 @@ func (c *Cache) makeRoom() error {
 		}
 	}
 	if used == 0 {
-		return fmt.Errorf("%w: all %d questions that may be watched are followed", ErrUnavailable, c.limit)
+		return fmt.Errorf("%w: all %d questions that may be watched are followed: a larger CacheConfig.Limit allows more", ErrUnavailable, c.limit)
 	}
 	c.end(oldest)
 	return nil

@@ -579,7 +579,7 @@ func TestLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.client.Get("http://b/"); !errors.Is(err, discover.ErrUnavailable) {
+	if _, err := f.client.Get("http://b/"); !errors.Is(err, discover.ErrUnavailable) || !strings.Contains(err.Error(), "Config.Limit") {
 		t.Errorf("while another service is called: got error %v", err)
 	}
 	close(more)

@@ -102,7 +102,7 @@ func (t *Transport) makeRoom() error {
 		}
 	}
 	if least == nil {
-		return fmt.Errorf("%w: all %d services that may be called at once have requests under way", discover.ErrUnavailable, t.cfg.Limit)
+		return fmt.Errorf("%w: all %d services that may be called at once have requests under way: a larger Config.Limit allows more", discover.ErrUnavailable, t.cfg.Limit)
 	}
 	t.end(least)
 	return nil
