@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	consul "github.com/hashicorp/consul/api"
 
@@ -105,6 +106,7 @@ func TestPressureOnTheMachineTakesItsServicesOut(t *testing.T) {
 		}
 		open = append(open, conn)
 	}
+	t.Logf("%s: %d connections are open", time.Now().UTC().Format(time.RFC3339Nano), len(open))
 	healthy(0, fmt.Sprintf("limit %d", files))
 	closeAll()
 	healthy(1, "the files are closed")

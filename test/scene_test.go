@@ -72,6 +72,13 @@ func (s *scene) killRegistry() {
 // keep ends the program with the story and looks at what it left.
 func (s *scene) keep(p *program.Program) {
 	s.Cleanup(func() {
+		if s.Failed() && !p.Ended() { // what it did then may be why
+			ctx, cancel := context.WithTimeout(context.Background(), 5*slack)
+			defer cancel()
+			if err := p.Dump(ctx); err != nil {
+				s.Log(err)
+			}
+		}
 		if err := p.End(); err != nil {
 			s.Error(err)
 		}

@@ -125,6 +125,16 @@ func (p *Program) Await(ctx context.Context, probe func(context.Context) error) 
 	return nil
 }
 
+// Dump has a running program of Go's print what each of its goroutines does, and
+// ends it with that. It waits for no longer than ctx.
+func (p *Program) Dump(ctx context.Context) error {
+	if err := p.Signal(syscall.SIGQUIT); err != nil {
+		return err
+	}
+	_, err := p.Wait(ctx)
+	return err
+}
+
 // End kills the program (as kill -9 does) if it still runs and waits until it
 // is gone. It may be called again.
 func (p *Program) End() error {
