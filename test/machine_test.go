@@ -1,9 +1,11 @@
 package test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,6 +107,14 @@ func TestPressureOnTheMachineTakesItsServicesOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		open = append(open, conn)
+		// One over which nothing is asked is closed after ten seconds, and to open
+		// them all takes as long where the machine is busy.
+		if _, err := fmt.Fprintf(conn, "HEAD /v1/status/leader HTTP/1.1\r\nHost: registry\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Logf("%s: %d connections are open", time.Now().UTC().Format(time.RFC3339Nano), len(open))
 	healthy(0, fmt.Sprintf("limit %d", files))

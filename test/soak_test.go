@@ -119,11 +119,25 @@ func (s *scene) round(ctx context.Context, client *http.Client, n int) error {
 		if err != nil {
 			return reply{}, err
 		}
-		got, err := send(client, request)
-		if err == nil && got.status != http.StatusOK {
-			err = fmt.Errorf("%s %s: %v", method, path, got)
+		for {
+			got, err := send(client, request)
+			if err != nil || got.status == http.StatusOK {
+				return got, err
+			}
+			// Beside all other stories the machine may be too busy: then nothing was
+			// done, and the answer says when to ask again. See TestOverload.
+			if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+				return got, fmt.Errorf("%s %s: %v", method, path, got)
+			}
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+				return got, ctx.Err()
+			}
+			if request.Body, err = request.GetBody(); err != nil {
+				return got, err
+			}
 		}
-		return got, err
 	}
 	put := func(path, body string) error {
 		_, err := do(http.MethodPut, path, body)

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 )
@@ -41,13 +42,30 @@ func (s *Store) write(mine *pending) error {
 	// tables that they share are copied once. Who is about to come gets a
 	// moment to do so.
 	runtime.Gosched()
-	batch := s.commits.take()
-	s.commit(batch)
-	for _, done := range batch[1:] {
-		done.turn <- false
-	}
-	s.commits.leave()
+	s.lead(s.commits.take())
 	return mine.err
+}
+
+// errPanicked is what they are told whose changes were to share a commit with one
+// that panicked.
+var errPanicked = errors.New("another change broke this one off: nothing was written")
+
+// lead commits a batch, tells those behind the first, who leads, and passes the
+// lead on, though a change panics: who serves HTTP goes on after that, and all
+// who write would wait for ever.
+func (s *Store) lead(batch []*pending) {
+	whole := false
+	defer func() {
+		for _, done := range batch[1:] {
+			if !whole {
+				done.err = errPanicked
+			}
+			done.turn <- false
+		}
+		s.commits.leave()
+	}()
+	s.commit(batch)
+	whole = true
 }
 
 // pending is one call of Write or Try.
