@@ -251,6 +251,53 @@ func TestConsulHidesAll(t *testing.T) {
 	}
 }
 
+// TestConsulHidesAllFromNobody: a Consul whose default is to deny answers who has no
+// token with an empty list. Where its anonymous token may read, that is one; and
+// what was seen once may go.
+func TestConsulHidesAllFromNobody(t *testing.T) {
+	const one = `[{"Node":{"Node":"n"},"Service":{"ID":"a","Service":"web"},"Checks":[]}]`
+	for _, test := range []struct {
+		name, token, policy, own string
+		answers                  []string // about the service, one after the other
+		want                     error    // of the last one
+	}{
+		{"nothing is shown", "", "deny", `[]`, []string{`[]`}, discover.ErrRefused},
+		{"again and again", "", "deny", `[]`, []string{`[]`, `[]`}, discover.ErrRefused},
+		{"Consul itself is shown", "", "deny", one, []string{`[]`}, nil},
+		{"there is a token", "secret", "deny", `[]`, []string{`[]`}, nil},
+		{"the default is to allow", "", "allow", `[]`, []string{`[]`}, nil},
+		{"the last one left", "", "deny", `[]`, []string{one, `[]`}, nil},
+		{"the first one came", "", "deny", `[]`, []string{`[]`, one}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			asked := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("X-Consul-Default-ACL-Policy", test.policy)
+				if strings.HasSuffix(r.URL.Path, "/consul") {
+					answer(200, "7", test.own)(w, r)
+					return
+				}
+				answer(200, "7", test.answers[asked])(w, r)
+				asked++
+			}))
+			defer server.Close()
+			c, err := consul.New(&api.Config{Address: server.URL, Token: test.token}, consul.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.CloseIdleConnections()
+			watch := c.Open()
+			defer watch.Close()
+			for range test.answers {
+				_, err = watch.Next(t.Context(), web, 0)
+			}
+			if !errors.Is(err, test.want) || err != nil && !strings.Contains(err.Error(), "CONSUL_HTTP_TOKEN") {
+				t.Errorf("got error %v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
 // TestRequestsHaveKinds: what a caller decides on is told of a request that is no
 // question too.
 func TestRequestsHaveKinds(t *testing.T) {

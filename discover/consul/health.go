@@ -51,6 +51,7 @@ type conversation struct {
 	known   entries
 	warming bool // the last answer was
 	severed bool // a connection broke since
+	seen    bool // an answer had instances
 }
 
 // reply is an answer of the registry.
@@ -169,6 +170,9 @@ func (r *conversation) ask(ctx context.Context, q *question) (s *reply, err erro
 		}
 		s, err = r.read(q.Query, response)
 		_ = response.Body.Close() // it was read, so that the connection is kept
+		if err == nil {
+			err = r.see(ctx, q, s, response.Header)
+		}
 		return err
 	})
 	return s, err
