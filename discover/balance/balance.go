@@ -81,7 +81,8 @@ const (
 // Picker chooses. It may be called concurrently, and neither blocks nor
 // allocates.
 type Picker interface {
-	// Pick returns a target for r, if possible one that is not in r.Tried.
+	// Pick returns a target for r, if possible one that is not in r.Tried; of the
+	// others each as often as its weight says.
 	Pick(r Request) *Target
 }
 

@@ -10,7 +10,8 @@ import (
 // RoundRobin chooses one target after the other, as often as their weights say
 // and evenly spread: of weights 5, 1 and 1 the first exactly five times of
 // seven. It begins with any. Under many concurrent calls several go round
-// independently.
+// independently. A request that was tried goes to any other by chance, and takes
+// no turn.
 func RoundRobin() Policy { return roundRobin{} }
 
 // roundRobin begins with any: processes that start together do not all call the same
@@ -50,13 +51,19 @@ func newRoundRobinPicker(candidates []Candidate, start uint64) *roundRobinPicker
 
 // Pick implements [Picker].
 func (p *roundRobinPicker) Pick(r Request) *Target {
+	if len(r.Tried) > 0 {
+		return p.again(r)
+	}
 	n, due := p.turns.next()
 	if due {
 		p.turns.look(n)
 	}
-	point := p.begin + n*p.step
-	if len(r.Tried) > 0 {
-		return p.untried(r, point).target
-	}
-	return p.slots[p.at(point)].target
+	return p.slots[p.at(p.begin+n*p.step)].target
+}
+
+// again is Pick for a request that was tried. It goes by chance: turns would come
+// in step with those of the first tries, and what one target fails would be
+// another's alone.
+func (p *roundRobinPicker) again(r Request) *Target {
+	return p.untried(r, rand.Uint64()).target
 }

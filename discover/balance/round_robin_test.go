@@ -70,6 +70,24 @@ func TestRoundRobinIsEvenAtEveryMoment(t *testing.T) {
 	}
 }
 
+// Of two of which one fails, half of the requests and no more begin with that one.
+func TestWhoIsTriedAgainTakesNoTurn(t *testing.T) {
+	p := newRoundRobinPicker(newScene().candidates(some(2, nil)), 0)
+	count := map[string]int{}
+	for range 10 {
+		target := p.Pick(Request{})
+		count[target.ID]++
+		if target.ID == "0" {
+			if again := p.Pick(Request{Tried: []*Target{target}}); again == target {
+				t.Error("the one that was tried was chosen again")
+			}
+		}
+	}
+	if count["0"] != 5 {
+		t.Errorf("at first %v were chosen, want each five times", count)
+	}
+}
+
 func TestRoundRobinStaysEvenWhenManyPick(t *testing.T) {
 	const callers, picks = 8, 20_000
 	candidates := newScene().candidates(some(10, nil))

@@ -24,6 +24,7 @@ func TestPolicy(t *testing.T, policy balance.Policy) {
 		{"what is there is chosen, and nothing else, as it comes and goes", testChoice},
 		{"what was tried is not tried again while there is another", testTried},
 		{"weights are obeyed", testWeights},
+		{"what is always tried leaves to each of the others what its weight says", testLeft},
 		{"without a weight there is nothing, unless nobody has one", testNoWeight},
 	}
 	for _, test := range tests {
@@ -101,6 +102,41 @@ func testWeights(t *testing.T, policy balance.Policy) {
 			got, want := float64(count[fmt.Sprint(i)]), float64(calls*w)/float64(sum)
 			if got < 0.95*want || got > 1.05*want {
 				t.Errorf("of the weights %v, %d got %.4f of its share", weights, i, got/want)
+			}
+		}
+	}
+}
+
+// testLeft has calls that never stay with some of the instances, as where these
+// always fail or take no connections: what would be theirs is for all that are left,
+// not for those alone that come next.
+func testLeft(t *testing.T, policy balance.Policy) {
+	b := newBench(t, policy)
+	for _, test := range []struct{ weights, always []int }{
+		{[]int{1, 1, 1, 1}, []int{0}},
+		{[]int{1, 1, 1, 1, 1}, []int{1, 2}},
+		{[]int{4, 1, 2, 3}, []int{0}},
+		{[]int{4, 1, 2, 3}, []int{3}},
+	} {
+		b.set(weighing(test.weights...)...)
+		// By chance alone, 10 % off is six standard deviations. A policy that draws two
+		// and takes the one that was never called for the quicker has the heavier of
+		// the others some percent below their weights.
+		const calls, off = 20_000, 0.25
+		count := b.callsPast(calls, test.always...)
+		sum := 0
+		for i, w := range test.weights {
+			if !slices.Contains(test.always, i) {
+				sum += w
+			}
+		}
+		for i, w := range test.weights {
+			got, want := float64(count[fmt.Sprint(i)]), float64(calls*w)/float64(sum)
+			if slices.Contains(test.always, i) {
+				want = 0
+			}
+			if got < (1-off)*want || got > (1+off)*want {
+				t.Errorf("of the weights %v without those of %v, %d got %v calls, want %.0f", test.weights, test.always, i, got, want)
 			}
 		}
 	}
@@ -208,10 +244,22 @@ func (b *bench) pick(r balance.Request) *balance.Target {
 // many each instance got.
 func (b *bench) calls(n int) map[string]int {
 	b.t.Helper()
+	return b.callsPast(n)
+}
+
+// callsPast is calls, each picked again as long as it is for one of some instances,
+// which are then tried.
+func (b *bench) callsPast(n int, some ...int) map[string]int {
+	b.t.Helper()
 	count := map[*balance.Target]int{}
 	for range n {
 		b.key++
-		target := b.pick(balance.Request{Key: b.key})
+		r := balance.Request{Key: b.key}
+		target := b.pick(r)
+		for slices.Contains(some, target.Port-firstPort) && len(r.Tried) < len(some) {
+			r.Tried = append(r.Tried, target)
+			target = b.pick(r)
+		}
 		target.Start().Done(nil)
 		count[target]++
 	}
@@ -222,11 +270,14 @@ func (b *bench) calls(n int) map[string]int {
 	return byID
 }
 
+// firstPort is the port of instance 0.
+const firstPort = 8000
+
 // weighing returns instances with the weights, whose ids are their numbers.
 func weighing(weights ...int) []discover.Instance {
 	all := make([]discover.Instance, len(weights))
 	for i, w := range weights {
-		all[i] = discover.Instance{ID: fmt.Sprint(i), Service: "web", Address: "10.0.0.1", Port: 8000 + i, Status: discover.Passing,
+		all[i] = discover.Instance{ID: fmt.Sprint(i), Service: "web", Address: "10.0.0.1", Port: firstPort + i, Status: discover.Passing,
 			Weights: discover.Weights{Passing: w, Warning: 1}}
 	}
 	return all

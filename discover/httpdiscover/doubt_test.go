@@ -17,6 +17,7 @@ import (
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/discover/balance"
 	"github.com/realjf/muster/discover/httpdiscover"
+	"github.com/realjf/muster/discover/retry"
 )
 
 // byTurns is a policy under which every instance comes up soon.
@@ -83,6 +84,47 @@ func TestKilled(t *testing.T) {
 			t.Errorf("when it is back: %v were asked, and %d attempts failed", asked, failed)
 		}
 	})
+}
+
+// What an instance fails, or is passed over for, is for all of the others, and not
+// for the next one alone.
+func TestTheOthersShareItsRequests(t *testing.T) {
+	failing := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	for name, test := range map[string]struct {
+		policy balance.Policy
+		one    http.HandlerFunc // nil takes no connection
+	}{
+		"answers 503":                     {balance.RoundRobin(), failing},
+		"answers 503 and may not be out":  {balance.Outlier(balance.OutlierConfig{MaxShare: 0.2}, balance.RoundRobin()), failing},
+		"answers 503, among those nearby": {balance.Zone("eu-1", balance.RoundRobin()), failing},
+		"is dead":                         {balance.RoundRobin(), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var network pipes
+				var all []discover.Instance
+				for n := range 4 {
+					i := instance(n + 1)
+					i.Meta = map[string]string{"zone": "eu-1"}
+					all = append(all, i)
+					if n > 0 {
+						network.serve(t, i, ok)
+					} else if test.one != nil {
+						network.serve(t, i, test.one)
+					}
+				}
+				f := newFixture(t, httpdiscover.Config{Base: network.base(), Policy: test.policy, Retry: httpdiscover.Retry{Budget: retry.BudgetConfig{Share: 1}}})
+				f.Set("web", all...)
+				const requests = 1200 // of which chance alone moves nine to or from an instance
+				asked, _ := f.send(t, requests, time.Millisecond)
+				for _, i := range all[1:] {
+					if n := asked[i.ID]; n < requests/3-60 || n > requests/3+60 {
+						t.Errorf("%s was asked %d times, want %d: %v", i.ID, n, requests/3, asked)
+					}
+				}
+			})
+		})
+	}
 }
 
 // One that is out comes back before the other one of two goes: a restart of both,
