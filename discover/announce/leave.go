@@ -50,11 +50,15 @@ func (cfg RunConfig) leave(parts []Part) error {
 		err = cfg.withdrawAll(parts)
 	}
 	if err == nil && len(known) > 0 {
-		cfg.awaitReaders(known, paused)
+		err = cfg.awaitReaders(known, paused)
 	}
 	err = errors.Join(err, cfg.drainAll(parts))
 	if paused {
-		err = errors.Join(err, cfg.withdrawAll(parts))
+		gone := cfg.withdrawAll(parts)
+		if gone == nil {
+			gone = onlyShown(cfg.told(known, false))
+		}
+		err = errors.Join(err, gone)
 	}
 	return err
 }
@@ -126,27 +130,11 @@ func (cfg RunConfig) withdraw(p Part) error {
 }
 
 // awaitReaders waits until the registry's readers can know that the instances are
-// gone, or paused. It is no failure when they cannot be asked: the time has
-// passed.
-func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
+// gone, or paused. The error says that they are still shown.
+func (cfg RunConfig) awaitReaders(parts []Part, paused bool) error {
 	quiet.Logger(cfg.Logger).Info("waiting for readers")
-	err := each(parts, func(p Part) error {
-		source := cfg.reader(p)
-		if source == nil || cfg.Absence < 0 {
-			return nil
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(cfg.Absence, 3*time.Second))
-		defer cancel()
-		await := AwaitAbsence
-		if paused {
-			await = awaitPause
-		}
-		q := discover.Query{Service: p.Registrar.registration.Service}
-		return await(ctx, source, q, p.Registrar.registration.ID)
-	})
-	if err != nil {
-		quiet.Logger(cfg.Logger).Warn("leaving before readers are known to know", "error", err)
-		return
+	if err := cfg.told(parts, paused); err != nil {
+		return onlyShown(err)
 	}
 	settle := cfg.Settle
 	if settle == 0 {
@@ -156,6 +144,7 @@ func (cfg RunConfig) awaitReaders(parts []Part, paused bool) {
 	case <-time.After(settle):
 	case <-cfg.Ended:
 	}
+	return nil
 }
 
 // reader returns who is asked whether an instance is still seen; nil is nobody.

@@ -58,9 +58,10 @@ type Part struct {
 // until readers of the registry can know, and lets open requests end. It blocks
 // until then, and closes l. [Registration] says what it fills in.
 //
-// Nil means that ctx ended and all steps worked. Otherwise the error says why r
-// could not be announced, why the server ended, or what failed when leaving. It
-// wraps ErrInvalid when r, s or l is nil.
+// Nil means that ctx ended and all steps worked; that readers could not be asked
+// whether they know is a warning alone. Otherwise the error says why r could not
+// be announced, why the server ended, or what failed when leaving, such as that
+// the registry still shows r. It wraps ErrInvalid when r, s or l is nil.
 func Run(ctx context.Context, r *Registrar, s Server, l net.Listener, cfg RunConfig) error {
 	if r == nil {
 		return errors.Join(fmt.Errorf("%w run: there is no registrar: RunAll serves what is not announced", discover.ErrInvalid), closeAll([]Part{{s, l, r}}))
