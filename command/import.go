@@ -185,6 +185,9 @@ func (m *importing) readBack(ctx context.Context, client *api.Client, contents *
 		return err
 	case total == 0:
 		_, err := fmt.Fprintln(stdout, "nothing was to be written")
+		if left := len(done.Of(move.Left)); left > 0 {
+			_, err = fmt.Fprintf(stdout, "left out: %d of %d; above is why\n", left, len(done.Items))
+		}
 		return err
 	}
 	after, err := move.NewPlan(ctx, client, contents, m.choice)

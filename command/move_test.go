@@ -105,6 +105,19 @@ func TestImportSaysWhatDiffers(t *testing.T) {
 	}
 }
 
+// TestImportOfNothing: where all was left out, the last line says so.
+func TestImportOfNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "all.json")
+	text := `{"Format":"muster export","Version":1,"Content":{"From":{},"Left":[{"Kind":"services","Name":"web","Reason":"its checks are not known"}]}}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := muster(t, "import", "-http-addr", agenttest.Start(t).Addr, file)
+	if code != exitOK || !strings.HasSuffix(stdout, "nothing was to be written\nleft out: 1 of 1; above is why\n") {
+		t.Errorf("got %d, %s%s", code, stdout, stderr)
+	}
+}
+
 func TestImportTakesAPart(t *testing.T) {
 	from, to := agenttest.Start(t), agenttest.Start(t)
 	put(t, from, "a/1", "1", "b/1", "2")
