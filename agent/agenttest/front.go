@@ -127,9 +127,12 @@ func (a *answer) WriteHeader(status int) {
 	if index, ok := a.told(); ok {
 		out["X-Consul-Index"] = []string{strconv.FormatUint(index, 10)}
 	}
-	a.lost = a.now.fault.empty && status == http.StatusOK && listsInstances(a.request)
+	a.lost = a.now.fault.empty && (status == http.StatusOK || status == http.StatusIMUsed) && listsInstances(a.request)
 	if a.lost {
-		out.Del("Content-Encoding")
+		status = http.StatusOK
+		for _, name := range []string{"Content-Encoding", "Im", "Delta-Base", "Etag"} {
+			out.Del(name)
+		}
 		out.Set("Content-Length", "2")
 	}
 	a.ResponseWriter.WriteHeader(status)

@@ -18,6 +18,7 @@ import (
 // costs no encoding at all.
 type answers struct {
 	warming func(value any) local.Warming // which checks in an answer are
+	tags    *tags                         // of lists of instances
 
 	mu    sync.Mutex
 	byKey map[string]*slot
@@ -65,7 +66,7 @@ const (
 )
 
 func newAnswers(warming func(value any) local.Warming) *answers {
-	return &answers{warming: warming, byKey: map[string]*slot{}}
+	return &answers{warming: warming, tags: newTags(), byKey: map[string]*slot{}}
 }
 
 // slot returns the place of the answer to the question that key tells apart.
@@ -135,6 +136,9 @@ func (s *answers) produce(q *question, before *pieces, encode encoder) (*answer,
 		header.Set("Content-Type", "application/json")
 		if body, now, err = encode(found.value, before); err != nil {
 			return nil, err
+		}
+		if now != nil {
+			now.tag = s.tags.next()
 		}
 	}
 	maps.Copy(header, found.header)

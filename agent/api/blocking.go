@@ -137,9 +137,11 @@ func (a *API) settle(r *http.Request, q *question, arrived time.Time) (*reply, e
 		}
 	}
 	given = answer
-	return &reply{
+	out := &reply{
 		status: answer.status, header: answer.headers, consistency: q.consistency, cache: q.fromCache(place), body: answer.body, gzip: answer.gzip, warming: answer.warming.Count(),
-	}, nil
+	}
+	answer.instances.shorten(out, r)
+	return out, nil
 }
 
 // headers returns the headers of an answer with this content and index.

@@ -11,9 +11,11 @@ import (
 // Rows of the state never change: an instance of the same rows is encoded as
 // before, and when one of many changes only that one is encoded anew.
 type pieces struct {
-	of   []state.Instance
-	body []byte
-	at   []span // of each in body
+	edition
+	body   []byte
+	at     []span    // of each in body
+	past   []edition // before this one, the latest first
+	deltas deltasTo
 }
 
 type span struct{ from, to int }
@@ -29,7 +31,7 @@ func encodeInstances(list []state.Instance, before *pieces, indented bool) ([]by
 		encode = func(i state.Instance) ([]byte, error) { return json.MarshalIndent(i, "    ", "    ") }
 	}
 	known := before.find()
-	now := &pieces{of: list, at: make([]span, len(list))}
+	now := &pieces{edition: edition{of: list}, at: make([]span, len(list)), past: before.editions()}
 	body := make([]byte, 0, before.size())
 	body = append(body, begin...)
 	for n, instance := range list {
@@ -60,17 +62,37 @@ func (p *pieces) find() func(state.Instance) []byte {
 	if p == nil {
 		return func(state.Instance) []byte { return nil }
 	}
-	places := make(map[*state.Service]int, len(p.of))
-	for n, instance := range p.of {
-		places[instance.Service] = n
-	}
+	find := places(p.of)
 	return func(i state.Instance) []byte {
-		n, there := places[i.Service]
-		if !there || p.of[n].Node != i.Node || !slices.Equal(p.of[n].Checks, i.Checks) {
-			return nil
+		if n, there := find(i); there {
+			return p.piece(n)
 		}
-		return p.body[p.at[n].from:p.at[n].to]
+		return nil
 	}
+}
+
+// piece is the JSON of the n-th instance.
+func (p *pieces) piece(n int) []byte { return p.body[p.at[n].from:p.at[n].to] }
+
+// places returns a function that finds an instance in a list where it is the same,
+// of the same rows.
+func places(list []state.Instance) func(state.Instance) (n int, there bool) {
+	at := make(map[*state.Service]int, len(list))
+	for n, instance := range list {
+		at[instance.Service] = n
+	}
+	return func(i state.Instance) (int, bool) {
+		n, there := at[i.Service]
+		return n, there && list[n].Node == i.Node && slices.Equal(list[n].Checks, i.Checks)
+	}
+}
+
+// editions are the lists that a reader may have when the next one is made.
+func (p *pieces) editions() []edition {
+	if p == nil {
+		return nil
+	}
+	return append([]edition{p.edition}, p.past[:min(len(p.past), remembered-1)]...)
 }
 
 // size is about how large the next list will be.

@@ -23,6 +23,7 @@ type reply struct {
 	consistency string      // of a read of the catalog; empty for all others
 	warming     int         // how many checks in it are, see local.Warming
 	cache       cached      // of a read that may come from a cache
+	lineage     lineage     // of a list of instances
 	body        []byte
 	copy        func(io.Writer) error // writes the body instead, which may be of any size; nil for none
 	gzip        func() []byte         // returns body compressed; nil when it is not worth it
@@ -166,6 +167,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 		header["X-Consul-Effective-Consistency"] = value
 	}
 	out.cache.tell(header)
+	out.lineage.tell(header)
 	if out.warming > 0 {
 		header.Set(warmingHeader, strconv.Itoa(out.warming))
 	}

@@ -39,6 +39,17 @@ func printOf(seed maphash.Seed, text []byte) print {
 // Consul's is an error, for it must not empty a list. Whatever was known before,
 // the same text is the same snapshot.
 func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (discover.Snapshot, error) {
+	return e.after(seed, q, text, false)
+}
+
+// since is snapshot for a delta from the last answer, in which [from, count] is so
+// many of its entries: see the registry's deltas, docs/compatibility.md. What
+// names others, or some twice, is an error.
+func (e *entries) since(seed maphash.Seed, q discover.Query, text []byte) (discover.Snapshot, error) {
+	return e.after(seed, q, text, true)
+}
+
+func (e *entries) after(seed maphash.Seed, q discover.Query, text []byte, isDelta bool) (discover.Snapshot, error) {
 	now := entries{order: make([]print, 0, len(e.order)), known: make(map[print]known, len(e.known))}
 	all := make([]discover.Instance, 0, len(e.order))
 	next := 0 // of the last answer's
@@ -54,7 +65,23 @@ func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (di
 		}
 		return mark.size
 	}
+	named := 0 // by a delta
 	err := split(text, again, func(element []byte) error {
+		if isDelta && bytes.HasPrefix(element, []byte("[")) {
+			from, count, err := run(element, len(e.order))
+			if named += count; err == nil && named > len(e.order) {
+				err = errors.New("the answer names an entry of the last one twice")
+			}
+			if err != nil {
+				return err
+			}
+			for _, mark := range e.order[from : from+count] {
+				now.order = append(now.order, mark)
+				now.known[mark] = known{e.known[mark].instance, len(now.order)}
+				all = append(all, *e.known[mark].instance)
+			}
+			return nil
+		}
 		if mark.size != len(element) {
 			mark = printOf(seed, element)
 		}

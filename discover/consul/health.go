@@ -49,9 +49,10 @@ type conversation struct {
 	consul *Client
 	exchanger
 	known   entries
-	warming bool // the last answer was
-	severed bool // a connection broke since
-	seen    bool // an answer had instances
+	tag     string // of the list that known is of; empty where the registry gives none
+	warming bool   // the last answer was
+	severed bool   // a connection broke since
+	seen    bool   // an answer had instances
 }
 
 // reply is an answer of the registry.
@@ -163,7 +164,13 @@ func (r *conversation) ask(ctx context.Context, q *question) (s *reply, err erro
 		q.wait = 0 // it is answered at once
 	}
 	err = within(ctx, patienceFor(q.wait), func(ctx context.Context) error {
-		response, severed, err := r.do(ctx, func(ctx context.Context) (*http.Request, error) { return r.consul.request(ctx, q) })
+		response, severed, err := r.do(ctx, func(ctx context.Context) (*http.Request, error) {
+			request, err := r.consul.request(ctx, q)
+			if err == nil {
+				askForDelta(request, r.tag)
+			}
+			return request, err
+		})
 		r.severed = r.severed || severed
 		if err != nil {
 			return err
@@ -234,7 +241,8 @@ func (c *Client) request(ctx context.Context, q *question) (*http.Request, error
 // read makes a reply of an answer. An answer without a known leader is one: the
 // servers that gave it know the instances, so that header is not looked at.
 func (r *conversation) read(q *discover.Query, response *http.Response) (*reply, error) {
-	if response.StatusCode != http.StatusOK {
+	isDelta := isDeltaFrom(response, r.tag)
+	if response.StatusCode != http.StatusOK && !isDelta {
 		err := refusal.Of(response)
 		if refusal.IsOfQuestion(err) {
 			err = fmt.Errorf("%w: %w", discover.ErrRefused, err)
@@ -246,10 +254,16 @@ func (r *conversation) read(q *discover.Query, response *http.Response) (*reply,
 	if err := readText(text, response, r.consul.longest); err != nil {
 		return nil, err
 	}
-	s, err := r.known.snapshot(r.consul.seed, *q, text.Bytes())
+	snapshot := r.known.snapshot
+	if isDelta {
+		snapshot = r.known.since
+	}
+	r.tag = "" // what cannot be read is asked for as a whole
+	s, err := snapshot(r.consul.seed, *q, text.Bytes())
 	if err != nil {
 		return nil, err
 	}
+	r.tag = tagOf(response)
 	if s.Known() == 0 && response.Header.Get("X-Consul-Results-Filtered-By-Acls") == "true" {
 		return nil, fmt.Errorf("%w: there are instances, and the token may see none; it needs service:read and node:read", discover.ErrRefused)
 	}
