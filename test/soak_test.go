@@ -91,21 +91,21 @@ func (s *scene) churn(rounds int, more func(rounds int) bool) int {
 	const atOnce = 8
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	ctx, cancel := context.WithCancel(s.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(s.Context())
+	defer cancel(nil)
 	for ctx.Err() == nil && more(rounds) {
 		n := rounds
 		group.Go(func() error { // ends by itself, or with the context; awaited below
 			err := s.round(ctx, client, n)
 			if err != nil {
-				cancel()
+				cancel(err) // the first counts: others end with it
 			}
 			return err
 		})
 		rounds++
 	}
-	if err := group.Wait(); err != nil {
-		s.Fatal(err)
+	if group.Wait() != nil {
+		s.Fatal(context.Cause(ctx))
 	}
 	return rounds
 }
@@ -114,7 +114,7 @@ func (s *scene) churn(rounds int, more func(rounds int) bool) int {
 // Names come again, and nothing else does.
 func (s *scene) round(ctx context.Context, client *http.Client, n int) error {
 	name, id := fmt.Sprint("churn-", n%32), fmt.Sprint("churn-", n)
-	do := func(method, path, body string) (reply, error) {
+	do := func(ctx context.Context, method, path, body string) (reply, error) {
 		request, err := http.NewRequestWithContext(ctx, method, s.registry.URL(path), strings.NewReader(body))
 		if err != nil {
 			return reply{}, err
@@ -140,7 +140,7 @@ func (s *scene) round(ctx context.Context, client *http.Client, n int) error {
 		}
 	}
 	put := func(path, body string) error {
-		_, err := do(http.MethodPut, path, body)
+		_, err := do(ctx, http.MethodPut, path, body)
 		return err
 	}
 	if err := put("/v1/agent/service/register", fmt.Sprintf(
@@ -148,26 +148,26 @@ func (s *scene) round(ctx context.Context, client *http.Client, n int) error {
 		return err
 	}
 	of := "/v1/health/service/" + name + "?wait=1m"
-	known, err := do(http.MethodGet, of, "")
+	known, err := do(ctx, http.MethodGet, of, "")
 	if err != nil {
 		return err
 	}
 	waiting := make(chan error, 1)
 	go func() { // ends with the change, or with ctx; awaited below
-		got, err := do(http.MethodGet, of+"&index="+known.header.Get("X-Consul-Index"), "")
+		got, err := do(ctx, http.MethodGet, of+"&index="+known.header.Get("X-Consul-Index"), "")
 		if err == nil && got.body == known.body {
 			err = fmt.Errorf("a change of %s was not told", id)
 		}
 		waiting <- err
 	}()
-	stays, err := do(http.MethodGet, "/v1/health/service/stays", "")
+	stays, err := do(ctx, http.MethodGet, "/v1/health/service/stays", "")
 	if err != nil {
 		return err
 	}
 	gone, leave := context.WithCancel(ctx)
 	left := make(chan error, 1)
 	go func() { // waits for nothing, and goes away; awaited below
-		_, err := ask(gone, client, http.MethodGet, s.registry.URL("/v1/health/service/stays?wait=1m&index="+stays.header.Get("X-Consul-Index")))
+		_, err := do(gone, http.MethodGet, "/v1/health/service/stays?wait=1m&index="+stays.header.Get("X-Consul-Index"), "")
 		left <- err
 	}()
 	if err := put("/v1/agent/check/fail/service:"+id, "it is not well"); err != nil {
@@ -189,7 +189,7 @@ func (s *scene) round(ctx context.Context, client *http.Client, n int) error {
 	if err := put("/v1/kv/"+id, "x"); err != nil {
 		return err
 	}
-	if _, err := do(http.MethodDelete, "/v1/kv/"+id, ""); err != nil {
+	if _, err := do(ctx, http.MethodDelete, "/v1/kv/"+id, ""); err != nil {
 		return err
 	}
 	return put("/v1/agent/service/deregister/"+id, "")
