@@ -68,6 +68,7 @@ var house = map[string]struct {
 	"agent/monitor":         {2, agency},
 	"agent/journal":         {2, agency},
 	"internal/alarm":        {0, shared},
+	"internal/brief":        {0, shared},
 	"internal/direct":       {0, shared},
 	"internal/host":         {0, shared},
 	"internal/inorder":      {0, shared},

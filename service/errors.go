@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/realjf/muster/discover"
+	"github.com/realjf/muster/internal/brief"
 )
 
 // Errors that a caller can decide on, for use with [errors.Is].
@@ -54,11 +55,7 @@ func (e *UnhealthyError) Error() string {
 
 // shorten puts a check's output on one line of at most maxReason bytes.
 func shorten(reason string) string {
-	line := strings.Join(strings.Fields(reason), " ")
-	if len(line) <= maxReason {
-		return line
-	}
-	return strings.ToValidUTF8(line[:maxReason], "") + "…"
+	return brief.Text(strings.Join(strings.Fields(reason), " "), maxReason)
 }
 
 // Kind sorts the outcomes of a call. The words are the values of the outcome

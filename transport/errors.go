@@ -4,12 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/go-kit/kit/transport"
 
 	"github.com/realjf/muster/discover"
 	"github.com/realjf/muster/endpoint"
+	"github.com/realjf/muster/internal/brief"
 	"github.com/realjf/muster/service"
 )
 
@@ -82,10 +82,4 @@ func logErrors(logger *slog.Logger) transport.ErrorHandler {
 
 // shortened cuts what a stranger sent to what is worth telling again: in JSON
 // each byte of it can take six.
-func shortened(text string) string {
-	const most = 200
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "..."
-}
+func shortened(text string) string { return brief.Text(text, 200) }

@@ -20,6 +20,7 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add("GET", seed)
 	}
+	f.Add("GET", "/discovery?serviceName="+strings.Repeat("\xf8", 4000))
 	f.Add("POST", "/say-hello")
 	f.Add("HEAD", "/health")
 	handler := newHandler(service.New(finder))

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/realjf/muster/agent/local"
 	"github.com/realjf/muster/agent/query"
+	"github.com/realjf/muster/internal/brief"
 )
 
 // failure is an error that knows its status. Its text goes to the client,
@@ -53,13 +53,7 @@ type fault struct{ error }
 func (f fault) Unwrap() error { return f.error }
 
 // cut shortens what a caller said for the log.
-func cut(text string) string {
-	const most = 512
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + fmt.Sprintf("... (%d bytes)", len(text))
-}
+func cut(text string) string { return brief.Text(text, 512) }
 
 // seldom is for what is to be told at once, and then once in a while as long as
 // it goes on. It is safe for concurrent use.

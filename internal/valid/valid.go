@@ -25,15 +25,16 @@ func Name(kind, name string) error {
 		return err
 	}
 	if path.Clean("/"+name) != "/"+name {
-		return fmt.Errorf("%w %s %q: it must not start or end with a slash nor hold //, . or .. as a path does", ErrInvalid, kind, name)
+		return fmt.Errorf("%w %s %.200q: it must not start or end with a slash nor hold //, . or .. as a path does", ErrInvalid, kind, name)
 	}
 	return nil
 }
 
-// Text refuses what no text is.
+// Text refuses what no text is. No error tells more than 200 characters again:
+// a stranger may have sent any number.
 func Text(kind, text string) error {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return fmt.Errorf("%w %s %q: it holds control characters or is not UTF-8", ErrInvalid, kind, text)
+		return fmt.Errorf("%w %s %.200q: it holds control characters or is not UTF-8", ErrInvalid, kind, text)
 	}
 	return nil
 }
