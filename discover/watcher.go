@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -420,6 +421,7 @@ func (w *Watcher) publish(s Snapshot) {
 	// a change.
 	w.closeOnce(w.answered)
 	w.closeOnce(w.tried)
+	runtime.Gosched() // those run first: the next question has time
 }
 
 // closeOnce closes an event of the loop's own if it is still open.

@@ -89,11 +89,11 @@ func (a *API) healthReply(r *http.Request, code int, reason string, health any) 
 	if parameters(r).Get("format") == "text" {
 		out = textReply(code, reason)
 	} else {
-		body, err := a.encode(r, health)
+		said, err := a.encode(r, health)
 		if err != nil {
 			return nil, err
 		}
-		out = jsonReply(body)
+		out = jsonReply(said)
 		out.status = code
 	}
 	out.header.Set("X-Consul-Reason", reason)

@@ -109,11 +109,11 @@ func (a *API) agentService(r *http.Request) (any, error) {
 				continue
 			}
 		}
-		body, err := a.encode(r, shown)
+		said, err := a.encode(r, shown)
 		if err != nil {
 			return nil, err
 		}
-		out := jsonReply(body)
+		out := jsonReply(said)
 		out.header.Set("X-Consul-Contenthash", shown.ContentHash)
 		return out, nil
 	}

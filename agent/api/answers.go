@@ -49,14 +49,20 @@ type answer struct {
 type content struct {
 	status int
 	header http.Header
-	body   []byte
-	gzip   func() []byte // nil for a body too small to compress
-	// instances are the body's, where it is a list of them.
+	text   text
+	// instances are the text's, where it is a list of them.
 	instances *pieces
 }
 
 func (c *content) equal(d *content) bool {
-	return c.status == d.status && bytes.Equal(c.body, d.body) && maps.EqualFunc(c.header, d.header, slices.Equal)
+	return c.status == d.status && c.sameText(d) && maps.EqualFunc(c.header, d.header, slices.Equal)
+}
+
+func (c *content) sameText(d *content) bool {
+	if c.instances != nil && d.instances != nil {
+		return c.instances.same(d.instances)
+	}
+	return bytes.Equal(c.text.all(), d.text.all())
 }
 
 // Beyond these, answers that nobody asked for lately make room.
@@ -107,13 +113,13 @@ func (s *answers) get(place *slot, key string, q *question, encode encoder, begi
 	}
 	if kept != nil && made.equal(kept.content) {
 		made.content = kept.content
-	} else if q.zipped && made.gzip != nil {
-		made.gzip() // while it is our turn: it takes longer than all else
+	} else if q.zipped && made.text.gzip != nil {
+		made.text.gzip() // while it is our turn: it takes longer than all else
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byKey[key] == place { // else it has been forgotten, and does not count
-		s.bytes += len(made.body) - kept.size()
+		s.bytes += made.size() - kept.size()
 	}
 	place.answer.Store(made)
 	return made, nil
@@ -121,7 +127,7 @@ func (s *answers) get(place *slot, key string, q *question, encode encoder, begi
 
 // encoder encodes what was found. What it is given of the answer before, and
 // what it returns, is nil unless that was a list of instances.
-type encoder func(value any, before *pieces) ([]byte, *pieces, error)
+type encoder func(value any, before *pieces) (text, *pieces, error)
 
 // produce asks the question and encodes what it finds.
 func (s *answers) produce(q *question, before *pieces, encode encoder) (*answer, error) {
@@ -130,21 +136,22 @@ func (s *answers) produce(q *question, before *pieces, encode encoder) (*answer,
 		return nil, err
 	}
 	header := http.Header{}
-	var now *pieces
-	body, isRaw := found.value.(raw)
-	if !isRaw {
+	said := content{status: found.status, header: header}
+	if all, isRaw := found.value.(raw); isRaw {
+		said.text = textOf(all)
+	} else {
 		header.Set("Content-Type", "application/json")
-		if body, now, err = encode(found.value, before); err != nil {
+		if said.text, said.instances, err = encode(found.value, before); err != nil {
 			return nil, err
 		}
-		if now != nil {
-			now.tag = s.tags.next()
+		if said.instances != nil {
+			said.instances.tag = s.tags.next()
 		}
 	}
 	maps.Copy(header, found.header)
 	made := &answer{
 		index: found.index, changed: found.changed, headers: q.headers(header, found.index), warming: s.warming(found.value),
-		content: &content{status: found.status, header: header, body: body, gzip: zipper(body), instances: now},
+		content: &said,
 	}
 	return made, nil
 }
@@ -174,7 +181,7 @@ func (a *answer) size() int {
 	if a == nil {
 		return 0
 	}
-	return len(a.body)
+	return a.text.size
 }
 
 // shrink forgets answers while there are too many, but not the one for key;

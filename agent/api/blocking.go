@@ -104,8 +104,8 @@ func (a *API) settle(r *http.Request, q *question, arrived time.Time) (*reply, e
 		key += "\x00" + q.body // see answerKey
 	}
 	place := a.answers.slot(key)
-	q.zipped = takesGzip(r.Header.Get("Accept-Encoding"))
-	encode := func(value any, before *pieces) ([]byte, *pieces, error) { return a.encodeAfter(r, value, before) }
+	q.zipped = takesGzip(r.Header.Get("Accept-Encoding")) && !isOneBehind(r)
+	encode := func(value any, before *pieces) (text, *pieces, error) { return a.encodeAfter(r, value, before) }
 	current := func(what work) (*answer, error) {
 		return a.answers.get(place, key, q, encode, func() (turn, error) {
 			if !a.taking.hasRoom(place.answer.Load().size()) { // it is about as large as the one before
@@ -138,7 +138,7 @@ func (a *API) settle(r *http.Request, q *question, arrived time.Time) (*reply, e
 	}
 	given = answer
 	out := &reply{
-		status: answer.status, header: answer.headers, consistency: q.consistency, cache: q.fromCache(place), body: answer.body, gzip: answer.gzip, warming: answer.warming.Count(),
+		status: answer.status, header: answer.headers, consistency: q.consistency, cache: q.fromCache(place), text: answer.text, warming: answer.warming.Count(),
 	}
 	answer.instances.shorten(out, r)
 	return out, nil

@@ -188,11 +188,11 @@ func TestOneChangeIsEncodedOnce(t *testing.T) {
 			}
 			return asked.(*question)
 		}
-		count := func(any, *pieces) ([]byte, *pieces, error) {
+		count := func(any, *pieces) (text, *pieces, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			encoded++
-			return []byte("x"), nil, nil
+			return textOf([]byte("x")), nil, nil
 		}
 		for range 3 {
 			var readers sync.WaitGroup

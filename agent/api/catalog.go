@@ -15,11 +15,11 @@ func (a *API) catalogDatacenters(r *http.Request) (any, error) {
 	if err != nil && !errors.Is(err, errNoDatacenter) {
 		return nil, err
 	}
-	body, err := a.encode(r, []string{a.local.Node().Datacenter})
+	said, err := a.encode(r, []string{a.local.Node().Datacenter})
 	if err != nil {
 		return nil, err
 	}
-	out := jsonReply(body)
+	out := jsonReply(said)
 	out.cache = options.fromCache(a.answers.slot(answerKey(r.URL.Path, parameters(r))), options.anew)
 	return out, nil
 }

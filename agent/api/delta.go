@@ -46,44 +46,36 @@ func (t *tags) next() string {
 	return fmt.Sprintf(`"muster-%x-%x"`, t.life, t.count.Add(1))
 }
 
-// delta makes a list of one that was there before.
-type delta struct {
-	body []byte
-	gzip func() []byte // nil for a body too small to compress
-}
-
 // deltasTo are those to one list, by the tag of the one before. They are made when
 // the first reader asks, and serve them all.
 type deltasTo struct {
 	mu   sync.Mutex
-	from map[string]*delta
+	from map[string]text
 }
 
-// since returns the delta from the list with a tag to this one; nil when that is
-// not remembered.
-func (p *pieces) since(tag string) *delta {
+// since returns the delta from the list with a tag to this one, if that is
+// remembered.
+func (p *pieces) since(tag string) (delta text, is bool) {
 	known := append([]edition{p.edition}, p.past...)
 	n := slices.IndexFunc(known, func(e edition) bool { return e.tag == tag })
 	if n < 0 {
-		return nil
+		return text{}, false
 	}
 	p.deltas.mu.Lock()
 	defer p.deltas.mu.Unlock()
-	made := p.deltas.from[tag]
-	if made == nil {
-		body := p.appendSince(nil, known[n].of)
-		made = &delta{body, zipper(body)}
+	if delta, is = p.deltas.from[tag]; !is {
+		delta = textOf(p.appendSince(nil, known[n].of))
 		if p.deltas.from == nil {
-			p.deltas.from = map[string]*delta{}
+			p.deltas.from = map[string]text{}
 		}
-		p.deltas.from[tag] = made
+		p.deltas.from[tag] = delta
 	}
-	return made
+	return delta, true
 }
 
 // appendSince appends the delta from the list before to this one.
 func (p *pieces) appendSince(text []byte, before []state.Instance) []byte {
-	find := places(before)
+	find, each := places(before), *p.each.Load()
 	text = append(text, '[')
 	for n := 0; n < len(p.of); {
 		if n > 0 {
@@ -91,7 +83,7 @@ func (p *pieces) appendSince(text []byte, before []state.Instance) []byte {
 		}
 		from, has := find(p.of[n])
 		if !has {
-			text = append(text, p.piece(n)...)
+			text = append(text, each[n]...)
 			n++
 			continue
 		}
@@ -121,6 +113,11 @@ func asksForDeltas(manipulations string) bool {
 	return false
 }
 
+// isOneBehind reports whether a client has a list, and most likely wants a delta.
+func isOneBehind(r *http.Request) bool {
+	return r.Header.Get("If-None-Match") != "" && asksForDeltas(r.Header.Get("A-Im"))
+}
+
 // lineage is what an answer tells of lists to who asks for deltas.
 type lineage struct {
 	tag  string // of the list; empty for an answer to somebody else
@@ -145,7 +142,7 @@ func (p *pieces) shorten(out *reply, r *http.Request) {
 	}
 	out.lineage.tag = p.tag
 	base := r.Header.Get("If-None-Match")
-	if d := p.since(base); d != nil {
-		out.status, out.body, out.gzip, out.lineage.base = http.StatusIMUsed, d.body, d.gzip, base
+	if delta, is := p.since(base); is {
+		out.status, out.text, out.lineage.base = http.StatusIMUsed, delta, base
 	}
 }

@@ -5,19 +5,10 @@ import (
 	"compress/gzip"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // compressible is the size above which Consul compresses an answer.
 const compressible = 1400
-
-// zipper returns what compresses body, once; nil when it is not worth it.
-func zipper(body []byte) func() []byte {
-	if len(body) < compressible {
-		return nil
-	}
-	return sync.OnceValue(func() []byte { return compress(body) })
-}
 
 // compress returns body in gzip. It favours speed: most readers are near.
 func compress(body []byte) []byte {

@@ -81,7 +81,7 @@ func besiege(t testing.TB) *besieged {
 	}
 	b.Close() // who would wait is answered
 	b.used = false
-	b.was = text(t, store.Snapshot())
+	b.was = written(t, store.Snapshot())
 	return b
 }
 
@@ -165,8 +165,8 @@ func (m *memory) read(t *testing.T) *state.Saved {
 	return saved
 }
 
-// text returns a state as it is saved.
-func text(t testing.TB, s *state.Snapshot) string {
+// written returns a state as it is saved.
+func written(t testing.TB, s *state.Snapshot) string {
 	t.Helper()
 	var out strings.Builder
 	if err := s.Save(&out); err != nil {
@@ -179,7 +179,7 @@ func text(t testing.TB, s *state.Snapshot) string {
 // could not go on with it, or when what was refused has changed something.
 func (b *besieged) survives(t *testing.T, refused bool) {
 	t.Helper()
-	now := text(t, b.store.Snapshot())
+	now := written(t, b.store.Snapshot())
 	if refused && now != b.was {
 		t.Errorf("it was refused, and changed\n%s\ninto\n%s", b.was, now)
 	}
@@ -188,7 +188,7 @@ func (b *besieged) survives(t *testing.T, refused bool) {
 		return
 	}
 	saved := b.kept.read(t)
-	if found := text(t, saved.Snapshot()); found != now {
+	if found := written(t, saved.Snapshot()); found != now {
 		t.Errorf("a restart would find\n%s\ninstead of\n%s", found, now)
 	}
 	again := behind(t, state.Resume(saved, &memory{}))

@@ -17,7 +17,7 @@ func (a *API) agentMetrics(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reply{header: http.Header{"Content-Type": {"text/plain; version=0.0.4; charset=utf-8"}}, body: text}, nil
+	return &reply{header: http.Header{"Content-Type": {"text/plain; version=0.0.4; charset=utf-8"}}, text: textOf(text)}, nil
 }
 
 // agentMetricsStream tells the same again and again, whenever an interval of it

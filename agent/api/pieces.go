@@ -1,59 +1,82 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
+	"sync/atomic"
 
 	"github.com/realjf/muster/agent/state"
 )
 
-// pieces are the instances of an encoded list, and where each stands in it.
-// Rows of the state never change: an instance of the same rows is encoded as
-// before, and when one of many changes only that one is encoded anew.
+// pieces are the instances of a list, each in JSON. Rows of the state never
+// change: an instance of the same rows is encoded as before, and when one of many
+// changes only that one is encoded anew. Its methods may be called concurrently.
 type pieces struct {
 	edition
-	body   []byte
-	at     []span    // of each in body
-	past   []edition // before this one, the latest first
+	form
+	size   int                      // of the whole list's text
+	each   atomic.Pointer[[][]byte] // the text of each
+	past   []edition                // before this one, the latest first
 	deltas deltasTo
 }
 
-type span struct{ from, to int }
+// form is what stands around the pieces of a list.
+type form struct{ begin, between, end string }
 
-// encodeInstances returns the JSON of a list of instances, as package json
-// writes it, with or without indentation, and its pieces, which keep the list.
-// Those of the list that was there before may be nil.
-func encodeInstances(list []state.Instance, before *pieces, indented bool) ([]byte, *pieces, error) {
-	begin, between, end := "[", ",", "]"
+var (
+	compact  = form{"[", ",", "]"}
+	indented = form{"[\n    ", ",\n    ", "\n]"}
+)
+
+// encodeInstances returns the pieces of a list of instances, which keep it, as
+// package json writes them, with or without indentation, and what the text ends
+// with. Those of the list that was there before may be nil.
+func encodeInstances(list []state.Instance, before *pieces, indent bool, end string) (*pieces, error) {
+	now := &pieces{edition: edition{of: list}, form: compact, past: before.editions()}
 	encode := func(i state.Instance) ([]byte, error) { return json.Marshal(i) }
-	if indented && len(list) > 0 {
-		begin, between, end = "[\n    ", ",\n    ", "\n]"
+	if indent && len(list) > 0 {
+		now.form = indented
 		encode = func(i state.Instance) ([]byte, error) { return json.MarshalIndent(i, "    ", "    ") }
 	}
+	now.end += end
 	known := before.find()
-	now := &pieces{edition: edition{of: list}, at: make([]span, len(list)), past: before.editions()}
-	body := make([]byte, 0, before.size())
-	body = append(body, begin...)
+	each := make([][]byte, len(list))
+	now.size = len(now.begin) + len(now.between)*max(len(list)-1, 0) + len(now.end)
 	for n, instance := range list {
-		if n > 0 {
-			body = append(body, between...)
-		}
-		piece := known(instance)
-		if piece == nil {
+		if each[n] = known(instance); each[n] == nil {
 			var err error
-			if piece, err = encode(instance); err != nil {
-				return nil, nil, err
+			if each[n], err = encode(instance); err != nil {
+				return nil, err
 			}
 		}
-		if before == nil && n == 0 {
-			body = slices.Grow(body, (len(piece)+len(between))*len(list))
-		}
-		from := len(body)
-		body = append(body, piece...)
-		now.at[n] = span{from, len(body)}
+		now.size += len(each[n])
 	}
-	now.body = append(body, end...)
-	return now.body, now, nil
+	now.each.Store(&each)
+	return now, nil
+}
+
+// join returns the whole list's text. The pieces are parts of it from then on, so
+// that they are in memory once.
+func (p *pieces) join() []byte {
+	text := make([]byte, 0, p.size)
+	each := slices.Clone(*p.each.Load())
+	text = append(text, p.begin...)
+	for n, piece := range each {
+		if n > 0 {
+			text = append(text, p.between...)
+		}
+		from := len(text)
+		text = append(text, piece...)
+		each[n] = text[from:]
+	}
+	p.each.Store(&each)
+	return append(text, p.end...)
+}
+
+// same reports whether two lists have the same text.
+func (p *pieces) same(other *pieces) bool {
+	return p.form == other.form && slices.EqualFunc(*p.each.Load(), *other.each.Load(), bytes.Equal)
 }
 
 // find returns a function that gives the JSON of an instance, or nil when it
@@ -62,29 +85,49 @@ func (p *pieces) find() func(state.Instance) []byte {
 	if p == nil {
 		return func(state.Instance) []byte { return nil }
 	}
-	find := places(p.of)
+	find, each := places(p.of), *p.each.Load()
 	return func(i state.Instance) []byte {
 		if n, there := find(i); there {
-			return p.piece(n)
+			return each[n]
 		}
 		return nil
 	}
 }
 
-// piece is the JSON of the n-th instance.
-func (p *pieces) piece(n int) []byte { return p.body[p.at[n].from:p.at[n].to] }
-
 // places returns a function that finds an instance in a list where it is the same,
-// of the same rows.
+// of the same rows. It is quickest for instances in the order of the list, and
+// may not be called concurrently.
 func places(list []state.Instance) func(state.Instance) (n int, there bool) {
+	next := 0 // where the one that follows the last is
+	var at map[*state.Service]int
+	return func(i state.Instance) (int, bool) {
+		n := next
+		if n == len(list) || !isOfSame(list[n], i) {
+			if at == nil {
+				at = byService(list)
+			}
+			var there bool
+			if n, there = at[i.Service]; !there {
+				return 0, false
+			}
+		}
+		next = n + 1
+		return n, list[n].Node == i.Node && list[n].Service == i.Service && slices.Equal(list[n].Checks, i.Checks)
+	}
+}
+
+// isOfSame reports whether two instances are the same service's on the same node,
+// whatever became of it.
+func isOfSame(a, b state.Instance) bool {
+	return a.Service == b.Service || a.Service.ID == b.Service.ID && a.Service.Node == b.Service.Node
+}
+
+func byService(list []state.Instance) map[*state.Service]int {
 	at := make(map[*state.Service]int, len(list))
 	for n, instance := range list {
 		at[instance.Service] = n
 	}
-	return func(i state.Instance) (int, bool) {
-		n, there := at[i.Service]
-		return n, there && list[n].Node == i.Node && slices.Equal(list[n].Checks, i.Checks)
-	}
+	return at
 }
 
 // editions are the lists that a reader may have when the next one is made.
@@ -93,12 +136,4 @@ func (p *pieces) editions() []edition {
 		return nil
 	}
 	return append([]edition{p.edition}, p.past[:min(len(p.past), remembered-1)]...)
-}
-
-// size is about how large the next list will be.
-func (p *pieces) size() int {
-	if p == nil {
-		return 0
-	}
-	return len(p.body) + 256
 }

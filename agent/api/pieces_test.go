@@ -32,9 +32,13 @@ func TestInstancesAreEncodedAsByPackageJSON(t *testing.T) {
 		list := someInstances(5)
 		check := func(what string) {
 			t.Helper()
-			got, now, err := encodeInstances(slices.Clone(list), before, indented)
+			now, err := encodeInstances(slices.Clone(list), before, indented, "")
 			if err != nil {
 				t.Fatal(err)
+			}
+			got := now.join()
+			if len(got) != now.size {
+				t.Errorf("%s, indented %t: it has %d bytes, and not %d", what, indented, len(got), now.size)
 			}
 			want, err := json.Marshal(list)
 			if indented {
@@ -82,7 +86,7 @@ func TestInstancesAreEncodedAsByPackageJSON(t *testing.T) {
 // What a change of one instance costs, and what the whole list would.
 func BenchmarkEncodeInstances(b *testing.B) {
 	list := someInstances(50)
-	_, before, err := encodeInstances(list, nil, true)
+	before, err := encodeInstances(list, nil, true, "")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -91,7 +95,7 @@ func BenchmarkEncodeInstances(b *testing.B) {
 			for b.Loop() {
 				service := *list[7].Service
 				list[7].Service = &service
-				if _, _, err := encodeInstances(list, after, true); err != nil {
+				if _, err := encodeInstances(list, after, true, ""); err != nil {
 					b.Fatal(err)
 				}
 			}

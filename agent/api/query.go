@@ -113,7 +113,7 @@ func (a *API) modify(r *http.Request, change func(w *state.Writer, id string) er
 		return &reply{
 			status: http.StatusMethodNotAllowed,
 			header: http.Header{"Allow": {http.MethodGet}, "Content-Type": {"text/plain; charset=utf-8"}},
-			body:   []byte("method " + r.Method + " not allowed"),
+			text:   textOf([]byte("method " + r.Method + " not allowed")),
 		}, nil
 	}
 	if err := a.checkPlace(parameters(r)); err != nil {

@@ -74,11 +74,11 @@ func (a *API) queryExplain(r *http.Request, idOrName string) (any, error) {
 
 // atOnce is the reply to a read that is never waited for.
 func (a *API) atOnce(r *http.Request, options readOptions, value any) (any, error) {
-	body, err := a.encode(r, value)
+	said, err := a.encode(r, value)
 	if err != nil {
 		return nil, err
 	}
-	out := jsonReply(body)
+	out := jsonReply(said)
 	out.header = (&question{indexed: true}).headers(out.header, queryIndex)
 	out.consistency = options.consistency
 	out.cache = options.fromCache(a.answers.slot(answerKey(r.URL.Path, parameters(r))), options.anew)

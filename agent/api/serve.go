@@ -24,9 +24,8 @@ type reply struct {
 	warming     int         // how many checks in it are, see local.Warming
 	cache       cached      // of a read that may come from a cache
 	lineage     lineage     // of a list of instances
-	body        []byte
+	text        text
 	copy        func(io.Writer) error // writes the body instead, which may be of any size; nil for none
-	gzip        func() []byte         // returns body compressed; nil when it is not worth it
 }
 
 // consistencies are the header's values, which answers share.
@@ -140,8 +139,8 @@ func (a *API) made(r *http.Request, answer any, arrived time.Time, mine *turn) (
 		mine.give() // it takes one when it needs one, and none while it waits
 		return a.settle(r, answer, arrived)
 	default:
-		body, err := a.encode(r, answer)
-		return jsonReply(body), err
+		said, err := a.encode(r, answer)
+		return jsonReply(said), err
 	}
 }
 
@@ -151,9 +150,12 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 		return a.flow(inTime(w, r, true), r, s)
 	}
 	timed, out := inTime(w, r, false), answer.(*reply)
-	body, zipped := out.body, out.gzip != nil && takesGzip(r.Header.Get("Accept-Encoding"))
+	var body []byte
+	zipped := out.text.gzip != nil && takesGzip(r.Header.Get("Accept-Encoding"))
 	if zipped {
-		body = out.gzip()
+		body = out.text.gzip()
+	} else {
+		body = out.text.all()
 	}
 	var err error
 	if timed.reader, err = a.taking.begin(body, timed.out); err != nil {
@@ -201,38 +203,41 @@ func (a *API) breakOff(r *http.Request, err error) {
 	panic(http.ErrAbortHandler)
 }
 
-func jsonReply(body []byte) *reply {
-	return &reply{header: http.Header{"Content-Type": {"application/json"}}, body: body, gzip: zipper(body)}
+func jsonReply(said text) *reply {
+	return &reply{header: http.Header{"Content-Type": {"application/json"}}, text: said}
 }
 
 // textReply is a plain answer for people and load balancers.
-func textReply(status int, text string) *reply {
-	return &reply{status: status, header: http.Header{"Content-Type": {"text/plain"}}, body: []byte(text)}
+func textReply(status int, line string) *reply {
+	return &reply{status: status, header: http.Header{"Content-Type": {"text/plain"}}, text: textOf([]byte(line))}
 }
 
 // encode returns the JSON of a value: indented in dev mode, and with ?pretty
 // also ended by a new line.
-func (a *API) encode(r *http.Request, value any) ([]byte, error) {
-	body, _, err := a.encodeAfter(r, value, nil)
-	return body, err
+func (a *API) encode(r *http.Request, value any) (text, error) {
+	said, _, err := a.encodeAfter(r, value, nil)
+	return said, err
 }
 
 // encodeAfter is encode for a value that may be much like one before it.
-func (a *API) encodeAfter(r *http.Request, value any, before *pieces) (body []byte, now *pieces, err error) {
-	asked := parameters(r).Has("pretty")
-	indented := asked || a.config.Pretty
-	if instances, ok := value.([]state.Instance); ok {
-		body, now, err = encodeInstances(instances, before, indented)
-	} else if indented {
-		body, err = json.MarshalIndent(value, "", "    ")
+func (a *API) encodeAfter(r *http.Request, value any, before *pieces) (said text, now *pieces, err error) {
+	end := ""
+	if parameters(r).Has("pretty") {
+		end = "\n"
+	}
+	indent := end != "" || a.config.Pretty
+	var all []byte
+	if instances, is := value.([]state.Instance); is {
+		if now, err = encodeInstances(instances, before, indent, end); err == nil {
+			return textLater(now.size, now.join), now, nil
+		}
+	} else if indent {
+		all, err = json.MarshalIndent(value, "", "    ")
 	} else {
-		body, err = json.Marshal(value)
+		all, err = json.Marshal(value)
 	}
 	if err != nil {
-		return nil, nil, fault{fmt.Errorf("encode %s: %w", r.URL.Path, err)}
+		return text{}, nil, fault{fmt.Errorf("encode %s: %w", r.URL.Path, err)}
 	}
-	if asked {
-		body = append(body, '\n')
-	}
-	return body, now, nil
+	return textOf(append(all, end...)), nil, nil
 }

@@ -312,6 +312,6 @@ func (t *transaction) reply(a *API, r *http.Request) (any, error) {
 		out.status = http.StatusConflict
 	}
 	var err error
-	out.body, err = a.encode(r, answer)
+	out.text, err = a.encode(r, answer)
 	return out, err
 }

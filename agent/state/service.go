@@ -137,18 +137,20 @@ func (s *Snapshot) MeshInstances(service string) []Instance {
 func (s *Snapshot) instances(index int, key string) []Instance {
 	rows := s.services.by(index, folded(key))
 	instances := make([]Instance, 0, len(rows))
-	onNode := map[string][]*Check{}
+	type host struct {
+		node   *Node
+		checks []*Check
+	}
+	hosts := map[string]host{}
 	for _, row := range rows {
-		checks, known := onNode[row.Node]
+		on, known := hosts[row.Node]
 		if !known {
-			checks = s.checksOf(row.Node, "")
-			onNode[row.Node] = checks
+			on = host{s.Node(row.Node), s.checksOf(row.Node, "")}
+			hosts[row.Node] = on
 		}
-		instances = append(instances, Instance{
-			Node:    s.Node(row.Node),
-			Service: row,
-			Checks:  append(append([]*Check{}, checks...), s.checksOf(row.Node, row.ID)...), // never nil
-		})
+		own := s.checksOf(row.Node, row.ID)
+		checks := make([]*Check, 0, len(on.checks)+len(own)) // never nil
+		instances = append(instances, Instance{on.node, row, append(append(checks, on.checks...), own...)})
 	}
 	return instances
 }

@@ -13,15 +13,12 @@ import (
 
 // entries are those of the last answer, by what they looked like: of the next
 // one only the others are decoded, and looked through.
-type entries struct {
-	order []print
-	known map[print]known
-}
+type entries []known
 
 // known is an entry of the last answer.
 type known struct {
+	print
 	instance *discover.Instance
-	next     int // the place in the order of the one behind it
 }
 
 // print tells the texts of entries apart. Two that differ have the same one by
@@ -39,77 +36,98 @@ func printOf(seed maphash.Seed, text []byte) print {
 // Consul's is an error, for it must not empty a list. Whatever was known before,
 // the same text is the same snapshot.
 func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (discover.Snapshot, error) {
-	return e.after(seed, q, text, false)
+	now := make(entries, 0, len(*e))
+	next := 0 // the entry of the last answer that most likely comes
+	var byPrint map[print]int
+	// An entry is an object, whose text is not the beginning of another one's.
+	var mark print // of the element that was known again, whose text need not be looked at twice
+	again := func(rest []byte) int {
+		mark = print{}
+		if next == len(*e) || len(rest) < (*e)[next].size {
+			return 0
+		}
+		if found := printOf(seed, rest[:(*e)[next].size]); found == (*e)[next].print {
+			mark = found
+		}
+		return mark.size
+	}
+	err := split(text, again, func(element []byte) error {
+		n, is := next, mark.size > 0 && mark.size == len(element)
+		if !is {
+			if byPrint == nil {
+				byPrint = e.byPrint()
+			}
+			mark = printOf(seed, element)
+			n, is = byPrint[mark]
+		}
+		if is {
+			now, next = append(now, (*e)[n]), n+1
+			return nil
+		}
+		next = min(next+1, len(*e)) // most likely it took the place of one
+		i, err := decode(element)
+		now = append(now, known{mark, i})
+		return err
+	})
+	return e.become(now, q, err)
 }
 
 // since is snapshot for a delta from the last answer, in which [from, count] is so
 // many of its entries: see the registry's deltas, docs/compatibility.md. What
 // names others, or some twice, is an error.
 func (e *entries) since(seed maphash.Seed, q discover.Query, text []byte) (discover.Snapshot, error) {
-	return e.after(seed, q, text, true)
+	now := make(entries, 0, len(*e)+1)
+	named := 0 // of the last answer
+	err := split(text, func([]byte) int { return 0 }, func(element []byte) error {
+		if !bytes.HasPrefix(element, []byte("[")) {
+			i, err := decode(element)
+			now = append(now, known{printOf(seed, element), i})
+			return err
+		}
+		from, count, err := run(element, len(*e))
+		if named += count; err == nil && named > len(*e) {
+			err = errors.New("the answer names an entry of the last one twice")
+		}
+		if err == nil {
+			now = append(now, (*e)[from:from+count]...)
+		}
+		return err
+	})
+	return e.become(now, q, err)
 }
 
-func (e *entries) after(seed maphash.Seed, q discover.Query, text []byte, isDelta bool) (discover.Snapshot, error) {
-	now := entries{order: make([]print, 0, len(e.order)), known: make(map[print]known, len(e.known))}
-	all := make([]discover.Instance, 0, len(e.order))
-	next := 0 // of the last answer's
-	// An entry is an object, whose text is not the beginning of another one's.
-	var mark print // of the element that was known again, whose text need not be looked at twice
-	again := func(rest []byte) int {
-		mark = print{}
-		if next == len(e.order) || len(rest) < e.order[next].size {
-			return 0
-		}
-		if found := printOf(seed, rest[:e.order[next].size]); found == e.order[next] {
-			mark = found
-		}
-		return mark.size
-	}
-	named := 0 // by a delta
-	err := split(text, again, func(element []byte) error {
-		if isDelta && bytes.HasPrefix(element, []byte("[")) {
-			from, count, err := run(element, len(e.order))
-			if named += count; err == nil && named > len(e.order) {
-				err = errors.New("the answer names an entry of the last one twice")
-			}
-			if err != nil {
-				return err
-			}
-			for _, mark := range e.order[from : from+count] {
-				now.order = append(now.order, mark)
-				now.known[mark] = known{e.known[mark].instance, len(now.order)}
-				all = append(all, *e.known[mark].instance)
-			}
-			return nil
-		}
-		if mark.size != len(element) {
-			mark = printOf(seed, element)
-		}
-		before, is := e.known[mark]
-		i := before.instance
-		if is {
-			next = before.next
-		} else {
-			next = min(next+1, len(e.order)) // most likely it took the place of one
-			var read entry
-			if err := json.Unmarshal(element, &read); err != nil {
-				return err
-			}
-			if read.Node == nil || read.Service == nil || slices.Contains(read.Checks, nil) {
-				return errors.New("the answer holds an entry without a node, a service or a check")
-			}
-			i = new(read.instance())
-		}
-		now.order = append(now.order, mark)
-		now.known[mark] = known{i, len(now.order)}
-		all = append(all, *i)
-		return nil
-	})
+// become takes over what was read, unless that failed.
+func (e *entries) become(now entries, q discover.Query, err error) (discover.Snapshot, error) {
 	if err != nil {
 		return discover.Snapshot{}, err
 	}
+	all := make([]discover.Instance, len(now))
+	for n := range now {
+		all[n] = *now[n].instance
+	}
 	*e = now
 	return discover.NewSnapshot(q, all), nil
+}
+
+func (e *entries) byPrint() map[print]int {
+	at := make(map[print]int, len(*e))
+	for n := range *e {
+		at[(*e)[n].print] = n
+	}
+	return at
+}
+
+// decode reads an entry.
+func decode(element []byte) (*discover.Instance, error) {
+	var read entry
+	if err := json.Unmarshal(element, &read); err != nil {
+		return nil, err
+	}
+	if read.Node == nil || read.Service == nil || slices.Contains(read.Checks, nil) {
+		return nil, errors.New("the answer holds an entry without a node, a service or a check")
+	}
+	i := read.instance()
+	return &i, nil
 }
 
 // deepest is how deep encoding/json lets values be nested.
@@ -127,7 +145,7 @@ const deepest = 10_000
 func split(text []byte, again func(rest []byte) int, each func(element []byte) error) error {
 	at := space(text, 0)
 	if at == len(text) || text[at] != '[' {
-		return errors.New("the answer is not a list")
+		return errors.New("the answer is not a list of instances: what is at this address may be no Consul")
 	}
 	at = space(text, at+1)
 	empty := at < len(text) && text[at] == ']'
