@@ -25,9 +25,10 @@ func someInstances(count int) []state.Instance {
 }
 
 // TestInstancesAreEncodedAsByPackageJSON changes a list again and again, and
-// encodes it after itself.
+// encodes it after itself, whether or not somebody took all of its text.
 func TestInstancesAreEncodedAsByPackageJSON(t *testing.T) {
-	for _, indented := range []bool{false, true} {
+	for _, test := range []struct{ indented, taken bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
+		indented := test.indented
 		var before *pieces
 		list := someInstances(5)
 		check := func(what string) {
@@ -35,6 +36,12 @@ func TestInstancesAreEncodedAsByPackageJSON(t *testing.T) {
 			now, err := encodeInstances(slices.Clone(list), before, indented, "")
 			if err != nil {
 				t.Fatal(err)
+			}
+			before = now
+			if !test.taken {
+				if now, err = encodeInstances(list, now, indented, ""); err != nil || !now.same(before) {
+					t.Fatalf("%s: the same list is another one, %v", what, err)
+				}
 			}
 			got := now.join()
 			if len(got) != now.size {
@@ -50,7 +57,6 @@ func TestInstancesAreEncodedAsByPackageJSON(t *testing.T) {
 			if string(got) != string(want) {
 				t.Errorf("%s, indented %t: got\n%s\nwant\n%s", what, indented, got, want)
 			}
-			before = now
 		}
 		check("first")
 		check("the same")
