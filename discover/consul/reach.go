@@ -20,8 +20,10 @@ import (
 // this is fixed: see package pace.
 const (
 	// probeEvery is the mean time from the end of one probe to the next; each
-	// is a quarter more or less, so that processes do not probe as one.
-	probeEvery = 100 * time.Millisecond
+	// is an eighth more or less, and the first comes at any time within it, so that
+	// processes do not probe as one. Those who find a registry there are spread
+	// over it.
+	probeEvery = 200 * time.Millisecond
 
 	// probePatience is how long a connection may take. Where packets get lost
 	// the next probe is better than the kernel's own second try.
@@ -31,10 +33,9 @@ const (
 	// registry may accept, and find out only then that nobody is there.
 	probeHold = 20 * time.Millisecond
 
-	// Who waited comes back within returnWithin, or later where they are more
-	// than one for each returnGap.
-	returnWithin = 200 * time.Millisecond
-	returnGap    = time.Millisecond
+	// returnGap is the mean time from one who waited to the next in the same
+	// process, once the registry is there.
+	returnGap = time.Millisecond
 )
 
 // prober finds out when a registry can be reached again, for all who wait for
@@ -102,7 +103,7 @@ func (p *prober) leave(o *outage) {
 // probe tries until somebody is there or ctx ends.
 func (p *prober) probe(ctx context.Context, o *outage) {
 	defer close(o.done)
-	for pace.Sleep(ctx, probeEvery*3/4+rand.N(probeEvery/2)) == nil {
+	for wait := rand.N(probeEvery); pace.Sleep(ctx, wait) == nil; wait = probeEvery*7/8 + rand.N(probeEvery/4) {
 		if p.connects(ctx) {
 			p.end(o)
 			return
@@ -114,7 +115,7 @@ func (p *prober) probe(ctx context.Context, o *outage) {
 func (p *prober) end(o *outage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	o.within = min(max(returnWithin, time.Duration(o.waiting)*returnGap), pace.Every)
+	o.within = min(time.Duration(o.waiting)*returnGap, pace.Every)
 	close(o.over)
 	if p.outage == o {
 		p.outage = nil
