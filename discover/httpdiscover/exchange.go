@@ -250,8 +250,13 @@ func callerEnded(r *http.Request) error {
 	}
 }
 
-// unfit reports whether net/http found fault with the request itself.
-func unfit(err error) bool { return strings.HasPrefix(err.Error(), "net/http: invalid ") }
+// unfit reports whether net/http found fault with the request itself: with a header,
+// or with a body that is not as long as it was said to be.
+func unfit(err error) bool {
+	text := err.Error()
+	return strings.HasPrefix(text, "net/http: invalid ") || strings.Contains(text, "http: ContentLength=") ||
+		text == "http2: request body larger than specified content length"
+}
 
 // neverConnected reports whether there was no connection to send anything on,
 // or one to a stranger.

@@ -363,6 +363,18 @@ func TestJudgement(t *testing.T) {
 			_, err := f.client.Do(request(t, t.Context(), "POST", "http://web", io.MultiReader(strings.NewReader("text"), broken{})))
 			return err
 		}, false},
+		{"a body longer than it says", func(t *testing.T) error {
+			r := request(t, t.Context(), "POST", "http://web", io.MultiReader(strings.NewReader("text")))
+			r.ContentLength = 3
+			_, err := f.client.Do(r)
+			return err
+		}, false},
+		{"a body shorter than it says", func(t *testing.T) error {
+			r := request(t, t.Context(), "POST", "http://web", io.MultiReader(strings.NewReader("text")))
+			r.ContentLength = 5
+			_, err := f.client.Do(r)
+			return err
+		}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if err := test.send(t); err == nil {
