@@ -24,13 +24,18 @@ import (
 type HealthCheck struct {
 	HTTP    string // URL that answers 2xx while the instance is well
 	GRPC    string // host:port of gRPC's health service, or host:port/service
-	GRPCTLS bool   // GRPC over TLS; the registry must trust the certificate
+	GRPCTLS bool   // GRPC over TLS
 	TCP     string // host:port that takes connections while the instance is well
 	// TTL is how long a report counts, at least 100 ms; then the instance is
 	// critical. A Registrar reports three times in it: what RegistrarConfig.Health
 	// says, or that the process lives.
 	TTL       time.Duration
 	Unchecked bool // no check; passing until deregistered, even if killed
+
+	// Over TLS the registry must trust the certificate, for the host that it
+	// connects to or for TLSServerName. With TLSSkipVerify it takes any.
+	TLSServerName string
+	TLSSkipVerify bool
 
 	// Interval is the time between two checks; 0 means 15 s, and both registries
 	// take a second at least. With a TTL it is the time between two calls of
@@ -96,13 +101,17 @@ func (c HealthCheck) validate() error {
 		return fmt.Errorf("%w check: it says how to look, and not to", discover.ErrInvalid)
 	case c.GRPCTLS && c.GRPC == "":
 		return fmt.Errorf("%w check: GRPCTLS is for GRPC", discover.ErrInvalid)
+	case (c.TLSServerName != "" || c.TLSSkipVerify) && !c.GRPCTLS && !strings.HasPrefix(c.HTTP, "https:"):
+		return fmt.Errorf("%w check: TLSServerName and TLSSkipVerify are for https and GRPCTLS", discover.ErrInvalid)
+	case c.TLSServerName != "" && c.TLSSkipVerify:
+		return fmt.Errorf("%w check: with TLSSkipVerify nobody looks at TLSServerName", discover.ErrInvalid)
 	case c.TTL != 0 && c.TTL < leastTTL:
 		return fmt.Errorf("%w TTL %s of a check: want at least %s", discover.ErrInvalid, c.TTL, leastTTL)
 	case c.Interval != 0 && c.Interval < leastInterval:
 		return fmt.Errorf("%w interval %s of a check: want at least %s, as in 15 * time.Second", discover.ErrInvalid, c.Interval, leastInterval)
 	}
 	grpcAddress, _, _ := strings.Cut(c.GRPC, "/")
-	return cmp.Or(validCheckURL(c.HTTP), validTarget("GRPC", grpcAddress, c.GRPC), validTarget("TCP", c.TCP, c.TCP))
+	return cmp.Or(valid.Text("server name of a check", c.TLSServerName), validCheckURL(c.HTTP), validTarget("GRPC", grpcAddress, c.GRPC), validTarget("TCP", c.TCP, c.TCP))
 }
 
 func validCheckURL(text string) error {

@@ -72,6 +72,18 @@ func TestRegistrationValidate(t *testing.T) {
 		{"no check", func(r *announce.Registration) { r.Check = announce.HealthCheck{Unchecked: true} }, ""},
 		{"gRPC", func(r *announce.Registration) { r.Check = announce.HealthCheck{GRPC: "[::1]:1/a.b/C", GRPCTLS: true} }, ""},
 		{"gRPC without a port", func(r *announce.Registration) { r.Check = announce.HealthCheck{GRPC: "host/web"} }, "GRPC check"},
+		{"HTTPS", func(r *announce.Registration) {
+			r.Check = announce.HealthCheck{HTTP: "https://10.0.0.1/", TLSServerName: "web.example"}
+		}, ""},
+		{"gRPC with any certificate", func(r *announce.Registration) {
+			r.Check = announce.HealthCheck{GRPC: "h:1", GRPCTLS: true, TLSSkipVerify: true}
+		}, ""},
+		{"a server's name without TLS", func(r *announce.Registration) {
+			r.Check = announce.HealthCheck{HTTP: "http://10.0.0.1/", TLSServerName: "web.example"}
+		}, "are for https and GRPCTLS"},
+		{"a server's name that nobody looks at", func(r *announce.Registration) {
+			r.Check = announce.HealthCheck{HTTP: "https://10.0.0.1/", TLSServerName: "web.example", TLSSkipVerify: true}
+		}, "nobody looks at TLSServerName"},
 		{"TLS for another kind", func(r *announce.Registration) { r.Check.GRPCTLS = true }, "GRPCTLS is for GRPC"},
 		{"TCP", func(r *announce.Registration) { r.Check = announce.HealthCheck{TCP: "host:1"} }, ""},
 		{"TCP without a host", func(r *announce.Registration) { r.Check = announce.HealthCheck{TCP: ":1"} }, "TCP check"},

@@ -549,6 +549,14 @@ func TestConsulRegister(t *testing.T) {
 			announce.Registration{ID: "1", Service: "web", Check: announce.HealthCheck{GRPC: "h:1/s", GRPCTLS: true, Status: discover.Critical}},
 			`{"ID":"1","Name":"web","Check":{"Interval":"15s","Status":"critical","GRPC":"h:1/s","GRPCUseTLS":true},"Checks":null}`,
 		},
+		"TLS": {
+			announce.Registration{ID: "1", Service: "web", Check: announce.HealthCheck{HTTP: "https://h/", TLSServerName: "web.example"}},
+			`{"ID":"1","Name":"web","Check":{"Interval":"15s","HTTP":"https://h/","Status":"passing","TLSServerName":"web.example"},"Checks":null}`,
+		},
+		"any certificate": {
+			announce.Registration{ID: "1", Service: "web", Check: announce.HealthCheck{GRPC: "h:1", GRPCTLS: true, TLSSkipVerify: true}},
+			`{"ID":"1","Name":"web","Check":{"Interval":"15s","Status":"passing","TLSSkipVerify":true,"GRPC":"h:1","GRPCUseTLS":true},"Checks":null}`,
+		},
 		"TCP": {
 			announce.Registration{ID: "1", Service: "web", Check: announce.HealthCheck{TCP: "h:1", Interval: time.Second}},
 			`{"ID":"1","Name":"web","Check":{"Interval":"1s","TCP":"h:1","Status":"passing"},"Checks":null}`,

@@ -263,6 +263,8 @@ func agentCheck(c announce.HealthCheck) *api.AgentServiceCheck {
 		HTTP:                           c.HTTP,
 		GRPC:                           c.GRPC,
 		GRPCUseTLS:                     c.GRPCTLS,
+		TLSServerName:                  c.TLSServerName,
+		TLSSkipVerify:                  c.TLSSkipVerify,
 		TCP:                            c.TCP,
 		TTL:                            durationOrNone(c.TTL),
 		DeregisterCriticalServiceAfter: durationOrNone(c.DeregisterAfter),
