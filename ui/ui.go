@@ -77,12 +77,16 @@ type service struct {
 // Anchor is its place on the page.
 func (s service) Anchor() string { return serviceAnchor(s.Name) }
 
-// Status is the service's: passing while any instance is.
+// Status is the service's: passing while all instances are, and critical while
+// none is.
 func (s service) Status() string {
-	if s.Passing > 0 {
+	switch s.Passing {
+	case 0:
+		return consul.HealthCritical
+	case len(s.Instances):
 		return consul.HealthPassing
 	}
-	return consul.HealthCritical
+	return consul.HealthWarning
 }
 
 type instance struct {

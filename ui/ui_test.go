@@ -47,7 +47,7 @@ func TestPageShowsInstancesAndChecks(t *testing.T) {
 		t.Fatalf("got %d %s: %s", response.StatusCode, response.Header.Get("Content-Type"), body)
 	}
 	for _, want := range []string{
-		"3 of 4 instances passing in 3 services", "1/2 passing",
+		"3 of 4 instances passing in 3 services", `warning"></span>web <small>1/2 passing`, `passing"></span>consul <small>1/1 passing`,
 		"web-1", "10.0.0.1:80", "blue", "web-2", "[2001:db8::1]:81", "heart", "why it beats", "Serf Health Status",
 	} {
 		if !strings.Contains(body, want) {
