@@ -75,7 +75,7 @@ func (p *pieces) since(tag string) (delta text, is bool) {
 
 // appendSince appends the delta from the list before to this one.
 func (p *pieces) appendSince(text []byte, before []state.Instance) []byte {
-	find, each := places(before), *p.each.Load()
+	find, each := places(before), p.texts.Load().each
 	text = append(text, '[')
 	for n := 0; n < len(p.of); {
 		if n > 0 {

@@ -15,10 +15,16 @@ import (
 type pieces struct {
 	edition
 	form
-	size   int                      // of the whole list's text
-	each   atomic.Pointer[[][]byte] // the text of each
-	past   []edition                // before this one, the latest first
+	size   int // of the whole list's text
+	texts  atomic.Pointer[texts]
+	past   []edition // before this one, the latest first
 	deltas deltasTo
+}
+
+// texts are those of the instances of a list.
+type texts struct {
+	each [][]byte
+	of   int // the size of a list's text that some are parts of, and hold; 0 for none
 }
 
 // form is what stands around the pieces of a list.
@@ -40,7 +46,7 @@ func encodeInstances(list []state.Instance, before *pieces, indent bool, end str
 		encode = func(i state.Instance) ([]byte, error) { return json.MarshalIndent(i, "    ", "    ") }
 	}
 	now.end += end
-	known := before.find()
+	known, of := before.find()
 	each := make([][]byte, len(list))
 	now.size = len(now.begin) + len(now.between)*max(len(list)-1, 0) + len(now.end)
 	for n, instance := range list {
@@ -52,7 +58,13 @@ func encodeInstances(list []state.Instance, before *pieces, indent bool, end str
 		}
 		now.size += len(each[n])
 	}
-	now.each.Store(&each)
+	if of > 2*now.size { // few are left of many, and hold the text of all
+		for n := range each {
+			each[n] = bytes.Clone(each[n])
+		}
+		of = 0
+	}
+	now.texts.Store(&texts{each, of})
 	return now, nil
 }
 
@@ -60,7 +72,7 @@ func encodeInstances(list []state.Instance, before *pieces, indent bool, end str
 // that they are in memory once.
 func (p *pieces) join() []byte {
 	text := make([]byte, 0, p.size)
-	each := slices.Clone(*p.each.Load())
+	each := slices.Clone(p.texts.Load().each)
 	text = append(text, p.begin...)
 	for n, piece := range each {
 		if n > 0 {
@@ -70,28 +82,28 @@ func (p *pieces) join() []byte {
 		text = append(text, piece...)
 		each[n] = text[from:]
 	}
-	p.each.Store(&each)
+	p.texts.Store(&texts{each, p.size})
 	return append(text, p.end...)
 }
 
 // same reports whether two lists have the same text.
 func (p *pieces) same(other *pieces) bool {
-	return p.form == other.form && slices.EqualFunc(*p.each.Load(), *other.each.Load(), bytes.Equal)
+	return p.form == other.form && slices.EqualFunc(p.texts.Load().each, other.texts.Load().each, bytes.Equal)
 }
 
 // find returns a function that gives the JSON of an instance, or nil when it
-// is not among the pieces as it is.
-func (p *pieces) find() func(state.Instance) []byte {
+// is not among the pieces as it is, and what that is a part of: see [texts].
+func (p *pieces) find() (known func(state.Instance) []byte, of int) {
 	if p == nil {
-		return func(state.Instance) []byte { return nil }
+		return func(state.Instance) []byte { return nil }, 0
 	}
-	find, each := places(p.of), *p.each.Load()
+	find, texts := places(p.edition.of), p.texts.Load()
 	return func(i state.Instance) []byte {
 		if n, there := find(i); there {
-			return each[n]
+			return texts.each[n]
 		}
 		return nil
-	}
+	}, texts.of
 }
 
 // places returns a function that finds an instance in a list where it is the same,

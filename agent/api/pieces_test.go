@@ -108,3 +108,25 @@ func BenchmarkEncodeInstances(b *testing.B) {
 		})
 	}
 }
+
+// TestFewOfMany: who is left of a long list does not hold the text of all of it.
+func TestFewOfMany(t *testing.T) {
+	list := someInstances(100)
+	left, err := encodeInstances(list, nil, false, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := left.join()
+	for n := len(list) - 1; n > 0; n-- {
+		if left, err = encodeInstances(list[:n], left, false, ""); err != nil {
+			t.Fatal(err)
+		}
+		if of := left.texts.Load().of; of > 2*left.size {
+			t.Errorf("%d instances of %d bytes hold a text of %d", n, left.size, of)
+		}
+	}
+	clear(text)
+	if want, err := json.Marshal(list[:1]); err != nil || string(left.join()) != string(want) {
+		t.Errorf("the last one is a part of the text of all")
+	}
+}
