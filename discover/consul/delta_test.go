@@ -98,7 +98,7 @@ func FuzzDelta(f *testing.F) {
 	some, other := answerOf(3, -1), answerOf(1, 0)
 	f.Add(some, []byte(`[[0,3]]`))
 	f.Add(some, []byte(`[[2,1],`+string(other[1:len(other)-1])+`,[0,2]]`))
-	for _, text := range []string{`[]`, `[[0,0]]`, `[[0,4]]`, `[[0,2],[1,1]]`, `[[-1,1]]`, `[[3,1]]`, `[[1]]`, `[[0,1,2]]`, `[[0.5,1]]`, `[["0",1]]`, `[[9223372036854775807,9223372036854775807]]`, `[[]]`, `[null]`, `[ [0, 1] , [1,1] ]`} {
+	for _, text := range []string{`[]`, `[[0,0]]`, `[[0,4]]`, `[[0,2],[1,1]]`, `[[1,1],[1,1]]`, `[[-1,1]]`, `[[3,1]]`, `[[1]]`, `[[0,1,2]]`, `[[0.5,1]]`, `[["0",1]]`, `[[9223372036854775807,9223372036854775807]]`, `[[]]`, `[null]`, `[ [0, 1] , [1,1] ]`} {
 		f.Add(some, []byte(text))
 	}
 	seed := maphash.MakeSeed()
@@ -119,6 +119,7 @@ func FuzzDelta(f *testing.F) {
 		if err := json.Unmarshal(text, &parts); err != nil {
 			t.Fatalf("taken, though it is no JSON: %v", err)
 		}
+		named := map[int]bool{}
 		for _, part := range parts {
 			var at [2]int
 			if part[0] != '[' {
@@ -126,6 +127,12 @@ func FuzzDelta(f *testing.F) {
 			} else if err := json.Unmarshal(part, &at); err != nil {
 				t.Fatal(err)
 			} else {
+				for n := at[0]; n < at[0]+at[1]; n++ {
+					if named[n] {
+						t.Errorf("taken, though it names the entry %d twice: %s", n, text)
+					}
+					named[n] = true
+				}
 				whole = append(whole, had[at[0]:at[0]+at[1]]...)
 			}
 		}

@@ -36,17 +36,17 @@ func printOf(seed maphash.Seed, text []byte) print {
 // Consul's is an error, for it must not empty a list. Whatever was known before,
 // the same text is the same snapshot.
 func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (discover.Snapshot, error) {
-	now := make(entries, 0, len(*e))
+	last, now := *e, make(entries, 0, len(*e))
 	next := 0 // the entry of the last answer that most likely comes
 	var byPrint map[print]int
 	// An entry is an object, whose text is not the beginning of another one's.
 	var mark print // of the element that was known again, whose text need not be looked at twice
 	again := func(rest []byte) int {
 		mark = print{}
-		if next == len(*e) || len(rest) < (*e)[next].size {
+		if next == len(last) || len(rest) < last[next].size {
 			return 0
 		}
-		if found := printOf(seed, rest[:(*e)[next].size]); found == (*e)[next].print {
+		if found := printOf(seed, rest[:last[next].size]); found == last[next].print {
 			mark = found
 		}
 		return mark.size
@@ -55,16 +55,16 @@ func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (di
 		n, is := next, mark.size > 0 && mark.size == len(element)
 		if !is {
 			if byPrint == nil {
-				byPrint = e.byPrint()
+				byPrint = last.byPrint()
 			}
 			mark = printOf(seed, element)
 			n, is = byPrint[mark]
 		}
 		if is {
-			now, next = append(now, (*e)[n]), n+1
+			now, next = append(now, last[n]), n+1
 			return nil
 		}
-		next = min(next+1, len(*e)) // most likely it took the place of one
+		next = min(next+1, len(last)) // most likely it took the place of one
 		i, err := decode(element)
 		now = append(now, known{mark, i})
 		return err
@@ -74,24 +74,29 @@ func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (di
 
 // since is snapshot for a delta from the last answer, in which [from, count] is so
 // many of its entries: see the registry's deltas, docs/compatibility.md. What
-// names others, or some twice, is an error.
+// names others, or one twice, is an error.
 func (e *entries) since(seed maphash.Seed, q discover.Query, text []byte) (discover.Snapshot, error) {
-	now := make(entries, 0, len(*e)+1)
-	named := 0 // of the last answer
-	err := split(text, func([]byte) int { return 0 }, func(element []byte) error {
+	last, now := *e, make(entries, 0, len(*e)+1)
+	named := make([]bool, len(last))
+	nothing := func([]byte) int { return 0 }
+	err := split(text, nothing, func(element []byte) error {
 		if !bytes.HasPrefix(element, []byte("[")) {
 			i, err := decode(element)
 			now = append(now, known{printOf(seed, element), i})
 			return err
 		}
-		from, count, err := run(element, len(*e))
-		if named += count; err == nil && named > len(*e) {
-			err = errors.New("the answer names an entry of the last one twice")
+		from, count, err := run(element, len(last))
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			now = append(now, (*e)[from:from+count]...)
+		for n := from; n < from+count; n++ {
+			if named[n] {
+				return errors.New("the answer names an entry of the last one twice")
+			}
+			named[n] = true
+			now = append(now, last[n])
 		}
-		return err
+		return nil
 	})
 	return e.become(now, q, err)
 }
@@ -109,10 +114,10 @@ func (e *entries) become(now entries, q discover.Query, err error) (discover.Sna
 	return discover.NewSnapshot(q, all), nil
 }
 
-func (e *entries) byPrint() map[print]int {
-	at := make(map[print]int, len(*e))
-	for n := range *e {
-		at[(*e)[n].print] = n
+func (e entries) byPrint() map[print]int {
+	at := make(map[print]int, len(e))
+	for n := range e {
+		at[e[n].print] = n
 	}
 	return at
 }
