@@ -421,7 +421,7 @@ func (w *Watcher) publish(s Snapshot) {
 	// a change.
 	w.closeOnce(w.answered)
 	w.closeOnce(w.tried)
-	runtime.Gosched() // those run first: the next question has time
+	runtime.Gosched() // lets those run before the next question, which has time
 }
 
 // closeOnce closes an event of the loop's own if it is still open.

@@ -53,7 +53,7 @@ func (e *UnhealthyError) Error() string {
 	return b.String()
 }
 
-// shorten puts a check's output on one line of at most maxReason bytes.
+// shorten puts a check's output on one line, of which maxReason bytes are told.
 func shorten(reason string) string {
 	return brief.Text(strings.Join(strings.Fields(reason), " "), maxReason)
 }

@@ -62,7 +62,7 @@ func (c *content) sameText(d *content) bool {
 	if c.instances != nil && d.instances != nil {
 		return c.instances.same(d.instances)
 	}
-	return bytes.Equal(c.text.all(), d.text.all())
+	return bytes.Equal(c.text.body(false), d.text.body(false))
 }
 
 // Beyond these, answers that nobody asked for lately make room.
@@ -113,7 +113,7 @@ func (s *answers) get(place *slot, key string, q *question, encode encoder, begi
 	}
 	if kept != nil && made.equal(kept.content) {
 		made.content = kept.content
-	} else if q.zipped && made.text.gzip != nil {
+	} else if q.zipped && made.text.gzip != nil && !made.instances.remember(q.has) {
 		made.text.gzip() // while it is our turn: it takes longer than all else
 	}
 	s.mu.Lock()

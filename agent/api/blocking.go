@@ -32,6 +32,9 @@ type question struct {
 	options     readOptions
 	// zipped is wanted by who asks first; who asks later may want another form.
 	zipped bool
+	// has is the tag of the list of which who asks first wants to hear what changed;
+	// empty for who wants all.
+	has string
 }
 
 // finding is what a question found.
@@ -104,7 +107,8 @@ func (a *API) settle(r *http.Request, q *question, arrived time.Time) (*reply, e
 		key += "\x00" + q.body // see answerKey
 	}
 	place := a.answers.slot(key)
-	q.zipped = takesGzip(r.Header.Get("Accept-Encoding")) && !isOneBehind(r)
+	q.zipped = takesGzip(r.Header.Get("Accept-Encoding"))
+	q.has = deltaFrom(r)
 	encode := func(value any, before *pieces) (text, *pieces, error) { return a.encodeAfter(r, value, before) }
 	current := func(what work) (*answer, error) {
 		return a.answers.get(place, key, q, encode, func() (turn, error) {

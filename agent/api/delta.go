@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,15 +55,14 @@ type deltasTo struct {
 // since returns the delta from the list with a tag to this one, if that is
 // remembered.
 func (p *pieces) since(tag string) (delta text, is bool) {
-	known := append([]edition{p.edition}, p.past...)
-	n := slices.IndexFunc(known, func(e edition) bool { return e.tag == tag })
-	if n < 0 {
+	before := p.known(tag)
+	if before == nil {
 		return text{}, false
 	}
 	p.deltas.mu.Lock()
 	defer p.deltas.mu.Unlock()
 	if delta, is = p.deltas.from[tag]; !is {
-		delta = textOf(p.appendSince(nil, known[n].of))
+		delta = textOf(p.appendSince(nil, before.of))
 		if p.deltas.from == nil {
 			p.deltas.from = map[string]text{}
 		}
@@ -76,30 +74,41 @@ func (p *pieces) since(tag string) (delta text, is bool) {
 // appendSince appends the delta from the list before to this one.
 func (p *pieces) appendSince(text []byte, before []state.Instance) []byte {
 	find, each := places(before), p.texts.Load().each
-	text = append(text, '[')
-	for n := 0; n < len(p.of); {
-		if n > 0 {
+	from, count := 0, 0 // of the list before, as far as it goes on without a gap
+	begin := func() {
+		if text[len(text)-1] != '[' {
 			text = append(text, ',')
 		}
-		from, has := find(p.of[n])
-		if !has {
-			text = append(text, each[n]...)
-			n++
-			continue
+	}
+	finish := func() {
+		if count == 0 {
+			return
 		}
-		count := 1
-		for n++; n < len(p.of); n++ {
-			if at, has := find(p.of[n]); !has || at != from+count {
-				break
-			}
-			count++
-		}
+		begin()
 		text = append(text, '[')
 		text = strconv.AppendInt(text, int64(from), 10)
 		text = append(text, ',')
 		text = strconv.AppendInt(text, int64(count), 10)
 		text = append(text, ']')
+		count = 0
 	}
+	text = append(text, '[')
+	for n, instance := range p.of {
+		at, has := find(instance)
+		if !has || at != from+count {
+			finish()
+		}
+		if has {
+			if count == 0 {
+				from = at
+			}
+			count++
+			continue
+		}
+		begin()
+		text = append(text, each[n]...)
+	}
+	finish()
 	return append(text, ']')
 }
 
@@ -113,9 +122,30 @@ func asksForDeltas(manipulations string) bool {
 	return false
 }
 
-// isOneBehind reports whether a client has a list, and most likely wants a delta.
-func isOneBehind(r *http.Request) bool {
-	return r.Header.Get("If-None-Match") != "" && asksForDeltas(r.Header.Get("A-Im"))
+// deltaFrom returns the tag of the list that a client has and wants a delta from;
+// empty for who wants none.
+func deltaFrom(r *http.Request) string {
+	if !asksForDeltas(r.Header.Get("A-Im")) {
+		return ""
+	}
+	return r.Header.Get("If-None-Match")
+}
+
+// remember reports whether there can be a delta from the list with a tag. It is
+// false of what is no list.
+func (p *pieces) remember(tag string) bool { return p != nil && p.known(tag) != nil }
+
+// known returns the list with a tag, this one or one before; nil for any other.
+func (p *pieces) known(tag string) *edition {
+	if tag == p.tag {
+		return &p.edition
+	}
+	for n := range p.past {
+		if p.past[n].tag == tag {
+			return &p.past[n]
+		}
+	}
+	return nil
 }
 
 // lineage is what an answer tells of lists to who asks for deltas.
@@ -141,7 +171,7 @@ func (p *pieces) shorten(out *reply, r *http.Request) {
 		return
 	}
 	out.lineage.tag = p.tag
-	base := r.Header.Get("If-None-Match")
+	base := deltaFrom(r)
 	if delta, is := p.since(base); is {
 		out.status, out.text, out.lineage.base = http.StatusIMUsed, delta, base
 	}

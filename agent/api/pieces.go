@@ -11,7 +11,8 @@ import (
 
 // pieces are the instances of a list, each in JSON. Rows of the state never
 // change: an instance of the same rows is encoded as before, and when one of many
-// changes only that one is encoded anew. Its methods may be called concurrently.
+// changes only that one is encoded anew. Its methods may be called concurrently,
+// and what find returns may not.
 type pieces struct {
 	edition
 	form
@@ -43,7 +44,10 @@ func encodeInstances(list []state.Instance, before *pieces, indent bool, end str
 	encode := func(i state.Instance) ([]byte, error) { return json.Marshal(i) }
 	if indent && len(list) > 0 {
 		now.form = indented
-		encode = func(i state.Instance) ([]byte, error) { return json.MarshalIndent(i, "    ", "    ") }
+		encode = func(i state.Instance) ([]byte, error) {
+			long, err := json.MarshalIndent(i, "    ", "    ")
+			return bytes.Clone(long), err // which has room for twice as much
+		}
 	}
 	now.end += end
 	known, of := before.find()
@@ -68,8 +72,8 @@ func encodeInstances(list []state.Instance, before *pieces, indent bool, end str
 	return now, nil
 }
 
-// join returns the whole list's text. The pieces are parts of it from then on, so
-// that they are in memory once.
+// join makes the whole list's text, another one each time. The pieces are parts of
+// it from then on, so that they are in memory once.
 func (p *pieces) join() []byte {
 	text := make([]byte, 0, p.size)
 	each := slices.Clone(p.texts.Load().each)
@@ -80,7 +84,7 @@ func (p *pieces) join() []byte {
 		}
 		from := len(text)
 		text = append(text, piece...)
-		each[n] = text[from:]
+		each[n] = text[from:len(text):len(text)]
 	}
 	p.texts.Store(&texts{each, p.size})
 	return append(text, p.end...)

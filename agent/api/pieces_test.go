@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/realjf/muster/agent/state"
@@ -128,5 +130,117 @@ func TestFewOfMany(t *testing.T) {
 	clear(text)
 	if want, err := json.Marshal(list[:1]); err != nil || string(left.join()) != string(want) {
 		t.Errorf("the last one is a part of the text of all")
+	}
+}
+
+// TestPlaces compares what finds instances, and the delta that is made with it, with
+// looking at all of a list.
+func TestPlaces(t *testing.T) {
+	for range 1000 {
+		list := someInstances(rand.IntN(8))
+		after := slices.Clone(list)
+		for range rand.IntN(4) {
+			if len(after) == 0 {
+				after = someInstances(2)
+			}
+			n := rand.IntN(len(after))
+			switch rand.IntN(5) {
+			case 0:
+				s := *after[n].Service
+				s.Port += 100
+				after[n].Service = &s
+			case 1:
+				after = slices.Delete(after, n, n+1)
+			case 2:
+				i := someInstances(1)[0]
+				i.Service.ID = fmt.Sprint("new", rand.IntN(3))
+				after = slices.Insert(after, n, i)
+			case 3:
+				m := rand.IntN(len(after))
+				after[n], after[m] = after[m], after[n]
+			case 4:
+				after[n].Checks = append(slices.Clone(after[n].Checks), after[0].Checks...)
+			}
+		}
+		find := places(list)
+		for _, i := range after {
+			want := slices.IndexFunc(list, func(o state.Instance) bool {
+				return o.Node == i.Node && o.Service == i.Service && slices.Equal(o.Checks, i.Checks)
+			})
+			got, there := find(i)
+			if there != (want >= 0) || there && got != want {
+				t.Fatalf("got %d %t, want %d", got, there, want)
+			}
+		}
+		a, err := encodeInstances(list, nil, false, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rand.IntN(2) == 0 {
+			a.join()
+		}
+		b, err := encodeInstances(after, a, false, "\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		delta := b.appendSince(nil, list)
+		whole := string(b.join())
+		if len(whole) != b.size {
+			t.Fatalf("it has %d bytes, and not %d", len(whole), b.size)
+		}
+		if got := applied(t, string(a.join()), string(delta)); got+"\n" != whole {
+			t.Fatalf("got %s want %s", got, whole)
+		}
+	}
+}
+
+// applied returns the list that a delta makes of one.
+func applied(t *testing.T, base, delta string) string {
+	t.Helper()
+	var had, parts, all []json.RawMessage
+	if err := json.Unmarshal([]byte(base), &had); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(delta), &parts); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		if p[0] == '[' {
+			var at [2]int
+			if err := json.Unmarshal(p, &at); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, had[at[0]:at[0]+at[1]]...)
+		} else {
+			all = append(all, p)
+		}
+	}
+	var out strings.Builder
+	out.WriteString("[")
+	for n, p := range all {
+		if n > 0 {
+			out.WriteString(",")
+		}
+		out.Write(p)
+	}
+	return out.String() + "]"
+}
+
+// TestPiecesAreTight: what nobody takes as a whole is about as large in memory as it
+// counts.
+func TestPiecesAreTight(t *testing.T) {
+	for _, indent := range []bool{false, true} {
+		list := someInstances(100)
+		now, err := encodeInstances(list, nil, indent, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := 0
+		for _, piece := range now.texts.Load().each {
+			held += cap(piece)
+		}
+		if held > now.size*5/4 {
+			t.Errorf("indented %t: %d bytes counted, %d held", indent, now.size, held)
+		}
 	}
 }

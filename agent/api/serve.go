@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/realjf/muster/agent/state"
@@ -150,13 +151,8 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, answer any) error {
 		return a.flow(inTime(w, r, true), r, s)
 	}
 	timed, out := inTime(w, r, false), answer.(*reply)
-	var body []byte
 	zipped := out.text.gzip != nil && takesGzip(r.Header.Get("Accept-Encoding"))
-	if zipped {
-		body = out.text.gzip()
-	} else {
-		body = out.text.all()
-	}
+	body := out.text.body(zipped)
 	var err error
 	if timed.reader, err = a.taking.begin(body, timed.out); err != nil {
 		a.desk.refused["answer"].Add(1)
@@ -219,25 +215,31 @@ func (a *API) encode(r *http.Request, value any) (text, error) {
 	return said, err
 }
 
-// encodeAfter is encode for a value that may be much like one before it.
-func (a *API) encodeAfter(r *http.Request, value any, before *pieces) (said text, now *pieces, err error) {
+// encodeAfter is encode for a value that may be a list much like one before it.
+func (a *API) encodeAfter(r *http.Request, value any, before *pieces) (text, *pieces, error) {
 	end := ""
 	if parameters(r).Has("pretty") {
 		end = "\n"
 	}
 	indent := end != "" || a.config.Pretty
-	var all []byte
 	if instances, is := value.([]state.Instance); is {
-		if now, err = encodeInstances(instances, before, indent, end); err == nil {
-			return textLater(now.size, now.join), now, nil
+		now, err := encodeInstances(instances, before, indent, end)
+		if err != nil {
+			return text{}, nil, unencoded(r, err)
 		}
-	} else if indent {
-		all, err = json.MarshalIndent(value, "", "    ")
-	} else {
-		all, err = json.Marshal(value)
+		return textLater(now.size, sync.OnceValue(now.join)), now, nil
 	}
+	encode := json.Marshal
+	if indent {
+		encode = func(value any) ([]byte, error) { return json.MarshalIndent(value, "", "    ") }
+	}
+	all, err := encode(value)
 	if err != nil {
-		return text{}, nil, fault{fmt.Errorf("encode %s: %w", r.URL.Path, err)}
+		return text{}, nil, unencoded(r, err)
 	}
 	return textOf(append(all, end...)), nil, nil
+}
+
+func unencoded(r *http.Request, err error) error {
+	return fault{fmt.Errorf("encode %s: %w", r.URL.Path, err)}
 }

@@ -2,38 +2,35 @@ package api
 
 import "sync"
 
-// text is what an answer says. It may be put together when its first reader takes
-// it, for some take less. Its methods may be called concurrently; the zero value
-// is empty.
+// text is what an answer says. That of a long list is put together when its first
+// reader takes it, for some take less. The zero value is empty.
 type text struct {
-	size  int
-	ready []byte        // nil where it is put together
-	later func() []byte // once
-	// gzip returns all of it compressed, once; nil for a text that is too small.
-	gzip func() []byte
+	size int
+	all  func() []byte // may be called concurrently; nil for the empty one
+	gzip func() []byte // all of it compressed, once; nil for a text that is too small
 }
 
 // textOf returns the text that all is.
-func textOf(all []byte) text { return text{size: len(all), ready: all}.compressible() }
-
-// textLater returns the text of so many bytes that join puts together.
-func textLater(size int, join func() []byte) text {
-	return text{size: size, later: sync.OnceValue(join)}.compressible()
+func textOf(all []byte) text {
+	return textLater(len(all), func() []byte { return all })
 }
 
-func (t text) compressible() text {
-	if t.size < compressible {
-		return t
+// textLater returns the text of so many bytes that all returns.
+func textLater(size int, all func() []byte) text {
+	t := text{size: size, all: all}
+	if size >= compressible {
+		t.gzip = sync.OnceValue(func() []byte { return compress(all()) })
 	}
-	plain := t
-	t.gzip = sync.OnceValue(func() []byte { return compress(plain.all()) })
 	return t
 }
 
-// all returns all of it.
-func (t text) all() []byte {
-	if t.later != nil {
-		return t.later()
+// body returns the text as it is sent.
+func (t text) body(zipped bool) []byte {
+	switch {
+	case zipped:
+		return t.gzip()
+	case t.all == nil:
+		return nil
 	}
-	return t.ready
+	return t.all()
 }

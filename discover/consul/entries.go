@@ -11,25 +11,25 @@ import (
 	"github.com/realjf/muster/discover"
 )
 
-// entries are those of the last answer, by what they looked like: of the next
-// one only the others are decoded, and looked through.
+// entries are those of the last answer, in its order, and what they looked like: of
+// the next one only the others are decoded, and looked through.
 type entries []known
 
 // known is an entry of the last answer.
 type known struct {
-	print
+	imprint
 	instance *discover.Instance
 }
 
-// print tells the texts of entries apart. Two that differ have the same one by
+// imprint tells the texts of entries apart. Two that differ have the same one by
 // chance alone, once in 2^64, for nobody outside of the process knows the seed.
-type print struct {
+type imprint struct {
 	size int
 	sum  uint64
 }
 
-func printOf(seed maphash.Seed, text []byte) print {
-	return print{len(text), maphash.Bytes(seed, text)}
+func imprintOf(seed maphash.Seed, text []byte) imprint {
+	return imprint{len(text), maphash.Bytes(seed, text)}
 }
 
 // snapshot sorts the entries of a list in JSON into a snapshot. What cannot be
@@ -38,15 +38,15 @@ func printOf(seed maphash.Seed, text []byte) print {
 func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (discover.Snapshot, error) {
 	last, now := *e, make(entries, 0, len(*e))
 	next := 0 // the entry of the last answer that most likely comes
-	var byPrint map[print]int
+	var byImprint map[imprint]int
 	// An entry is an object, whose text is not the beginning of another one's.
-	var mark print // of the element that was known again, whose text need not be looked at twice
+	var mark imprint // of the element that was known again, whose text need not be looked at twice
 	again := func(rest []byte) int {
-		mark = print{}
+		mark = imprint{}
 		if next == len(last) || len(rest) < last[next].size {
 			return 0
 		}
-		if found := printOf(seed, rest[:last[next].size]); found == last[next].print {
+		if found := imprintOf(seed, rest[:last[next].size]); found == last[next].imprint {
 			mark = found
 		}
 		return mark.size
@@ -54,11 +54,11 @@ func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (di
 	err := split(text, again, func(element []byte) error {
 		n, is := next, mark.size > 0 && mark.size == len(element)
 		if !is {
-			if byPrint == nil {
-				byPrint = last.byPrint()
+			if byImprint == nil {
+				byImprint = last.byImprint()
 			}
-			mark = printOf(seed, element)
-			n, is = byPrint[mark]
+			mark = imprintOf(seed, element)
+			n, is = byImprint[mark]
 		}
 		if is {
 			now, next = append(now, last[n]), n+1
@@ -69,7 +69,10 @@ func (e *entries) snapshot(seed maphash.Seed, q discover.Query, text []byte) (di
 		now = append(now, known{mark, i})
 		return err
 	})
-	return e.become(now, q, err)
+	if err != nil {
+		return discover.Snapshot{}, err
+	}
+	return e.become(now, q), nil
 }
 
 // since is snapshot for a delta from the last answer, in which [from, count] is so
@@ -82,7 +85,7 @@ func (e *entries) since(seed maphash.Seed, q discover.Query, text []byte) (disco
 	err := split(text, nothing, func(element []byte) error {
 		if !bytes.HasPrefix(element, []byte("[")) {
 			i, err := decode(element)
-			now = append(now, known{printOf(seed, element), i})
+			now = append(now, known{imprintOf(seed, element), i})
 			return err
 		}
 		from, count, err := run(element, len(last))
@@ -98,26 +101,26 @@ func (e *entries) since(seed maphash.Seed, q discover.Query, text []byte) (disco
 		}
 		return nil
 	})
-	return e.become(now, q, err)
-}
-
-// become takes over what was read, unless that failed.
-func (e *entries) become(now entries, q discover.Query, err error) (discover.Snapshot, error) {
 	if err != nil {
 		return discover.Snapshot{}, err
 	}
+	return e.become(now, q), nil
+}
+
+// become takes over what was read.
+func (e *entries) become(now entries, q discover.Query) discover.Snapshot {
 	all := make([]discover.Instance, len(now))
 	for n := range now {
 		all[n] = *now[n].instance
 	}
 	*e = now
-	return discover.NewSnapshot(q, all), nil
+	return discover.NewSnapshot(q, all)
 }
 
-func (e entries) byPrint() map[print]int {
-	at := make(map[print]int, len(e))
+func (e entries) byImprint() map[imprint]int {
+	at := make(map[imprint]int, len(e))
 	for n := range e {
-		at[e[n].print] = n
+		at[e[n].imprint] = n
 	}
 	return at
 }

@@ -251,10 +251,11 @@ func callerEnded(r *http.Request) error {
 }
 
 // unfit reports whether net/http found fault with the request itself: with a header,
-// or with a body that is not as long as it was said to be.
+// or with a body that is not as long as it was said to be. One that is too short for
+// HTTP/2 is left to the instance to refuse.
 func unfit(err error) bool {
-	text := err.Error()
-	return strings.HasPrefix(text, "net/http: invalid ") || strings.Contains(text, "http: ContentLength=") ||
+	text := strings.TrimPrefix(err.Error(), "net/http: HTTP/1.x transport connection broken: ")
+	return strings.HasPrefix(text, "net/http: invalid ") || strings.HasPrefix(text, "http: ContentLength=") ||
 		text == "http2: request body larger than specified content length"
 }
 

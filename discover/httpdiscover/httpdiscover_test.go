@@ -387,6 +387,32 @@ func TestJudgement(t *testing.T) {
 	}
 }
 
+// TestGarbage: who answers with garbage has failed, whatever words stand in it.
+func TestGarbage(t *testing.T) {
+	for _, garbage := range []string{
+		"some garbage\r\n\r\n", "http: ContentLength=0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: http: ContentLength=\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n http: ContentLength=\r\n\r\n", "HTTP/1.1 net/http: invalid x\r\n\r\n",
+	} {
+		web := serve(t, "web-1", func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, garbage)
+			_ = conn.Close()
+		})
+		f := newFixture(t, httpdiscover.Config{})
+		f.Set("web", web.instance)
+		if _, err := f.client.Do(request(t, t.Context(), "POST", "http://web", strings.NewReader("x"))); err == nil {
+			t.Errorf("%q: got no error", garbage)
+		}
+		if got := f.seen(); len(got) != 1 || !got[0].Failed {
+			t.Errorf("%q: got %+v, want one attempt, the target's failure", garbage, got)
+		}
+	}
+}
+
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("broken") }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Text returns text if it has at most most bytes, and else its beginning with
-// how long it was. A character is never cut in two.
+// Text returns text as it is if it has at most so many bytes, and else what is UTF-8
+// of its beginning, with how long all of it was. A character is never cut in two.
 func Text(text string, most int) string {
 	if len(text) <= most {
 		return text
