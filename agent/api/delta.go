@@ -72,12 +72,12 @@ func (p *pieces) since(tag string) (delta text, is bool) {
 }
 
 // appendSince appends the delta from the list before to this one.
-func (p *pieces) appendSince(text []byte, before []state.Instance) []byte {
+func (p *pieces) appendSince(out []byte, before []state.Instance) []byte {
 	find, each := places(before), p.texts.Load().each
 	from, count := 0, 0 // of the list before, as far as it goes on without a gap
 	begin := func() {
-		if text[len(text)-1] != '[' {
-			text = append(text, ',')
+		if out[len(out)-1] != '[' {
+			out = append(out, ',')
 		}
 	}
 	finish := func() {
@@ -85,14 +85,14 @@ func (p *pieces) appendSince(text []byte, before []state.Instance) []byte {
 			return
 		}
 		begin()
-		text = append(text, '[')
-		text = strconv.AppendInt(text, int64(from), 10)
-		text = append(text, ',')
-		text = strconv.AppendInt(text, int64(count), 10)
-		text = append(text, ']')
+		out = append(out, '[')
+		out = strconv.AppendInt(out, int64(from), 10)
+		out = append(out, ',')
+		out = strconv.AppendInt(out, int64(count), 10)
+		out = append(out, ']')
 		count = 0
 	}
-	text = append(text, '[')
+	out = append(out, '[')
 	for n, instance := range p.of {
 		at, has := find(instance)
 		if !has || at != from+count {
@@ -106,10 +106,10 @@ func (p *pieces) appendSince(text []byte, before []state.Instance) []byte {
 			continue
 		}
 		begin()
-		text = append(text, each[n]...)
+		out = append(out, each[n]...)
 	}
 	finish()
-	return append(text, ']')
+	return append(out, ']')
 }
 
 // asksForDeltas reports whether a client that says this in A-IM knows them.
@@ -171,7 +171,7 @@ func (p *pieces) shorten(out *reply, r *http.Request) {
 		return
 	}
 	out.lineage.tag = p.tag
-	base := deltaFrom(r)
+	base := r.Header.Get("If-None-Match")
 	if delta, is := p.since(base); is {
 		out.status, out.text, out.lineage.base = http.StatusIMUsed, delta, base
 	}

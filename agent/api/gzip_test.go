@@ -17,7 +17,6 @@ func TestTakesGzip(t *testing.T) {
 // for who comes back with the tag of a list from another life of the registry.
 func TestZippedInTurn(t *testing.T) {
 	d := open(t, Config{})
-	d.register("web", "web-1")
 	list := someInstances(100)
 	for _, test := range []struct {
 		name  string

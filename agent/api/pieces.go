@@ -75,19 +75,19 @@ func encodeInstances(list []state.Instance, before *pieces, indent bool, end str
 // join makes the whole list's text, another one each time. The pieces are parts of
 // it from then on, so that they are in memory once.
 func (p *pieces) join() []byte {
-	text := make([]byte, 0, p.size)
+	all := make([]byte, 0, p.size)
 	each := slices.Clone(p.texts.Load().each)
-	text = append(text, p.begin...)
+	all = append(all, p.begin...)
 	for n, piece := range each {
 		if n > 0 {
-			text = append(text, p.between...)
+			all = append(all, p.between...)
 		}
-		from := len(text)
-		text = append(text, piece...)
-		each[n] = text[from:len(text):len(text)]
+		from := len(all)
+		all = append(all, piece...)
+		each[n] = all[from:len(all):len(all)]
 	}
 	p.texts.Store(&texts{each, p.size})
-	return append(text, p.end...)
+	return append(all, p.end...)
 }
 
 // same reports whether two lists have the same text.

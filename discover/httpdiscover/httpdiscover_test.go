@@ -321,6 +321,14 @@ func TestJudgement(t *testing.T) {
 	})
 	f := newFixture(t, httpdiscover.Config{})
 	f.Set("web", web.instance)
+	saying := func(length int64) func(*testing.T) error { // that a body of 4 bytes has so many
+		return func(t *testing.T) error {
+			r := request(t, t.Context(), "POST", "http://web", io.MultiReader(strings.NewReader("text")))
+			r.ContentLength = length
+			_, err := f.client.Do(r)
+			return err
+		}
+	}
 	for _, test := range []struct {
 		name   string
 		send   func(*testing.T) error
@@ -363,18 +371,8 @@ func TestJudgement(t *testing.T) {
 			_, err := f.client.Do(request(t, t.Context(), "POST", "http://web", io.MultiReader(strings.NewReader("text"), broken{})))
 			return err
 		}, false},
-		{"a body longer than it says", func(t *testing.T) error {
-			r := request(t, t.Context(), "POST", "http://web", io.MultiReader(strings.NewReader("text")))
-			r.ContentLength = 3
-			_, err := f.client.Do(r)
-			return err
-		}, false},
-		{"a body shorter than it says", func(t *testing.T) error {
-			r := request(t, t.Context(), "POST", "http://web", io.MultiReader(strings.NewReader("text")))
-			r.ContentLength = 5
-			_, err := f.client.Do(r)
-			return err
-		}, false},
+		{"a body longer than it says", saying(3), false},
+		{"a body shorter than it says", saying(5), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if err := test.send(t); err == nil {
